@@ -1,0 +1,129 @@
+"""What every test can ask for; in CI, Hypothesis draws the same examples each time."""
+
+import os
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from app.db import migrate
+from tests.databases import NO_POSTGIS, Postgres, find_postgis
+
+ROOT = Path(__file__).parent.parent
+CI = bool(os.environ.get("CI"))
+
+# A deadline would fail tests on a busy machine and find nothing.
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if CI else "local")
+
+_numbers = count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if {"postgres", "postgresql_url", "private_postgres"}.intersection(
+            getattr(item, "fixturenames", ())
+        ):
+            item.add_marker("postgresql")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    for reason, times in reasons.items():
+        terminalreporter.write_line(f"{times} skipped: {reason}")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database with nothing in it; the test runs once on each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database that no migration has touched; the test runs once on each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.sqlite'}"
+    else:
+        yield from _fresh(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated SQLite database."""
+    path = shutil.copyfile(sqlite_template, tmp_path / "havens.sqlite")
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgresql_url(postgres: Postgres, postgresql_template: str) -> Iterator[str]:
+    """A migrated PostgreSQL database."""
+    yield from _fresh(postgres, postgresql_template)
+
+
+def _fresh(postgres: Postgres, template: str = "template1") -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    yield postgres.create(name, template)
+    postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "template.sqlite"
+    migrate(f"sqlite:///{path}")
+    # The last connection to close folds the write-ahead log into the one file that is copied.
+    sqlite3.connect(path).close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgres: Postgres) -> str:
+    migrate(postgres.create("template_havens"))
+    return "template_havens"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The server that all tests of this process share: never stop it."""
+    with _server() as server:
+        yield server
+
+
+@pytest.fixture
+def private_postgres() -> Iterator[Postgres]:
+    """A server that the test may stop and start, with the migrated database `havens`."""
+    with _server() as server:
+        migrate(server.create("havens"))
+        yield server
+
+
+@contextmanager
+def _server() -> Iterator[Postgres]:
+    bin_ = find_postgis()
+    if bin_ is None:
+        # CI must never pass by skipping.
+        (pytest.fail if CI else pytest.skip)(NO_POSTGIS)
+    server = Postgres(bin_)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real venues, wards and opening hours, which is not part of this repository."""
+    folder = Path(os.environ.get("HAVENS_REAL_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("there is no real data here (HAVENS_REAL_DATA names its folder)")
+    return folder

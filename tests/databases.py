@@ -1,0 +1,185 @@
+"""Throw-away PostgreSQL servers; `python -m tests.databases` says whether there can be any."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+NO_POSTGIS = (
+    "PostgreSQL with PostGIS is not installed, so nothing is tested on it "
+    "(on Debian and Ubuntu: apt-get install postgresql-postgis)"
+)
+
+# Runs beside each server until its standard input closes, which happens however pytest ends; then
+# no server and no directory is left, even after a kill or a worker's sudden end.
+_JANITOR = """
+cat
+if pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid" 2>/dev/null; then
+    for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+fi
+rm -rf "$1"
+"""
+
+
+def find_postgis() -> Path | None:
+    """The newest PostgreSQL's directory of programs that has PostGIS beside it, if there is one."""
+    debian = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda bin_: float(bin_.parent.name)
+    )
+    on_path = shutil.which("initdb")
+    candidates = [*reversed(debian), *([Path(on_path).resolve().parent] if on_path else [])]
+    return next((bin_ for bin_ in candidates if _has_postgis(bin_)), None)
+
+
+def _has_postgis(bin_: Path) -> bool:
+    if not all((bin_ / program).exists() for program in ("initdb", "postgres", "pg_config")):
+        return False
+    shared = subprocess.run(
+        [bin_ / "pg_config", "--sharedir"], capture_output=True, text=True, check=True
+    )
+    return Path(shared.stdout.strip(), "extension", "postgis.control").exists()
+
+
+def _workplace() -> str:
+    """Where servers live: in memory if it has room, since copying databases keeps a disk busy.
+
+    Not under pytest's own directories: they are closed to another user, and their names are too
+    long for a socket.
+    """
+    memory = Path("/dev/shm")
+    if memory.is_dir() and shutil.disk_usage(memory).free > 2 * 1024**3:
+        return str(memory)
+    return "/tmp"
+
+
+def _unprivileged() -> dict[str, Any]:
+    """The arguments with which `subprocess` starts the server, for it refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    users = {user.pw_name: user for user in pwd.getpwall()}
+    user = users.get("postgres") or users["nobody"]
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+class Postgres:
+    """One server with its own data, reached through a socket in its own directory.
+
+    A socket needs no free port, so that any number of runs can go on side by side.
+    """
+
+    def __init__(self, bin_: Path) -> None:
+        self._bin = bin_
+        self._home = Path(tempfile.mkdtemp(prefix="havens-pg-", dir=_workplace()))
+        self._as = {"cwd": self._home, **_unprivileged()}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._janitor = subprocess.Popen(
+            ["sh", "-c", _JANITOR, "janitor", self._home],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        if "user" in self._as:
+            os.chown(self._home, self._as["user"], self._as["group"])
+        # What is sorted and folded must not depend on whoever runs the tests.
+        locale = "C.UTF-8" if sys.platform == "linux" else "C"
+        made = subprocess.run(
+            [
+                *(bin_ / "initdb", "--pgdata", self._home / "data", "--username", "postgres"),
+                *("--auth", "trust", "--encoding", "UTF8", "--locale", locale, "--no-sync"),
+            ],
+            **self._as,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        if made.returncode:
+            raise RuntimeError(made.stdout)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": self._home,
+            # Nothing here has to survive a power cut.
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+            "max_wal_size": "256MB",
+            # It would hold on to the template just when a test copies it.
+            "autovacuum": "off",
+        }
+        log = self._home / "log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [
+                    *(self._bin / "postgres", "-D", self._home / "data"),
+                    *(f"--{name}={value}" for name, value in settings.items()),
+                ],
+                **self._as,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C is for pytest, which then ends its tests in order
+            )
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                self._connect().close()
+            except psycopg.OperationalError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(log.read_text()) from None
+                time.sleep(0.02)
+            else:
+                return
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop the server: SIGINT drops every connection, SIGQUIT is a crash."""
+        if self._process:
+            self._process.send_signal(how)
+            self._process.wait(60)
+            self._process = None
+
+    def remove(self) -> None:
+        """Stop the server and delete all it had."""
+        try:
+            self.stop(signal.SIGQUIT)
+        finally:
+            self._janitor.communicate()
+
+    def url(self, database: str) -> str:
+        """Where SQLAlchemy finds a database of this server."""
+        return f"postgresql+psycopg://postgres@/{database}?host={self._home}"
+
+    def create(self, database: str, template: str = "template1") -> str:
+        """Make a database, as a copy of another to which nobody is connected; return its URL."""
+        self._execute("CREATE DATABASE {} TEMPLATE {}", database, template)
+        return self.url(database)
+
+    def drop(self, database: str) -> None:
+        """Delete a database, connections or not."""
+        self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", database)
+
+    def _connect(self) -> psycopg.Connection:
+        return psycopg.connect(
+            host=str(self._home), user="postgres", dbname="postgres", autocommit=True
+        )
+
+    def _execute(self, statement: str, *names: str) -> None:
+        with self._connect() as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+if __name__ == "__main__":
+    found = find_postgis()
+    if found is None:
+        sys.exit(f"{NO_POSTGIS}.")
+    print(f"PostgreSQL with PostGIS: {found}")
