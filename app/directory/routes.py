@@ -1,0 +1,303 @@
+"""The public API. Reads touch no database, and every one can be answered without it."""
+
+import re
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from app.directory import examples, render
+from app.directory.live import Directory
+from app.directory.schemas import (
+    Health,
+    HelpAnswer,
+    NearestAnswer,
+    NearestQuestion,
+    OneHaven,
+    WholeDirectory,
+)
+from app.directory.search import Question
+from app.directory.snapshot import PROVIDES, STEP_FREE
+from app.edge import BODY_LIMIT
+from app.errors import (
+    FieldError,
+    Invalid,
+    NotFound,
+    NotReady,
+    TooLarge,
+    UnsupportedMediaType,
+    responses,
+)
+from app.geo import Point
+
+router = APIRouter(tags=["havens"])
+
+LOOKS_BACK_SECONDS = 5 * 60
+LOOKS_AHEAD_SECONDS = 7 * 24 * 3600
+NO_STORE = {"Cache-Control": "no-store"}
+GEOJSON = "application/geo+json"
+
+
+# Not `async` for anything awaited: the framework runs plain functions in a thread, at five times
+# the price of the search.
+async def _directory(request: Request) -> Directory:
+    directory: Directory = request.app.state.directory
+    return directory
+
+
+async def _help_json(request: Request) -> bytes:
+    contacts: bytes = request.app.state.help_json
+    return contacts
+
+
+Live = Annotated[Directory, Depends(_directory)]
+Help = Annotated[bytes, Depends(_help_json)]
+
+
+class NoSuchHaven(NotFound):
+    """The id is unknown, or the haven is not listed now."""
+
+    title = "There is no such haven"
+
+
+def _documented_parameters() -> list[dict[str, Any]]:
+    schema = NearestQuestion.model_json_schema(ref_template="#/components/schemas/{model}")
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in schema["required"],
+            "description": field.pop("description"),
+            **({"example": field.pop("examples")[0]} if "examples" in field else {}),
+            **({"style": "form", "explode": False} if field.get("type") == "array" else {}),
+            "schema": {k: v for k, v in field.items() if k != "title" and v is not None},
+        }
+        for name, field in schema["properties"].items()
+    ]
+
+
+def _answers(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """What `responses=` of a route says of its answer in JSON."""
+    return {200: {"content": {"application/json": {"example": example}}}}
+
+
+def _wrong(field: str, message: str) -> Invalid:
+    return Invalid([FieldError(field=field, message=message)])
+
+
+@router.get(
+    "/v1/havens/nearest",
+    summary="The nearest open havens",
+    response_model=NearestAnswer,
+    response_description="What is open, what opens next, and whom to call",
+    responses={
+        **_answers(examples.NEAREST),
+        **responses(_wrong("lat", "Input should be less than or equal to 90"), NotReady()),
+    },
+    openapi_extra={"parameters": _documented_parameters()},
+)
+async def nearest_havens(request: Request, directory: Live, contacts: Help) -> Response:
+    """The havens that are open now, and still will be when you get there, nearest first.
+
+    Never an empty answer: it always says whom to call, and what opens next where little is open.
+    Where you ask from is not stored or logged; `POST` keeps it out of addresses as well.
+    """
+    return _answer(NearestQuestion.from_query(request.scope["query_string"]), directory, contacts)
+
+
+@router.post(
+    "/v1/havens/nearest",
+    summary="The nearest open havens, asked in a body",
+    response_model=NearestAnswer,
+    response_description="What is open, what opens next, and whom to call",
+    responses={
+        **_answers(examples.NEAREST),
+        **responses(
+            _wrong("lon", "is required"), NotReady(), TooLarge(BODY_LIMIT), UnsupportedMediaType()
+        ),
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/NearestQuestion"},
+                    "example": examples.QUESTION,
+                }
+            },
+        }
+    },
+)
+async def nearest_havens_in_body(request: Request, directory: Live, contacts: Help) -> Response:
+    """The same question as JSON, so that no address, history or log on the way holds a position."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise UnsupportedMediaType
+    return _answer(NearestQuestion.from_json(await request.body()), directory, contacts)
+
+
+def _answer(asked: NearestQuestion, directory: Directory, contacts: bytes) -> Response:
+    now = directory.clock()
+    at = asked.at.timestamp() if asked.at else now
+    if not now - LOOKS_BACK_SECONDS <= at <= now + LOOKS_AHEAD_SECONDS:
+        raise _wrong("at", "must lie between 5 minutes ago and 7 days ahead")
+    question = Question(
+        origin=Point(asked.lat, asked.lon),
+        at=int(at),
+        limit=asked.limit,
+        needs=sum(PROVIDES[f] for f in set(asked.facilities)) | asked.step_free * STEP_FREE,
+        max_distance_m=asked.max_distance_m or float("inf"),
+    )
+    search = directory.search
+    body = render.nearest(
+        search, question, search.answer(question), directory.age_seconds, contacts
+    )
+    return Response(body, media_type="application/json", headers=NO_STORE)
+
+
+_TAGGED = {"ETag": {"description": "Names this content", "schema": {"type": "string"}}}
+
+
+@router.head("/v1/havens", include_in_schema=False)
+@router.get(
+    "/v1/havens",
+    summary="The whole directory",
+    response_model=WholeDirectory,
+    response_description="The directory of this hour",
+    responses={
+        200: {
+            "headers": _TAGGED,
+            "content": {
+                "application/json": {"example": examples.WHOLE},
+                GEOJSON: {
+                    "schema": {"$ref": "#/components/schemas/HavenFeatures"},
+                    "example": examples.GEOJSON,
+                },
+            },
+        },
+        304: {"description": "You have the newest already", "headers": _TAGGED},
+        **responses(NotReady()),
+    },
+    openapi_extra={
+        "parameters": [
+            {
+                "name": "If-None-Match",
+                "in": "header",
+                "required": False,
+                "description": "The `ETag` of what you have",
+                "schema": {"type": "string"},
+            }
+        ]
+    },
+)
+async def whole_directory(request: Request, directory: Live) -> Response:
+    """Every listed haven, with when it is open for the next seven days: enough to answer offline.
+
+    Drawn up when something changes, and every hour. Compressed for those who accept gzip, GeoJSON
+    for those who accept that.
+    """
+    form: render.Form = (
+        "geojson" if GEOJSON in request.headers.get("accept", "").lower() else "json"
+    )
+    document = await run_in_threadpool(directory.document, form)
+    gzipped = _takes_gzip(request.headers.get("accept-encoding", ""))
+    headers = {
+        "ETag": f'"{document.tag}-{form}{"-gzip" * gzipped}"',
+        "Cache-Control": "no-cache",
+        "Vary": "Accept, Accept-Encoding",
+    }
+    known = request.headers.get("if-none-match", "").replace("W/", "")
+    if headers["ETag"] in map(str.strip, known.split(",")) or known.strip() == "*":
+        return Response(status_code=304, headers=headers)
+    media_type = GEOJSON if form == "geojson" else "application/json"
+    if not gzipped:
+        return Response(document.body, media_type=media_type, headers=headers)
+    headers["Content-Encoding"] = "gzip"
+    body = await run_in_threadpool(lambda: document.compressed)
+    return Response(body, media_type=media_type, headers=headers)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    codings = (coding.partition(";") for coding in accepted.lower().replace(" ", "").split(","))
+    return any(name == "gzip" and not re.fullmatch(r"q=0(\.0*)?", q) for name, _, q in codings)
+
+
+@router.get(
+    "/v1/havens/{haven_id}",
+    summary="One haven",
+    response_model=OneHaven,
+    response_description="The haven",
+    responses={
+        **_answers(examples.ONE),
+        **responses(NoSuchHaven(), _wrong("haven_id", "must be a UUID"), NotReady()),
+    },
+)
+async def one_haven(
+    haven_id: Annotated[UUID, Path(description="The `id` from another answer")], directory: Live
+) -> Response:
+    """One haven as it is now, with when it is open for the next seven days."""
+    search, now = directory.search, int(directory.clock())
+    row = search.row(haven_id)
+    if row is None or not search.is_listed(row, now):
+        raise NoSuchHaven
+    return Response(render.one(search, row, now), media_type="application/json", headers=NO_STORE)
+
+
+@router.get(
+    "/v1/help",
+    summary="Whom to call",
+    response_model=HelpAnswer,
+    response_description="Whom to call",
+    responses=_answers(examples.HELP),
+)
+async def whom_to_call(contacts: Help) -> Response:
+    """Whom to call. This needs no directory and always answers."""
+    return Response(b'{"help":' + contacts + b"}", media_type="application/json")
+
+
+health = APIRouter(prefix="/health", tags=["operators"])
+
+
+@health.head("/live", include_in_schema=False)
+@health.get(
+    "/live",
+    summary="Is the process up?",
+    response_model=Health,
+    response_description="It is",
+    responses=_answers({"status": "ok"}),
+)
+async def health_live() -> Response:
+    """200 as long as the process answers at all."""
+    return Response(b'{"status":"ok"}', media_type="application/json", headers=NO_STORE)
+
+
+@health.head("/ready", include_in_schema=False)
+@health.get(
+    "/ready",
+    summary="Can it answer?",
+    response_model=Health,
+    response_model_exclude_none=True,
+    response_description="It can",
+    responses={
+        **_answers({"status": "ok", "version": 42, "age_seconds": 0}),
+        503: {
+            "model": Health,
+            "description": "There is no usable directory",
+            "content": {"application/json": {"example": {"status": "unavailable"}}},
+        },
+    },
+)
+async def health_ready(directory: Live, response: Response) -> Health:
+    """200 while there is a usable directory, `degraded` when it can't be confirmed now.
+
+    A database that is down never makes this fail: a load balancer must not drop good copies.
+    """
+    response.headers.update(NO_STORE)
+    try:
+        version = directory.search.snapshot.version
+    except NotReady:
+        response.status_code = 503
+        return Health(status="unavailable")
+    status: Any = "degraded" if directory.is_degraded else "ok"
+    return Health(status=status, version=version, age_seconds=directory.age_seconds)

@@ -1,0 +1,52 @@
+"""What operators can watch. No label and no value ever holds what somebody sent."""
+
+import os
+from pathlib import Path
+
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+REQUESTS = Counter("havens_requests", "Requests answered", ["method", "route", "status"])
+SECONDS = Histogram(
+    "havens_request_seconds",
+    "Time to answer",
+    ["route"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+)
+DIRECTORY_AGE = Gauge(
+    "havens_directory_age_seconds",
+    "Since the oldest process last confirmed its directory against the database",
+    multiprocess_mode="livemax",
+)
+DIRECTORY_VERSION = Gauge(
+    "havens_directory_version", "Version of the directory", multiprocess_mode="livemin"
+)
+DIRECTORY_HAVENS = Gauge(
+    "havens_directory_havens", "Havens in the directory", multiprocess_mode="livemin"
+)
+
+
+def exposition() -> bytes:
+    """All metrics as Prometheus reads them, summed over the processes of this host."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(REGISTRY)
+    _forget_dead_processes(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
+def _forget_dead_processes(folder: Path) -> None:
+    # What a killed worker last said of its directory would count for ever.
+    for file in folder.glob("gauge_live*.db"):
+        try:
+            os.kill(int(file.stem.rpartition("_")[2]), 0)
+        except ProcessLookupError:
+            file.unlink(missing_ok=True)

@@ -1,0 +1,83 @@
+"""Starting the service: everything that must be true before the first request."""
+
+import logging
+import os
+import shutil
+
+import uvicorn
+from filelock import FileLock
+from sqlalchemy.exc import OperationalError
+from sqlmodel import Session, select
+
+from app import logs
+from app.db import make_engine, migrate, read_session
+from app.directory.live import Directory, MixedData
+from app.settings import Settings
+from app.venues.models import Venue
+from app.venues.seed import load_seed
+
+log = logging.getLogger(__name__)
+
+
+def prepare(settings: Settings) -> None:
+    """Migrate, load the demonstration if this is one, and build the first snapshot.
+
+    Without a database it leaves all that: the last snapshot on disk still answers. Raises
+    `MixedData` when the database or the snapshot belongs to another environment.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    engine = make_engine(settings.database_url)
+    directory = Directory(engine, settings.data_dir, demonstration=settings.demonstration)
+    directory.restore()
+    with FileLock(settings.data_dir / "start.lock"):
+        try:
+            migrate(settings.database_url)
+            with read_session(engine) as session:
+                refuse_mixed(session, settings)
+            load_seed(engine)
+            directory.refresh()
+        except OperationalError as error:
+            log.error(
+                "no database (%s): starting from the snapshot on disk", type(error.orig).__name__
+            )
+        finally:
+            engine.dispose()
+
+
+def refuse_mixed(session: Session, settings: Settings) -> None:
+    """Raise `MixedData` when demonstration venues stand where real ones belong, or vice versa."""
+    foreign = session.exec(
+        select(Venue.reference).where(Venue.demonstration != settings.demonstration).limit(1)
+    ).first()
+    if foreign is not None:
+        raise MixedData(
+            "this database holds real venues; the demonstration needs one of its own"
+            if settings.demonstration
+            else "this database holds demonstration venues, which production must not show as real"
+        )
+
+
+def serve(settings: Settings, host: str, port: int, workers: int) -> None:
+    """Prepare, then serve until told to stop."""
+    logs.configure(settings.log_level)
+    prepare(settings)
+    if workers > 1:
+        # Read when prometheus_client is first imported, which the workers do.
+        folder = settings.data_dir / "metrics"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    uvicorn.run(
+        "app.main:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )

@@ -1,0 +1,144 @@
+"""What every import shares: its report, its refusal and how it reads a file."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+from pydantic import BaseModel, field_validator
+from sqlalchemy import Engine, inspect
+from sqlmodel import Session, SQLModel, select
+
+from app.db import write_session
+from app.errors import DomainError, FieldError
+from app.settings import settings
+from app.venues.models import Venue
+
+_Item = TypeVar("_Item")
+
+
+class Track(Protocol):
+    """Passes items on and may show how far it has come; `iter` shows nothing."""
+
+    def __call__(self, items: Sequence[_Item], /) -> Iterable[_Item]: ...
+
+
+class Change(BaseModel):
+    """A record that the file changes, and in which columns."""
+
+    reference: str
+    columns: list[str]
+
+
+class Skipped(BaseModel):
+    """An entry of the file that is not taken over."""
+
+    reference: str
+    name: str
+    reason: str
+
+
+class ImportReport(BaseModel):
+    """What an import did, or would do if it is a dry run. Records go by reference or ward code."""
+
+    dry_run: bool
+    created: list[str] = []
+    updated: list[Change] = []
+    removed: list[str] = []
+    unchanged: int = 0
+    skipped: list[Skipped] = []
+    moved: list[str] = []
+    """Venues that new ward boundaries put into another ward."""
+
+
+class BadCell(BaseModel):
+    """Something for which a file is refused. `line` is the file's own, from 1."""
+
+    line: int | None = None
+    column: str = ""
+    value: str = ""
+    reason: str
+
+    @field_validator("column", "value")
+    @classmethod
+    def _short(cls, text: str) -> str:
+        return text if len(text) <= 100 else f"{text[:99]}…"
+
+    @property
+    def where(self) -> str:
+        """The line and the column, for people."""
+        line = f"line {self.line}" if self.line else ""
+        return ", ".join(part for part in (line, self.column) if part) or "file"
+
+
+class ImportRejected(DomainError):
+    """The file breaks its contract; `cells` says all that is wrong with it."""
+
+    status = 422
+    code = "import-rejected"
+    title = "The file is rejected, and nothing of it was imported"
+
+    def __init__(self, cells: Sequence[BadCell]) -> None:
+        super().__init__([FieldError(field=cell.where, message=cell.reason) for cell in cells])
+        self.cells = list(cells)
+
+
+@contextmanager
+def import_session(engine: Engine, *, dry_run: bool) -> Iterator[Session]:
+    """The one transaction of an import; a dry run does everything and then takes it back.
+
+    Refuses a database whose venues are demonstration ones where this process has real ones, or
+    the other way round.
+    """
+    with write_session(engine) as session:
+        other = not settings().demonstration
+        if session.exec(select(Venue.id).where(Venue.demonstration == other).limit(1)).first():
+            kept, ours = ("demonstration", "real") if other else ("real", "demonstration")
+            raise ImportRejected(
+                [
+                    BadCell(
+                        reason=f"the database holds {kept} venues: {ours} ones must not join them"
+                    )
+                ]
+            )
+        yield session
+        if dry_run:
+            session.rollback()
+
+
+def read_text(content: bytes) -> str:
+    """The file as text, with or without a byte order mark."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # Positions count from behind the byte order mark.
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ImportRejected([BadCell(line=line, reason="is not UTF-8 text")]) from None
+
+
+def longest(model: type[SQLModel], column: str) -> int:
+    """How many characters a column of a table holds."""
+    length: int = inspect(model).columns[column].type.length
+    return length
+
+
+def one_line(text: str, most: int) -> str:
+    """The text with every run of white space as one space. Raises ValueError with the reason."""
+    text = " ".join(text.split())
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+        raise ValueError("must not contain control characters")
+    if len(text) > most:
+        raise ValueError(f"must be at most {most} characters long, not {len(text)}")
+    return text
+
+
+def degrees(text: str, most: float) -> float:
+    """Decimal degrees between `-most` and `most`. Raises ValueError with the reason."""
+    # float() takes "nan", "1_0" and other scripts' digits too.
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
+        raise ValueError("must be decimal degrees, like 51.5136")
+    value = float(text)
+    if not -most <= value <= most:
+        raise ValueError(f"must lie between -{most} and {most}")
+    return value

@@ -1,0 +1,348 @@
+"""Import of the venue CSV: the columns of `CELLS`, one venue in each row."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import StrEnum
+from functools import partial
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine
+from sqlmodel import Session, select
+
+from app.geo import Point
+from app.settings import settings
+from app.venues import osm_hours
+from app.venues.hours import Hours, keep_exceptions
+from app.venues.imports import (
+    BadCell,
+    Change,
+    ImportRejected,
+    ImportReport,
+    Track,
+    degrees,
+    import_session,
+    longest,
+    one_line,
+    read_text,
+)
+from app.venues.models import Business, Category, Facility, StepFree, Venue, VenueStatus, Ward
+from app.venues.wards import WardMap
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+def _word(kind: type[_Word], text: str) -> _Word:
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"must be one of {', '.join(kind)}") from None
+
+
+def _hours(text: str) -> Hours | None:
+    return osm_hours.parse(text) if text else None
+
+
+def _facilities(text: str) -> list[Facility]:
+    named = {_word(Facility, word.strip()) for word in text.split(";") if word.strip()}
+    return [facility for facility in Facility if facility in named]
+
+
+def _step_free(text: str) -> StepFree:
+    return _word(StepFree, text or StepFree.UNKNOWN)
+
+
+def _yes(text: str) -> bool:
+    if text.lower() not in ("yes", "no", "true", "false", ""):
+        raise ValueError("must be yes or no")
+    return text.lower() in ("yes", "true")
+
+
+def _uprn(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{0,12}", text):
+        raise ValueError("must be up to 12 digits")
+    return text
+
+
+def _date(text: str) -> date | None:
+    if not text:
+        return None
+    if not re.fullmatch(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", text):
+        raise ValueError("must be a date from 2000 to 2099, like 2026-12-31")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("must be a date that exists") from None
+
+
+CELLS: dict[str, Callable[[str], Any]] = {
+    "reference": str,
+    "name": str,
+    "category": partial(_word, Category),
+    "business": str,
+    "address": str,
+    "postcode": str,
+    "latitude": lambda text: degrees(text, 90),
+    "longitude": lambda text: degrees(text, 180),
+    "opening_hours": _hours,
+    "phone": str,
+    "entrance": str,
+    "facilities": _facilities,
+    "step_free": _step_free,
+    "licensed": _yes,
+    "late_night": _yes,
+    "premises_licence": str,
+    "uprn": _uprn,
+    "fhrs_id": str,
+    "safe_haven_from": _date,
+    "safe_haven_until": _date,
+}
+"""What each column's text stands for. An empty text is what clears it."""
+
+REQUIRED = ("reference", "name", "category", "latitude", "longitude")
+"""The columns that a new venue needs, and that nothing clears."""
+
+_LONGEST = {
+    column: longest(Business, "name") if column == "business" else longest(Venue, column)
+    for column, read in CELLS.items()
+    if read is str
+}
+
+
+@dataclass
+class _Row:
+    """A row of the file: its cells as they stand there, and what comes of them step by step."""
+
+    line: int
+    cells: dict[str, str]
+    values: dict[str, Any] = field(default_factory=dict)
+    venue: Venue | None = None
+    changes: dict[str, Any] = field(default_factory=dict)
+    bad: list[BadCell] = field(default_factory=list)
+
+    def refuse(self, column: str, reason: str) -> None:
+        value = self.cells.get(column, "")
+        self.bad.append(BadCell(line=self.line, column=column, value=value, reason=reason))
+
+    def read(self) -> None:
+        """Fill in `values` from the good cells."""
+        for column, cell in self.cells.items():
+            try:
+                text = one_line(cell, _LONGEST.get(column, len(cell)))
+                if not text and column in REQUIRED:
+                    raise ValueError("must not be empty")
+                self.values[column] = CELLS[column](text)
+            except ValueError as error:
+                self.refuse(column, str(error))
+
+    def compare(self, stored: dict[str, Any]) -> None:
+        """Fill in `changes` to the values of a venue as stored; a new one has none."""
+        if not stored and "reference" in self.values:
+            for column in REQUIRED:
+                if column not in self.cells:
+                    self.refuse(column, "is needed for a new venue")
+        if hours := self.values.get("opening_hours"):
+            try:
+                self.values["opening_hours"] = keep_exceptions(hours, stored.get("opening_hours"))
+            except ValueError:
+                self.refuse("opening_hours", "has too many exceptions, with those already stored")
+        if not {"safe_haven_from", "safe_haven_until"} & {cell.column for cell in self.bad}:
+            self._complete_award(stored)
+        self.changes = {
+            column: value
+            for column, value in self.values.items()
+            if not stored or stored[column] != value
+        }
+
+    def _complete_award(self, stored: dict[str, Any]) -> None:
+        first = self.values.get("safe_haven_from", stored.get("safe_haven_from"))
+        last = self.values.get("safe_haven_until")
+        if last and not first:
+            self.refuse("safe_haven_until", "must not be given without safe_haven_from")
+        elif last and last < first:
+            self.refuse("safe_haven_until", "must not be before safe_haven_from")
+        elif not last and (
+            "safe_haven_until" in self.cells or first != stored.get("safe_haven_from")
+        ):
+            self.values["safe_haven_until"] = (
+                last_day(first, settings().safe_haven_months) if first else None
+            )
+
+
+def last_day(first: date, months: int) -> date:
+    """The last day of so many months from the day `first` on: the one before the anniversary."""
+    year, month = divmod(first.year * 12 + first.month - 1 + months, 12)
+    try:
+        anniversary = date(year, month + 1, first.day)
+    except ValueError:
+        # A month without that day: the anniversary of 29 February is 1 March.
+        year, month = divmod(year * 12 + month + 1, 12)
+        anniversary = date(year, month + 1, 1)
+    return anniversary - timedelta(days=1)
+
+
+class _Register:
+    """What the database holds, by the keys that a row may name."""
+
+    def __init__(self, session: Session, references: Collection[str]) -> None:
+        self.session = session
+        venues = session.exec(select(Venue)).all()
+        self.venues = {venue.reference: venue for venue in venues}
+        # A prospect that the file names by its own reference is not there for another row.
+        self.prospects = {
+            venue.fhrs_id: venue
+            for venue in venues
+            if venue.status == VenueStatus.PROSPECT
+            and venue.fhrs_id
+            and venue.reference not in references
+        }
+        self.businesses = {business.name: business for business in session.exec(select(Business))}
+        self.business_names = {business.id: name for name, business in self.businesses.items()}
+        self.wards = WardMap(session.exec(select(Ward)))
+
+    def find(self, values: dict[str, Any]) -> Venue | None:
+        """The venue that a row is about; a prospect is found by its FHRS number, and once."""
+        return self.venues.get(values.get("reference", "")) or self.prospects.pop(
+            values.get("fhrs_id", ""), None
+        )
+
+    def stored(self, venue: Venue) -> dict[str, Any]:
+        """What the values of a row would be for a venue as it is."""
+        elsewhere = {
+            "business": self.business_names[venue.business_id] if venue.business_id else "",
+            "latitude": venue.location.lat,
+            "longitude": venue.location.lon,
+            "opening_hours": venue.hours,
+        }
+        return {c: elsewhere[c] if c in elsewhere else getattr(venue, c) for c in CELLS}
+
+    def write(self, rows: Iterable[_Row]) -> None:
+        """Store what the rows change."""
+        rows = list(rows)
+        names = {row.changes["business"] for row in rows if row.changes.get("business")}
+        for name in sorted(names - self.businesses.keys()):
+            self.businesses[name] = Business(name=name)
+            self.session.add(self.businesses[name])
+        # Nothing else tells the session that venues must come after their businesses.
+        self.session.flush()
+        for row in rows:
+            self._write(row.venue or _new(row.changes), row.changes)
+
+    def _write(self, venue: Venue, changes: dict[str, Any]) -> None:
+        for column, value in changes.items():
+            if column == "business":
+                venue.business_id = self.businesses[value].id if value else None
+            elif column == "opening_hours":
+                venue.hours = value
+            elif column not in ("latitude", "longitude"):
+                setattr(venue, column, value)
+        if changes.keys() & {"latitude", "longitude"}:
+            lat = changes.get("latitude", venue.location.lat)
+            lon = changes.get("longitude", venue.location.lon)
+            venue.location = Point(lat, lon)
+            venue.ward_id = self.wards.ward_of(venue.location)
+        self.session.add(venue)
+
+
+def _new(values: dict[str, Any]) -> Venue:
+    return Venue(
+        reference=values["reference"],
+        name=values["name"],
+        category=values["category"],
+        location=Point(values["latitude"], values["longitude"]),
+        demonstration=settings().demonstration,
+    )
+
+
+def import_venues(
+    engine: Engine, content: bytes, *, dry_run: bool = False, track: Track = iter
+) -> ImportReport:
+    """Create and update venues from a CSV file, all of it or nothing.
+
+    A row is about the venue with its reference, or else the prospect with its FHRS number, which
+    takes the reference. A prospect becomes active. Raises `ImportRejected` with every bad cell.
+    """
+    rows, bad = _read(content)
+    for row in track(rows):
+        row.read()
+    _refuse_duplicates(rows)
+    report = ImportReport(dry_run=dry_run)
+    with import_session(engine, dry_run=dry_run) as session:
+        register = _Register(session, {row.values.get("reference", "") for row in rows})
+        for row in rows:
+            row.venue = register.find(row.values)
+            row.compare(register.stored(row.venue) if row.venue else {})
+            if row.venue and row.venue.status == VenueStatus.PROSPECT:
+                row.changes["status"] = VenueStatus.ACTIVE
+        bad += [cell for row in rows for cell in row.bad]
+        if bad:
+            raise ImportRejected(sorted(bad, key=lambda cell: cell.line or 0))
+        for row in rows:
+            reference = row.values["reference"]
+            if not row.venue:
+                report.created.append(reference)
+            elif row.changes:
+                report.updated.append(Change(reference=reference, columns=list(row.changes)))
+            else:
+                report.unchanged += 1
+        register.write(row for row in rows if row.changes)
+    return report
+
+
+def _read(content: bytes) -> tuple[list[_Row], list[BadCell]]:
+    """The rows of the file that have the header's columns, and what is wrong with the others."""
+    reader = csv.reader(io.StringIO(read_text(content), newline=""), strict=True)
+    columns: list[str] = []
+    rows: list[_Row] = []
+    bad: list[BadCell] = []
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as error:
+            bad.append(BadCell(line=line, reason=f"can't be read as CSV: {error}"))
+            break
+        if not cells:
+            continue
+        if not columns:
+            columns = _columns(cells, line)
+        elif len(cells) == len(columns):
+            rows.append(_Row(line, dict(zip(columns, cells, strict=True))))
+        else:
+            reason = f"has {len(cells)} cells where the header has {len(columns)}"
+            bad.append(BadCell(line=line, reason=reason))
+    if not columns:
+        raise ImportRejected(bad or [BadCell(reason="is empty")])
+    return rows, bad
+
+
+def _columns(header: list[str], line: int) -> list[str]:
+    columns = [name.strip() for name in header]
+    bad = [
+        BadCell(line=line, column=name, value=name, reason=reason)
+        for number, name in enumerate(columns)
+        for wrong, reason in (
+            (name not in CELLS, "is not one of the columns"),
+            (name in columns[:number], "is there twice"),
+        )
+        if wrong
+    ]
+    if "reference" not in columns:
+        bad.append(BadCell(line=line, column="reference", reason="is missing"))
+    if bad:
+        raise ImportRejected(bad)
+    return columns
+
+
+def _refuse_duplicates(rows: Iterable[_Row]) -> None:
+    lines: dict[str, int] = {}
+    for row in rows:
+        if reference := row.values.get("reference"):
+            if reference in lines:
+                row.refuse("reference", f"is on line {lines[reference]} too")
+            lines.setdefault(reference, row.line)

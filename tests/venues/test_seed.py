@@ -1,0 +1,112 @@
+"""The demonstration data: all of it invented, none of it stale, something open at every hour."""
+
+import json
+import re
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from app.db import read_session
+from app.settings import settings
+from app.venues.hours import open_intervals
+from app.venues.models import Category, Facility, StepFree, Venue, VenueStatus, Ward
+from app.venues.seed import SEED, load_seed
+from app.venues.venue_csv import import_venues
+from app.venues.wards import import_wards
+
+
+@pytest.fixture
+def seeded(request: pytest.FixtureRequest, sqlite_engine: Engine) -> list[Venue]:
+    request.getfixturevalue("demo")
+    assert load_seed(sqlite_engine)
+    with read_session(sqlite_engine) as session:
+        return list(session.exec(select(Venue)))
+
+
+@pytest.mark.usefixtures("demo")
+def test_the_seed_is_loaded_once(engine: Engine) -> None:
+    assert load_seed(engine)
+    assert not load_seed(engine)
+    with read_session(engine) as session:
+        venues = session.exec(select(Venue)).all()
+        names = [ward.name for ward in session.exec(select(Ward))]
+    assert len(venues) == 60
+    assert all(venue.demonstration and venue.ward_id for venue in venues)
+    assert len(names) == 6
+    assert all("(demonstration)" in name for name in names)
+    assert import_wards(engine, (SEED / "wards.geojson").read_bytes()).unchanged == 6
+    assert import_venues(engine, (SEED / "venues.csv").read_bytes()).unchanged == 60
+
+
+def test_production_loads_no_seed(engine: Engine) -> None:
+    assert not settings().demonstration
+    assert not load_seed(engine)
+    with read_session(engine) as session:
+        assert not session.exec(select(Venue)).all()
+
+
+def test_the_seed_shows_all_there_is(seeded: list[Venue]) -> None:
+    assert {venue.category for venue in seeded} == set(Category)
+    assert {facility for venue in seeded for facility in venue.facilities} == set(Facility)
+    assert {venue.step_free for venue in seeded} == set(StepFree)
+    assert {venue.status for venue in seeded} == {VenueStatus.ACTIVE}
+    assert {(venue.licensed, venue.late_night) for venue in seeded} == {
+        (False, False),
+        (True, False),
+        (True, True),
+    }
+    today = date(2026, 1, 1)
+    until = {venue.safe_haven_until and venue.safe_haven_until >= today for venue in seeded}
+    assert until == {None, False, True}
+    assert any(
+        venue.safe_haven_from and venue.safe_haven_from >= date(2035, 1, 1) for venue in seeded
+    )
+    assert any(venue.hours is None for venue in seeded)
+
+
+@pytest.mark.parametrize(
+    ("monday", "why"),
+    [
+        (date(2026, 3, 2), "a week in winter"),
+        (date(2026, 12, 21), "Christmas"),
+        (date(2027, 3, 22), "Easter and the spring clock change"),
+        (date(2027, 10, 25), "the autumn clock change"),
+        (date(2035, 7, 2), "long after"),
+    ],
+)
+def test_several_havens_are_open_at_every_hour(seeded: list[Venue], monday: date, why: str) -> None:
+    opened = [
+        open_intervals(venue.hours, monday, monday + timedelta(days=7))
+        for venue in seeded
+        if venue.hours
+        and venue.safe_haven_from
+        and venue.safe_haven_until
+        and venue.safe_haven_from <= monday
+        and venue.safe_haven_until >= monday + timedelta(days=7)
+    ]
+    start = datetime(monday.year, monday.month, monday.day, tzinfo=UTC)
+    for hour in range(7 * 24):
+        at = start + timedelta(hours=hour)
+        several = sum(any(s <= at < e for s, e in intervals) for intervals in opened)
+        assert several >= 5, f"{why}: {at}"
+
+
+def test_nobody_can_be_called_or_visited_by_mistake(seeded: list[Venue]) -> None:
+    for venue in seeded:
+        assert re.fullmatch(r"(020 7946 0\d{3})?", venue.phone), "Ofcom's numbers for drama"
+        assert venue.postcode.endswith(" 0ZZ")
+        assert not venue.fhrs_id
+        assert not venue.uprn
+
+
+def test_no_name_is_a_real_one(seeded: list[Venue], real_data: Path) -> None:
+    register = json.loads((real_data / "fhrs_city_of_london_2021.json").read_bytes())
+    real = {entry["BusinessName"] for entry in register["establishments"]}
+    real |= {
+        entry.get("name")
+        for entry in json.loads((real_data / "osm_london_venues.json").read_bytes())
+    }
+    assert not real & {venue.name for venue in seeded}
