@@ -92,7 +92,8 @@ class _Level:
 
 @dataclass(frozen=True, slots=True)
 class _Times:
-    """One level at one minute: the latest and earliest closing of what is open, the next opening.
+    """One level at one minute: the latest and earliest closing of what is open; the next opening,
+    and when that ends.
 
     A row that is not open closes at 0 and at NEVER; one that is not listed, or does not open
     before the horizon, opens at NEVER. Likewise a block of only such rows.
@@ -101,6 +102,7 @@ class _Times:
     latest: Ints
     earliest: Ints
     opening: Ints
+    opening_ends: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ class _Members:
     latest: Ints
     earliest: Ints
     opening: Ints
+    opening_ends: Ints
     near_m: Floats
     far_m: Floats
 
@@ -132,6 +135,9 @@ class Search:
         self._levels = [_Level(places, places, snapshot.provides)]
         while len(self._levels) == 1 or len(self._levels[-1].provides) > 1:
             self._levels.append(_level_above(self._levels[-1]))
+        self._corners = [
+            box[:1].ravel().tolist() for box in (self._levels[-1].low, self._levels[-1].high)
+        ]
         ids = snapshot.ids.view(">u8").astype(np.uint64).reshape(-1, 2)
         self._by_id = np.lexsort((ids[:, 1], ids[:, 0]))
         self._ids = ids[self._by_id]
@@ -143,7 +149,7 @@ class Search:
         if not len(self.snapshot):
             return Answer([], [], [])
         havens = self._best(question, _reachable)
-        closing = self._best(question, _closing)
+        closing = self._best(question, _closing) if self._may_be_closing(question) else []
         near = sum(found.distance_m <= NEAR_M for found in havens)
         opens_next = self._best(question, self._opening) if near < question.limit else []
         return Answer(havens, closing, [self._with_opening(f, question.at) for f in opens_next])
@@ -178,7 +184,7 @@ class Search:
         A block waits under bounds that no row in it can beat, and is opened before a row of equal
         rank; so a row that comes off the heap is the best of all that are left.
         """
-        origin = _on_unit_sphere(*np.radians([question.origin.lat, question.origin.lon]))
+        origin = _direction(question.origin)
         best: list[Found] = []
         waiting = [(0, 0.0, False, 0, len(self._levels) - 1)]
         while waiting and len(best) < question.limit:
@@ -202,6 +208,15 @@ class Search:
                 heappush(waiting, (entry[0], entry[1], level == 0, entry[2], level))
         return best
 
+    def _may_be_closing(self, question: Question) -> bool:
+        """Whether anything open could shut before the margin is over; mostly not, and cheap."""
+        low, high = self._corners
+        chord = math.dist(_direction(question.origin), low) + math.dist(low, high)
+        farthest_m = 2 * EARTH_RADIUS_M * math.asin(min(chord / 2, 1))
+        walking = math.ceil(farthest_m * WALKING_MINUTES_PER_M) + 1
+        earliest = self._times(question.at // MINUTE)[-1].earliest[0]
+        return bool(earliest < question.at + MINUTE * (walking + MARGIN_MINUTES))
+
     def _opening(self, members: _Members, question: Question) -> tuple[Bools, Ints]:
         """What shuts before one gets there, by the later of its opening and one's arrival."""
         arrival = question.at + MINUTE * _minutes(members.near_m)
@@ -209,8 +224,8 @@ class Search:
         if members.first_row is not None:
             waited_for = (members.latest <= arrival) & (opening < NEVER)
             opening = np.where(waited_for, opening, NEVER)
-            # Whoever arrives after it opened may find it shut again.
-            for i in np.flatnonzero(waited_for & (opening < arrival)):
+            # Whoever comes late finds it shut again, and waits for a later opening.
+            for i in np.flatnonzero(waited_for & (members.opening_ends <= arrival)):
                 availability = self.snapshot.availability(members.first_row + int(i)) or []
                 opening[i] = _opening_for(availability, question.at, int(arrival[i])) or NEVER
         return opening < NEVER, np.maximum(opening, arrival)
@@ -238,6 +253,7 @@ class Search:
             latest=times.latest[part],
             earliest=times.earliest[part],
             opening=times.opening[part],
+            opening_ends=times.opening_ends[part],
             near_m=near_m,
             far_m=far_m,
         )
@@ -254,10 +270,13 @@ class Search:
         following = place + is_open
         # The last entry stands for unknown hours: UNKNOWN_HOURS is -1.
         latest = np.append(np.where(is_open, ends[place], 0), 0)
-        opening = np.append(np.where(following < last, starts[following], NEVER), NEVER)
+        is_later = following < last
+        opening = np.append(np.where(is_later, starts[following], NEVER), NEVER)
+        opening_ends = np.append(np.where(is_later, ends[following], NEVER), NEVER)
         latest = latest[snapshot.opens]
         opening = np.where(is_open[snapshot.lists], opening[snapshot.opens], NEVER)
-        levels = [_Times(latest, np.where(latest > 0, latest, NEVER), opening)]
+        earliest = np.where(latest > 0, latest, NEVER)
+        levels = [_Times(latest, earliest, opening, opening_ends[snapshot.opens])]
         for _ in self._levels[1:]:
             below = levels[-1]
             blocks = np.arange(0, len(below.latest), FAN_OUT)
@@ -266,6 +285,7 @@ class Search:
                     np.maximum.reduceat(below.latest, blocks),
                     np.minimum.reduceat(below.earliest, blocks),
                     np.minimum.reduceat(below.opening, blocks),
+                    np.minimum.reduceat(below.opening_ends, blocks),
                 )
             )
         return levels
@@ -310,6 +330,11 @@ def _on_unit_sphere(lat: Floats, lon: Floats) -> Floats:
     """Degrees in radians to x, y, z: there a straight line through the earth orders as the way
     over it does, with no trigonometry in the search and no seam at the date line and the poles."""
     return np.stack((np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)), axis=-1)
+
+
+def _direction(place: Point) -> Floats:
+    """One place on the unit sphere, by the arithmetic that placed the rows: to the last bit."""
+    return _on_unit_sphere(*np.radians([place.lat, place.lon]))
 
 
 def _metres(chord_squared: Floats) -> Floats:

@@ -4,6 +4,7 @@ import hashlib
 import io
 import logging
 import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -272,8 +273,7 @@ def save(snapshot: Snapshot, folder: Path) -> None:
     except Unusable:
         pass
     else:
-        spare.unlink(missing_ok=True)
-        spare.hardlink_to(current)
+        shutil.copyfile(current, spare)
         spare.replace(previous)
     fresh.replace(current)
 
@@ -290,9 +290,11 @@ def load(folder: Path) -> Snapshot:
 
 def _read(path: Path) -> Snapshot:
     with np.load(io.BytesIO(_body(path)), allow_pickle=False) as columns:
-        return Snapshot(
-            **{name: column if column.ndim else column.item() for name, column in columns.items()}
-        )
+        content = {n: column if column.ndim else column.item() for n, column in columns.items()}
+    try:
+        return Snapshot(**content)
+    except TypeError:
+        raise Unusable(f"{path.name}: written by another version") from None
 
 
 def _body(path: Path) -> bytes:

@@ -1,0 +1,485 @@
+"""The directory of a running process, with a clock that the test sets."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, delete, update
+from sqlalchemy.exc import OperationalError
+from sqlmodel import Session
+
+from app.db import write_session
+from app.directory.live import Directory, MixedData
+from app.directory.search import Question
+from app.directory.snapshot import HORIZON, HOUR, load
+from app.errors import NotReady
+from app.venues.models import Venue, VenueStatus
+from tests.databases import Postgres
+from tests.factories import BANK, connected, make_venue, utc
+
+NOW = utc("2027-07-13T12:20")
+THE_HOUR = utc("2027-07-13T12:00")
+DAY = 24 * HOUR
+
+
+class Clock:
+    """Stands still until it is set."""
+
+    def __init__(self, now: float = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    with connected(database_url) as engine:
+        yield engine
+
+
+@pytest.fixture
+def sqlite(sqlite_url: str) -> Iterator[Engine]:
+    with connected(sqlite_url) as engine:
+        yield engine
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def directory(engine: Engine, folder: Path, clock: Clock, demonstration: bool = False) -> Directory:
+    return Directory(engine, folder, demonstration=demonstration, clock=clock)
+
+
+def names(of: Directory) -> list[str]:
+    document = json.loads(of.document("json").body)
+    return sorted(haven["name"] for haven in document["havens"])
+
+
+def generated_at(of: Directory) -> int:
+    return of.search.snapshot.generated_at
+
+
+# --- following the database ------------------------------------------------------------------
+
+
+def test_there_is_nothing_before_the_first_snapshot(
+    sqlite: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    ours = directory(sqlite, tmp_path, clock)
+    ours.restore()
+    with pytest.raises(NotReady):
+        _ = ours.search
+    with pytest.raises(NotReady):
+        ours.document("json")
+    ours.refresh()
+    assert len(ours.search.snapshot) == 0
+
+
+CHANGES: list[tuple[Callable[[Session], object], list[str], str]] = [
+    (lambda s: make_venue(s, name="new"), ["new", "old"], "one more"),
+    (
+        lambda s: s.connection().execute(update(Venue).values(name="renamed")),
+        ["renamed"],
+        "a new name",
+    ),
+    (
+        lambda s: s.connection().execute(update(Venue).values(status=VenueStatus.CLOSED)),
+        [],
+        "closed for good",
+    ),
+    (
+        lambda s: s.connection().execute(update(Venue).values(safe_haven_until=date(2027, 7, 12))),
+        [],
+        "the accreditation withdrawn",
+    ),
+    (lambda s: s.connection().execute(delete(Venue)), [], "deleted"),
+]
+
+
+@pytest.mark.parametrize(("change", "expected", "why"), CHANGES)
+def test_a_change_is_taken_up(
+    engine: Engine,
+    tmp_path: Path,
+    clock: Clock,
+    change: Callable[[Session], object],
+    expected: list[str],
+    why: str,
+) -> None:
+    make_venue(engine, name="old")
+    ours = directory(engine, tmp_path, clock)
+    ours.refresh()
+    assert names(ours) == ["old"]
+    with write_session(engine) as session:
+        change(session)
+    clock.now += 1
+    ours.refresh()
+    assert names(ours) == expected, why
+
+
+def test_nothing_is_built_while_nothing_changes(
+    engine: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    make_venue(engine)
+    ours = directory(engine, tmp_path, clock)
+    ours.refresh()
+    before = ours.search
+    clock.now = THE_HOUR + HOUR - 0.5
+    ours.refresh()
+    assert ours.search is before
+
+
+def test_it_is_built_anew_when_the_hour_is_full(
+    engine: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    make_venue(engine)
+    ours = directory(engine, tmp_path, clock)
+    ours.refresh()
+    horizon = ours.search.snapshot.horizon
+    clock.now = THE_HOUR + HOUR
+    ours.refresh()
+    assert generated_at(ours) == THE_HOUR + HOUR
+    assert ours.search.snapshot.horizon == horizon + HOUR
+
+
+def test_it_begins_with_what_is_on_disk(sqlite: Engine, tmp_path: Path, clock: Clock) -> None:
+    make_venue(sqlite, name="the one")
+    directory(sqlite, tmp_path, clock).refresh()
+    with connected("sqlite:////nowhere/at/all.sqlite") as unreachable:
+        ours = directory(unreachable, tmp_path, Clock(NOW + 3 * DAY))
+        ours.restore()
+        assert names(ours) == ["the one"]
+        assert ours.age_seconds == 3 * DAY
+        assert ours.is_degraded
+        with pytest.raises(OperationalError):
+            ours.refresh()
+        assert names(ours) == ["the one"]
+
+
+def test_it_begins_with_the_previous_one_when_the_last_is_damaged(
+    sqlite: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    make_venue(sqlite, name="the one")
+    writer = directory(sqlite, tmp_path, clock)
+    writer.refresh()
+    clock.now += HOUR
+    writer.refresh()
+    (tmp_path / "directory.snapshot").write_bytes(b"")
+    ours = directory(sqlite, tmp_path, clock)
+    ours.restore()
+    assert names(ours) == ["the one"]
+    assert ours.age_seconds == HOUR
+
+
+def test_another_process_s_snapshot_is_taken_from_disk(
+    engine: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    make_venue(engine, name="the one")
+    first, second = (directory(engine, tmp_path, clock) for _ in range(2))
+    first.refresh()
+    clock.now += 60
+    second.refresh()
+    assert generated_at(second) == NOW, "it is the first one's, not built again"
+    assert names(second) == ["the one"]
+    assert second.age_seconds == 0
+
+    with write_session(engine) as session:
+        make_venue(session, name="another")
+    second.refresh()
+    clock.now += 60
+    first.refresh()
+    assert generated_at(first) == NOW + 60
+    assert names(first) == ["another", "the one"]
+
+
+def test_the_snapshot_of_another_database_is_not_taken_from_disk(
+    sqlite_url: str, postgresql_url: str, tmp_path: Path, clock: Clock
+) -> None:
+    with connected(sqlite_url) as ours, connected(postgresql_url) as theirs:
+        make_venue(ours, name="ours")
+        make_venue(theirs, name="theirs")
+        directory(ours, tmp_path, clock).refresh()
+        other = directory(theirs, tmp_path, clock)
+        other.refresh()
+        assert names(other) == ["theirs"], "equal versions of two databases are not the same"
+
+
+def test_a_full_disk_does_not_stop_it(
+    sqlite: Engine, tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_venue(sqlite, name="the one")
+    # Nothing can be written over a directory.
+    (tmp_path / "directory.new").mkdir()
+    ours = directory(sqlite, tmp_path, clock)
+    ours.refresh()
+    assert names(ours) == ["the one"]
+    assert "not saved" in caplog.text
+
+
+def test_it_goes_on_and_grows_old_while_the_database_is_away(
+    private_postgres: Postgres, tmp_path: Path, clock: Clock
+) -> None:
+    with connected(private_postgres.url("havens")) as engine:
+        make_venue(engine, name="the one")
+        ours = directory(engine, tmp_path, clock)
+        ours.refresh()
+        assert (ours.age_seconds, ours.is_degraded) == (0, False)
+
+        private_postgres.stop()
+        for later, is_degraded in ((5, False), (10, False), (11, True), (3 * DAY, True)):
+            clock.now = NOW + later
+            with pytest.raises(OperationalError):
+                ours.refresh()
+            assert (ours.age_seconds, ours.is_degraded) == (later, is_degraded)
+            assert names(ours) == ["the one"]
+            answer = ours.search.answer(Question(BANK, NOW + later))
+            assert len(answer.havens + answer.opens_next) == 1
+
+        private_postgres.start()
+        with write_session(engine) as session:
+            make_venue(session, name="another")
+        ours.refresh()
+        assert (ours.age_seconds, ours.is_degraded) == (0, False)
+        assert names(ours) == ["another", "the one"]
+
+
+def test_past_the_horizon_it_says_nothing(sqlite: Engine, tmp_path: Path, clock: Clock) -> None:
+    make_venue(sqlite)
+    ours = directory(sqlite, tmp_path, clock)
+    ours.refresh()
+    horizon = THE_HOUR - HOUR + HORIZON
+    clock.now = horizon - 0.25
+    assert len(ours.search.snapshot) == 1
+    clock.now = horizon
+    with pytest.raises(NotReady):
+        _ = ours.search
+    with pytest.raises(NotReady):
+        ours.document("geojson")
+    ours.refresh()
+    assert len(ours.search.snapshot) == 1
+
+
+def test_a_snapshot_on_disk_that_is_too_old_is_not_answered_from(
+    sqlite: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    make_venue(sqlite)
+    directory(sqlite, tmp_path, clock).refresh()
+    ours = directory(sqlite, tmp_path, Clock(NOW + HORIZON))
+    ours.restore()
+    with pytest.raises(NotReady):
+        _ = ours.search
+
+
+def test_age_is_never_negative(sqlite: Engine, tmp_path: Path, clock: Clock) -> None:
+    ours = directory(sqlite, tmp_path, clock)
+    ours.refresh()
+    clock.now -= 100
+    assert ours.age_seconds == 0, "a clock that was put back"
+
+
+# --- demonstration and production ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("demonstration", [True, False])
+def test_the_database_must_be_of_this_environment(
+    sqlite: Engine, tmp_path: Path, clock: Clock, demonstration: bool
+) -> None:
+    make_venue(sqlite, demonstration=demonstration)
+    with pytest.raises(MixedData):
+        directory(sqlite, tmp_path, clock, demonstration=not demonstration).refresh()
+    assert not list(tmp_path.glob("*.snapshot")), "nothing of it is kept"
+    right = directory(sqlite, tmp_path, clock, demonstration=demonstration)
+    right.refresh()
+    assert len(right.search.snapshot) == 1
+
+
+@pytest.mark.parametrize("demonstration", [True, False])
+def test_the_disk_must_be_of_this_environment(
+    sqlite: Engine, tmp_path: Path, clock: Clock, demonstration: bool
+) -> None:
+    make_venue(sqlite, demonstration=demonstration)
+    directory(sqlite, tmp_path, clock, demonstration=demonstration).refresh()
+    wrong = directory(sqlite, tmp_path, clock, demonstration=not demonstration)
+    with pytest.raises(MixedData):
+        wrong.restore()
+    with pytest.raises(MixedData):
+        wrong.refresh()
+    with pytest.raises(NotReady):
+        _ = wrong.search
+
+
+def test_a_venue_of_the_other_kind_is_not_taken_up(
+    sqlite: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    make_venue(sqlite, name="real")
+    ours = directory(sqlite, tmp_path, clock)
+    ours.refresh()
+    make_venue(sqlite, demonstration=True)
+    clock.now += 60
+    with pytest.raises(MixedData):
+        ours.refresh()
+    assert names(ours) == ["real"]
+    assert ours.age_seconds == 60
+    assert not load(tmp_path).demonstration
+
+
+def test_an_empty_directory_is_of_either_kind(sqlite: Engine, tmp_path: Path, clock: Clock) -> None:
+    for demonstration in (True, False):
+        directory(sqlite, tmp_path, clock, demonstration=demonstration).refresh()
+
+
+# --- following by itself ---------------------------------------------------------------------
+
+
+class Rounds(threading.Event):
+    """An event that is set by itself after some rounds, between which something happens."""
+
+    def __init__(self, *between: Callable[[], object]) -> None:
+        super().__init__()
+        self._between = list(between)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if self._between:
+            self._between.pop(0)()
+        else:
+            self.set()
+        return self.is_set()
+
+
+def test_following_outlives_whatever_goes_wrong(
+    private_postgres: Postgres, tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    seen: list[list[str]] = []
+    with connected(private_postgres.url("havens")) as engine:
+        ours = directory(engine, tmp_path, clock)
+        ours.follow(
+            Rounds(
+                lambda: make_venue(engine, name="the one"),
+                lambda: seen.append(names(ours)),
+                private_postgres.stop,
+                lambda: seen.append(names(ours)),
+                private_postgres.start,
+                lambda: make_venue(engine, name="another"),
+                lambda: seen.append(names(ours)),
+            )
+        )
+    assert seen == [["the one"], ["the one"], ["another", "the one"]]
+    assert caplog.text.count("directory not confirmed") == 1, "said once, not twice a second"
+    assert caplog.text.count("directory confirmed again") == 1
+
+
+# --- the whole directory ---------------------------------------------------------------------
+
+
+def about(of: Directory) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(of.document("json").body)["directory"]
+    return document
+
+
+def test_the_whole_directory_says_how_long_it_is_good_for(
+    sqlite: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    make_venue(sqlite)
+    ours = directory(sqlite, tmp_path, clock)
+    ours.refresh()
+    version = ours.search.snapshot.version
+    assert about(ours) == {
+        "version": version,
+        "generated_at": "2027-07-13T12:00:00Z",
+        "valid_from": "2027-07-13T12:00:00Z",
+        "valid_until": "2027-07-20T13:00:00Z",
+        "confirm_by": "2027-07-14T12:00:00Z",
+    }
+    # Two days later, with no word from the database.
+    clock.now = NOW + 2 * DAY
+    assert about(ours) == {
+        "version": version,
+        "generated_at": "2027-07-15T12:00:00Z",
+        "valid_from": "2027-07-15T12:00:00Z",
+        "valid_until": "2027-07-22T13:00:00Z",
+        "confirm_by": "2027-07-14T12:00:00Z",
+    }
+    # Ten days later the horizon comes first.
+    clock.now = NOW + 10 * DAY
+    assert about(ours)["valid_until"] == "2027-07-27T11:00:00Z"
+
+
+def test_confirmation_counts_from_the_hour_in_which_it_came(
+    sqlite: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    ours = directory(sqlite, tmp_path, clock)
+    ours.refresh()
+    clock.now = THE_HOUR + 5 * HOUR + 59 * 60
+    assert about(ours)["confirm_by"] == "2027-07-14T12:00:00Z"
+    ours.refresh()
+    assert about(ours)["confirm_by"] == "2027-07-14T17:00:00Z"
+
+
+def test_it_stays_the_same_bytes_for_the_hour(sqlite: Engine, tmp_path: Path, clock: Clock) -> None:
+    make_venue(sqlite)
+    ours = directory(sqlite, tmp_path, clock)
+    ours.refresh()
+    other = directory(sqlite, tmp_path, clock)
+    clock.now = THE_HOUR + HOUR - 1
+    other.refresh()
+    assert other.document("json").body == ours.document("json").body
+    assert other.document("json").tag == ours.document("json").tag
+    assert other.document("geojson").tag != ours.document("json").tag
+    assert ours.document("json") is ours.document("json"), "rendered once"
+    before = ours.document("json")
+    clock.now += 1
+    assert ours.document("json").tag != before.tag
+
+
+ENDS = [
+    # last day, the UTC hour at which London's day is over, why
+    (date(2027, 7, 15), "2027-07-15T23:00", "summer: London's midnight is at 23:00 UTC"),
+    (date(2027, 10, 31), "2027-11-01T00:00", "the clocks went back that morning"),
+    (date(2027, 11, 3), "2027-11-04T00:00", "winter: London's midnight is UTC's"),
+]
+
+
+@pytest.mark.parametrize(("last", "over", "why"), ENDS)
+def test_an_accreditation_ends_by_the_clock_alone(
+    engine: Engine, tmp_path: Path, last: date, over: str, why: str
+) -> None:
+    make_venue(engine, name="ends", hours="24/7", safe_haven_until=last)
+    make_venue(engine, name="stays", hours="24/7")
+    clock = Clock(utc(over) - 2 * DAY)
+    ours = directory(engine, tmp_path, clock)
+    ours.refresh()
+    for now in (utc(over) - HOUR, utc(over) - 1):
+        clock.now = now
+        assert names(ours) == ["ends", "stays"], why
+    ends = json.loads(ours.document("json").body)["havens"]
+    assert {haven["name"]: haven["availability"][-1]["until"][:16] for haven in ends}[
+        "ends"
+    ] == over, why
+    # Nothing is built or asked in between.
+    clock.now = utc(over)
+    assert names(ours) == ["stays"], why
+    found = ours.search.answer(Question(BANK, utc(over)))
+    assert len(found.havens) == 1
+    assert not found.opens_next
+
+
+def test_an_accreditation_begins_by_the_clock_alone(
+    engine: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    make_venue(engine, name="begins", safe_haven_from=date(2027, 7, 16))
+    ours = directory(engine, tmp_path, clock)
+    ours.refresh()
+    assert ours.search.answer(Question(BANK, NOW)).opens_next == [], "nobody may see it yet"
+    clock.now = utc("2027-07-15T22:59")
+    assert names(ours) == []
+    clock.now = utc("2027-07-15T23:00")
+    assert names(ours) == ["begins"]
+    [found] = ours.search.answer(Question(BANK, utc("2027-07-15T23:00"))).opens_next
+    assert found.opens_at == utc("2027-07-16T09:00")

@@ -1,0 +1,93 @@
+"""Wards and venues to test with: a call states only what its test is about."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from itertools import count
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine, insert, inspect
+from sqlmodel import Session, SQLModel
+
+from app.db import make_engine
+from app.geo import Point
+from app.venues import osm_hours
+from app.venues.hours import Hours
+from app.venues.models import Category, Venue, Ward
+
+LONDON = ZoneInfo("Europe/London")
+BANK = Point(51.5134, -0.0890)
+"""A place in the middle of the City."""
+
+_numbers = count(1)
+_Record = TypeVar("_Record", bound=SQLModel)
+
+
+def make_venue(
+    where: Session | Engine,
+    *,
+    hours: Hours | str | None = "Mo-Su 10:00-22:00",
+    lat: float = BANK.lat,
+    lon: float = BANK.lon,
+    **details: Any,
+) -> Venue:
+    """An active pub accredited for decades, stored; `hours` may be OpenStreetMap text.
+
+    A session is left to its owner to commit.
+    """
+    number = next(_numbers)
+    usual: dict[str, Any] = {
+        "reference": f"V{number}",
+        "name": f"Venue {number}",
+        "category": Category.PUB,
+        "location": Point(lat, lon),
+        "hours": osm_hours.parse(hours) if isinstance(hours, str) else hours,
+        "safe_haven_from": date(2020, 1, 1),
+        "safe_haven_until": date(2060, 12, 31),
+    }
+    return _stored(where, Venue(**usual | details))
+
+
+def make_ward(where: Session | Engine, **details: Any) -> Ward:
+    """A ward with a square around the middle of the City for its boundary, stored."""
+    number = next(_numbers)
+    corners = [[-0.1, 51.5], [-0.08, 51.5], [-0.08, 51.52], [-0.1, 51.52], [-0.1, 51.5]]
+    usual: dict[str, Any] = {
+        "code": f"W{number}",
+        "name": f"Ward {number}",
+        "boundary": {"type": "Polygon", "coordinates": [corners]},
+    }
+    return _stored(where, Ward(**usual | details))
+
+
+def _stored(where: Session | Engine, record: _Record) -> _Record:
+    """Written as it is, past the session: nobody has done anything that could be recorded."""
+    table = inspect(type(record)).local_table
+    values = {column.key: getattr(record, column.key) for column in table.columns}
+    if isinstance(where, Session):
+        where.connection().execute(insert(table), values)
+    else:
+        with where.execution_options(writes=True).begin() as connection:
+            connection.execute(insert(table), values)
+    return record
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Engine]:
+    """An engine as the service has it, that leaves no connection behind."""
+    engine = make_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def utc(written: str) -> int:
+    """Seconds since 1970 of `2027-03-28T01:00` in UTC."""
+    return int(datetime.fromisoformat(written).replace(tzinfo=UTC).timestamp())
+
+
+def london(written: str) -> int:
+    """Seconds since 1970 of `2027-07-01T00:00` in London; of two such instants the first."""
+    return int(datetime.fromisoformat(written).replace(tzinfo=LONDON).timestamp())
