@@ -177,9 +177,7 @@ def install(app: FastAPI) -> None:
             return problem(NotFound.status, NotFound.code, NotFound.title)
         phrase = HTTPStatus(error.status_code).phrase
         code = phrase.lower().replace(" ", "-")
-        headers = dict(error.headers or {})
-        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            headers["Allow"] = _allowed(request)
+        headers = {**(error.headers or {}), **_allowed(request, error.status_code)}
         return problem(error.status_code, code, phrase, headers=headers)
 
     @app.exception_handler(ClientDisconnect)
@@ -189,15 +187,20 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _internal(*_: object) -> JSONResponse:
-        return problem(500, "internal", "Something went wrong; if you are in danger call 999")
+        # The server hangs up after a fault, and says so.
+        headers = {"Connection": "close"}
+        title = "Something went wrong; if you are in danger call 999"
+        return problem(500, "internal", title, headers=headers)
 
 
-def _allowed(request: Request) -> str:
-    """Every method of the address; the framework knows only those of its first route there."""
-    path = request.scope["route"].path
+def _allowed(request: Request, status: int) -> dict[str, str]:
+    """Every method of the address; the framework tells only those of its first route there."""
+    route = request.scope.get("route")
+    if status != HTTPStatus.METHOD_NOT_ALLOWED or route is None:
+        return {}
     methods = (
         context.methods or set()
         for context in iter_route_contexts(request.app.routes)
-        if context.path == path
+        if context.path == route.path
     )
-    return ", ".join(sorted(set().union(*methods)))
+    return {"Allow": ", ".join(sorted(set().union(*methods)))}

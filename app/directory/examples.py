@@ -51,7 +51,7 @@ _CAFE = _haven(
     category="cafe",
     address="9 Kettle Row",
     postcode="EC2Y 0ZZ",
-    location={"lat": 51.5206, "lon": -0.0951},
+    location={"lat": 51.5211, "lon": -0.0951},
     opening_hours="Fr 12:00-23:45",
     facilities=["water", "seat", "wifi"],
     step_free="no",
@@ -88,7 +88,7 @@ NEAREST: dict[str, Any] = {
     },
     "havens": [
         {
-            "distance_m": 99,
+            "distance_m": 100,
             "bearing_deg": 219,
             "walking_minutes": 2,
             "open": {"state": "open", "until": "2026-11-28T02:00:00Z", "closes_soon": False},
@@ -97,9 +97,9 @@ NEAREST: dict[str, Any] = {
     ],
     "closing": [
         {
-            "distance_m": 601,
-            "bearing_deg": 340,
-            "walking_minutes": 10,
+            "distance_m": 654,
+            "bearing_deg": 342,
+            "walking_minutes": 11,
             "open": {"state": "open", "until": "2026-11-27T23:45:00Z", "closes_soon": True},
             **_CAFE,
         }
@@ -126,9 +126,9 @@ WHOLE: dict[str, Any] = {
         "confirm_by": "2026-11-28T23:00:00Z",
     },
     "havens": [
-        {"availability": _LIBRARY_OPEN, **_LIBRARY},
         {"availability": _PUB_OPEN, **_PUB},
         {"availability": _CAFE_OPEN, **_CAFE},
+        {"availability": _LIBRARY_OPEN, **_LIBRARY},
     ],
 }
 

@@ -224,7 +224,7 @@ class Haven(BaseModel):
 class NearHaven(Haven):
     """A haven seen from where somebody stands."""
 
-    distance_m: int = Field(description="As the crow flies", examples=[99])
+    distance_m: int = Field(description="As the crow flies", examples=[100])
     bearing_deg: int = Field(ge=0, lt=360, description="0 is north, 90 east", examples=[219])
     walking_minutes: int = Field(description="A cautious estimate", examples=[2])
     open: OpenState

@@ -1,0 +1,252 @@
+"""What goes on answering when something behind it, or a process of it, is gone."""
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.directory.live import MixedData
+from app.serve import prepare
+from tests.databases import Postgres
+from tests.factories import utc
+from tests.servers import (
+    Service,
+    add_venue,
+    database,
+    refusal,
+    running,
+    serving_directory,
+    settings_for,
+    until,
+)
+
+NEAREST = "/v1/havens/nearest?lat=51.5134&lon=-0.0890"
+NOBODY = "postgresql+psycopg://nobody@/none?host=/nowhere"
+"""A database that is never there."""
+
+VISIBLE_WITHIN_SECONDS = 2
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return folder
+
+
+def ready(service: Service | httpx.Client) -> tuple[int, str]:
+    response = service.get("/health/ready")
+    return response.status_code, response.json()["status"]
+
+
+def age(service: Service | httpx.Client) -> int:
+    seconds: int = service.get(NEAREST).json()["directory"]["age_seconds"]
+    return seconds
+
+
+def names(service: Service | httpx.Client) -> list[str]:
+    return [haven["name"] for haven in service.get(NEAREST).json()["havens"]]
+
+
+# --- the database ----------------------------------------------------------------------------
+
+
+def test_a_database_that_goes_away_and_comes_back(
+    private_postgres: Postgres, data_dir: Path
+) -> None:
+    url = private_postgres.url("havens")
+    add_venue(url, name="The Lantern")
+    with running(data_dir, url) as service:
+        assert ready(service) == (200, "ok")
+        private_postgres.stop(signal.SIGQUIT)
+
+        first = age(service)
+        until(lambda: age(service) >= first + 2)
+        assert names(service) == ["The Lantern"]
+        for path in ("/v1/havens", "/v1/help", "/health/live", "/health/ready", "/metrics"):
+            assert service.get(path).status_code == 200
+        assert service.log.count("directory not confirmed") == 1, "said once, not twice a second"
+
+        private_postgres.start()
+        add_venue(url, name="The Anchor")
+        until(lambda: "The Anchor" in names(service))
+        assert "directory confirmed again" in service.log
+
+
+def test_readiness_when_the_database_is_away(private_postgres: Postgres, data_dir: Path) -> None:
+    now = utc("2026-11-27T23:00")
+    url = private_postgres.url("havens")
+    add_venue(url, name="The Lantern")
+    with serving_directory(data_dir, url, lambda: now) as client:
+        assert ready(client) == (200, "ok")
+        private_postgres.stop()
+        until(lambda: client.get("/metrics"))
+        now += 10
+        until(lambda: age(client) == 10)
+        assert ready(client) == (200, "ok")
+        now += 1
+        assert ready(client) == (200, "degraded")
+        now += 13 * 24 * 3600
+        assert names(client) == ["The Lantern"]
+        assert age(client) == 13 * 24 * 3600 + 11
+        assert ready(client) == (200, "degraded")
+        # What nobody can work out any more is not made up.
+        now += 24 * 3600
+        assert ready(client) == (503, "unavailable")
+        assert client.get(NEAREST).status_code == 503
+
+        private_postgres.start()
+        until(lambda: ready(client) == (200, "ok"))
+        assert age(client) == 0
+
+
+def test_a_start_without_the_database_answers_from_the_last_snapshot(
+    sqlite_url: str, data_dir: Path
+) -> None:
+    add_venue(sqlite_url, name="The Lantern")
+    with serving_directory(data_dir, sqlite_url):
+        pass
+    with running(data_dir, NOBODY) as service:
+        assert names(service) == ["The Lantern"]
+        assert ready(service)[0] == 200
+        assert service.get("/v1/havens").status_code == 200
+        until(lambda: age(service) > 1)
+
+
+def test_a_start_with_neither_database_nor_snapshot(
+    private_postgres: Postgres, data_dir: Path
+) -> None:
+    url = private_postgres.url("havens")
+    private_postgres.stop()
+    with running(data_dir, url) as service:
+        assert service.get("/health/live").status_code == 200
+        assert service.get("/health/ready").json() == {"status": "unavailable"}
+        assert ready(service) == (503, "unavailable")
+        assert service.get("/v1/help").json()["help"][0]["phone"] == "999"
+        for path in (NEAREST, "/v1/havens", "/v1/havens/6f1c0c5e-2f6e-4d4b-9a57-0f7c3f1f2a10"):
+            answer = service.get(path)
+            assert answer.status_code == 503
+            assert answer.headers["Content-Type"] == "application/problem+json"
+            assert "call 999" in answer.json()["title"]
+        # What is wrong with a question is said all the same.
+        assert service.get(f"{NEAREST}&limit=0").status_code == 422
+
+        private_postgres.start()
+        add_venue(url, name="The Lantern")
+        until(lambda: names(service) == ["The Lantern"] if ready(service)[0] == 200 else None)
+
+
+def test_a_damaged_snapshot_is_built_anew(sqlite_url: str, data_dir: Path) -> None:
+    add_venue(sqlite_url, name="The Lantern")
+    snapshot = data_dir / "directory.snapshot"
+    for damage in (b"", b"no snapshot", b"havens directory 1 0\n"):
+        snapshot.write_bytes(damage)
+        with serving_directory(data_dir, sqlite_url) as client:
+            assert names(client) == ["The Lantern"]
+        assert snapshot.stat().st_size > 100
+
+
+# --- a process -------------------------------------------------------------------------------
+
+
+def test_a_killed_worker_is_replaced(sqlite_url: str, data_dir: Path) -> None:
+    add_venue(sqlite_url, name="The Lantern")
+    with running(data_dir, sqlite_url, workers=2) as service:
+        for _ in range(20):
+            assert names(service) == ["The Lantern"]
+        before = {worker.pid for worker in service.workers}
+        assert len(before) == 2
+        killed = min(before)
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: service.started() == 3)
+        after = {worker.pid for worker in service.workers}
+        assert len(after) == 2
+        assert killed not in after
+        for _ in range(20):
+            assert names(service) == ["The Lantern"]
+
+        # The dead one's last word on its directory must not outlive it.
+        add_venue(sqlite_url, name="The Anchor")
+        until(lambda: "havens_directory_havens 2.0" in service.get("/metrics").text)
+
+
+# --- a change --------------------------------------------------------------------------------
+
+CHANGES = [
+    ("UPDATE venue SET name = 'Renamed'", ["Renamed"]),
+    ("UPDATE venue SET safe_haven_until = '2021-01-01'", []),
+    ("UPDATE venue SET safe_haven_until = '2050-01-01', name = 'Back'", ["Back"]),
+    ("DELETE FROM venue", []),
+]
+
+
+def test_a_change_shows_in_every_answer_within_two_seconds(
+    database_url: str, data_dir: Path
+) -> None:
+    haven = add_venue(database_url, name="The Lantern")
+    with (
+        running(data_dir, database_url, workers=2) as service,
+        database(database_url) as engine,
+        ThreadPoolExecutor(8) as crowd,
+    ):
+
+        def is_right(expected: list[str]) -> bool:
+            """Whether many answers, each on a connection of its own, are the expected ones."""
+
+            def one_is_right(_: int) -> bool:
+                everything = service.get("/v1/havens").json()["havens"]
+                alone = service.get(f"/v1/havens/{haven}").status_code
+                return names(service) == [
+                    each["name"] for each in everything
+                ] == expected and alone == (200 if expected else 404)
+
+            return all(crowd.map(one_is_right, range(16)))
+
+        assert is_right(["The Lantern"])
+        for statement, expected in CHANGES:
+            with engine.execution_options(writes=True).begin() as connection:
+                connection.execute(text(statement))
+            committed = time.monotonic()
+            while True:
+                asked = time.monotonic() - committed
+                if is_right(expected):
+                    break
+                assert asked < VISIBLE_WITHIN_SECONDS, statement
+
+
+# --- demonstration and production ------------------------------------------------------------
+
+
+def test_production_does_not_start_with_demonstration_venues(
+    sqlite_url: str, data_dir: Path
+) -> None:
+    add_venue(sqlite_url, demonstration=False)
+    add_venue(sqlite_url, demonstration=True, status="closed")
+    assert "demonstration venues" in refusal(data_dir, sqlite_url)
+
+
+@pytest.mark.parametrize("environment", ["production", "demo"])
+def test_neither_environment_takes_the_venues_of_the_other(
+    database_url: str, data_dir: Path, environment: str
+) -> None:
+    add_venue(database_url, demonstration=environment == "production")
+    with pytest.raises(MixedData):
+        prepare(settings_for(data_dir, database_url, environment))
+
+
+@pytest.mark.parametrize("environment", ["production", "demo"])
+def test_neither_environment_takes_the_snapshot_of_the_other(
+    sqlite_url: str, data_dir: Path, environment: str
+) -> None:
+    other = "demo" if environment == "production" else "production"
+    add_venue(sqlite_url, demonstration=other == "demo")
+    with serving_directory(data_dir, sqlite_url, environment=other):
+        pass
+    for url in (NOBODY, f"sqlite:///{data_dir / 'new.sqlite'}"):
+        with pytest.raises(MixedData):
+            prepare(settings_for(data_dir, url, environment))
