@@ -28,7 +28,7 @@ test: .venv/installed-dev postgis ## lint, types, tests on SQLite and on PostGIS
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest $(TESTS)
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(TESTS)
 
 bench: .venv/installed-dev ## run the benchmarks (they need wrk)
 	@command -v wrk >/dev/null || ! { $(MAY_APT_GET); } || { \

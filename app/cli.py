@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 
 import typer
 from alembic.util import CommandError
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.progress import track
@@ -20,9 +20,14 @@ from sqlalchemy.exc import DBAPIError
 from app import db
 from app import openapi as contract
 from app import serve as start
+from app.accounts.cli import accounts
+from app.bulk.sheet import SheetName
+from app.bulk.transfer import SHEETS, export_sheet, import_sheet
 from app.directory.live import MixedData
+from app.journal import Journal, command_actor
+from app.journal_cli import journal
 from app.main import create_app
-from app.settings import settings
+from app.settings import SECRET_BYTES, Settings, UnsafeSettings, settings
 from app.venues.fhrs import import_fhrs
 from app.venues.imports import ImportRejected, ImportReport
 from app.venues.venue_csv import import_venues
@@ -33,6 +38,8 @@ _Item = TypeVar("_Item")
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 imports = typer.Typer(no_args_is_help=True)
 cli.add_typer(imports, name="import", help="Import a file, after a migration where one is due.")
+cli.add_typer(accounts, name="account", help="Who may sign in.")
+cli.add_typer(journal, name="journal", help="Who changed what.")
 
 File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")]
@@ -53,7 +60,8 @@ def serve(
 @cli.command()
 def openapi() -> None:
     """Write the published contract into openapi/."""
-    for path in contract.write(create_app(settings()), Path("openapi")):
+    app = create_app(Settings(secret_key=SecretStr("-" * SECRET_BYTES)))
+    for path in contract.write(app, Path("openapi")):
         typer.echo(path)
 
 
@@ -84,14 +92,47 @@ def fhrs(file: File, dry_run: DryRun = False) -> None:
     _import(partial(import_fhrs, track=_track), file, dry_run)
 
 
+def _command(sheet: SheetName) -> Callable[..., None]:
+    def command(file: File, dry_run: DryRun = False) -> None:
+        _import(partial(import_sheet, sheet, track=_track), file, dry_run)
+
+    return command
+
+
+for _sheet in SHEETS:
+    _about = f"New {_sheet} from a CSV file: all of it, or nothing if a row is bad."
+    imports.command(_sheet.value, help=_about)(_command(_sheet))
+
+
+@cli.command()
+def export(
+    sheet: Annotated[SheetName, typer.Argument(show_default=False)],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="- is standard output.")] = "-",
+) -> None:
+    """Write a sheet of the register as a CSV file, as an import takes it."""
+    engine = db.make_engine(settings().database_url)
+    try:
+        with db.read_session(engine) as session:
+            content = export_sheet(session, sheet)
+    finally:
+        engine.dispose()
+    if file == "-":
+        typer.echo(content, nl=False)
+    else:
+        Path(file).write_bytes(content)
+
+
 def _import(run: Callable[..., ImportReport], file: Path, dry_run: bool) -> None:
     content = file.read_bytes()
     migrate()
     engine = db.make_engine(settings().database_url)
     try:
-        _show(run(engine, content, dry_run=dry_run))
+        changed = run(
+            Journal.of(settings(), engine), content, actor=command_actor(), dry_run=dry_run
+        )
     finally:
         engine.dispose()
+    _show(changed)
 
 
 def _track(items: Sequence[_Item]) -> Iterable[_Item]:
@@ -150,8 +191,8 @@ def main() -> None:
         sys.exit(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except DBAPIError as error:
         sys.exit(f"The database can't be used: {str(error.orig).partition(chr(10))[0]}")
-    except MixedData as error:
-        sys.exit(str(error).capitalize())
+    except (MixedData, UnsafeSettings) as error:
+        sys.exit(str(error))
     except CommandError as error:
         sys.exit(f"The database can't be migrated: {error}")
 

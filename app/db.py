@@ -2,13 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session
 
 from app.geo import sqlite_functions
@@ -18,6 +29,27 @@ MIGRATIONS = Path(__file__).parent.parent / "migrations"
 # Any fixed numbers do: they only have to differ from each other.
 _WRITE_LOCK = 4_820_001
 _MIGRATE_LOCK = 4_820_002
+
+
+class Instant(TypeDecorator[datetime]):
+    """A column of instants, to the microsecond. They come back in UTC from both databases."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[datetime]:
+        return datetime
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None or dialect.name == "postgresql":
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
 
 
 def make_engine(url: str) -> Engine:

@@ -8,8 +8,15 @@ from app.errors import TooLarge, problem
 from app.metrics import REQUESTS, SECONDS
 
 BODY_LIMIT = 64 * 1024
+LARGER_BODIES = {"/v1/admin/bulk/": 5 * 1024 * 1024}
+"""Where a body may be larger, by how the path begins."""
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+def body_limit(path: str) -> int:
+    """How many bytes the body of a request for a path may have."""
+    return next((n for begin, n in LARGER_BODIES.items() if path.startswith(begin)), BODY_LIMIT)
 
 
 class BodyLimit:
@@ -22,9 +29,10 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = body_limit(scope["path"])
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if not announced.isdigit() or int(announced[:20]) > BODY_LIMIT:
-            error = TooLarge(BODY_LIMIT)
+        if not announced.isdigit() or int(announced[:20]) > limit:
+            error = TooLarge(limit)
             refusal = problem(error.status, error.code, error.title, error.errors)
             await refusal(scope, receive, send)
             return
@@ -34,8 +42,8 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > BODY_LIMIT:
-                raise TooLarge(BODY_LIMIT)
+            if received > limit:
+                raise TooLarge(limit)
             return message
 
         await self._app(scope, counted, send)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -38,6 +39,7 @@ class DomainError(Exception):
     status: int = 400
     code: str = "bad-request"
     title: str = "The request can't be carried out"
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(self.title)
@@ -107,18 +109,16 @@ def _body(status: int, code: str, title: str, errors: Sequence[FieldError]) -> d
 
 def responses(*errors: DomainError) -> dict[int | str, dict[str, Any]]:
     """What `responses=` of a route says of the errors it can answer with, each by an example."""
-    return {
-        error.status: {
-            "description": error.title,
-            "content": {
-                PROBLEM_JSON: {
-                    "schema": {"$ref": "#/components/schemas/Problem"},
-                    "example": _body(error.status, error.code, error.title, error.errors),
-                }
-            },
-        }
-        for error in errors
-    }
+    answers: dict[int | str, dict[str, Any]] = {}
+    for error in errors:
+        answer = answers.setdefault(error.status, {"description": error.title})
+        content = answer.setdefault("content", {}).setdefault(PROBLEM_JSON, {})
+        content["schema"] = {"$ref": "#/components/schemas/Problem"}
+        body = _body(error.status, error.code, error.title, error.errors)
+        content.setdefault("examples", {})[error.code] = {"summary": error.title, "value": body}
+        titles = (example["summary"] for example in content["examples"].values())
+        answer["description"] = "; or: ".join(titles)
+    return answers
 
 
 def field_name(location: Iterable[object]) -> str:
@@ -164,7 +164,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(DomainError)
     async def _domain(_: Request, error: DomainError) -> JSONResponse:
-        return problem(error.status, error.code, error.title, error.errors)
+        return problem(error.status, error.code, error.title, error.errors, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def _validation(_: Request, error: RequestValidationError) -> JSONResponse:

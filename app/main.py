@@ -10,19 +10,36 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.middleware.cors import CORSMiddleware
 
 from app import errors, logs, metrics, openapi
+from app.accounts.attempts import Attempts
+from app.accounts.routes import admin as accounts
+from app.accounts.routes import router as sign_in
+from app.accounts.tokens import Tokens
+from app.bulk.routes import router as bulk
 from app.db import make_engine
 from app.directory import render
 from app.directory.live import Clock, Directory
 from app.directory.routes import health
 from app.directory.routes import router as havens
 from app.edge import BodyLimit, Measured
+from app.journal import Journal
+from app.journal_routes import router as journal
+from app.outreach.report_routes import public as reports
+from app.outreach.report_routes import router as report_queue
+from app.outreach.routes import router as outreach
+from app.outreach.scheme_test_routes import router as scheme_tests
+from app.schemes import registry
+from app.schemes.routes import router as schemes
+from app.schemes.season_routes import router as seasons
 from app.settings import Settings
 from app.settings import settings as from_environment
+from app.training.routes import router as training
+from app.venues.routes import router as venues
 
 
 def create_app(settings: Settings | None = None, clock: Clock = time.time) -> FastAPI:
     """The service, ready to be started. `clock` gives seconds since 1970."""
     settings = settings or from_environment()
+    registry.schemes()  # so that a scheme nobody knows is refused here
     logs.configure(settings.log_level)
     engine = make_engine(settings.database_url)
     directory = Directory(
@@ -52,10 +69,25 @@ def create_app(settings: Settings | None = None, clock: Clock = time.time) -> Fa
         redoc_url=None,
     )
     app.state.directory = directory
+    app.state.journal = Journal.of(settings, engine)
+    app.state.tokens = Tokens.of(settings, clock)
+    app.state.attempts = Attempts()
     app.state.help_json = render.help_json(settings.help_contacts)
 
     app.include_router(havens)  # public
+    app.include_router(reports)  # public
     app.include_router(health)  # public
+    app.include_router(sign_in)
+    app.include_router(accounts)
+    app.include_router(venues)
+    app.include_router(schemes)
+    app.include_router(seasons)
+    app.include_router(training)
+    app.include_router(outreach)
+    app.include_router(scheme_tests)
+    app.include_router(report_queue)
+    app.include_router(bulk)
+    app.include_router(journal)
     app.add_api_route("/metrics", prometheus, include_in_schema=False)  # public, no content
 
     errors.install(app)

@@ -10,8 +10,10 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, select
 
 from app import logs
+from app.accounts.demo import demo_accounts
 from app.db import make_engine, migrate, read_session
 from app.directory.live import Directory, MixedData
+from app.journal import Journal
 from app.settings import Settings
 from app.venues.models import Venue
 from app.venues.seed import load_seed
@@ -27,6 +29,7 @@ def prepare(settings: Settings) -> None:
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     engine = make_engine(settings.database_url)
+    journal = Journal.of(settings, engine)
     directory = Directory(engine, settings.data_dir, demonstration=settings.demonstration)
     directory.restore()
     with FileLock(settings.data_dir / "start.lock"):
@@ -34,7 +37,9 @@ def prepare(settings: Settings) -> None:
             migrate(settings.database_url)
             with read_session(engine) as session:
                 refuse_mixed(session, settings)
-            load_seed(engine)
+            load_seed(journal)
+            for name, password in demo_accounts(journal, settings).items():
+                print(f"Sign in as     {name} with {password}")  # noqa: T201  nobody reads logs for it
             directory.refresh()
         except OperationalError as error:
             log.error(

@@ -1,11 +1,16 @@
 """The one place that reads the environment."""
 
+import hmac
+import secrets
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRET_BYTES = 32
 
 
 class HelpContact(BaseModel):
@@ -48,6 +53,23 @@ HELP = (
 )
 
 
+class SchemeChange(BaseModel):
+    """What an area does otherwise in a scheme; what is not given stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    months: int | None = Field(default=None, ge=1, le=120)
+    review_months: int | None = Field(default=None, ge=1, le=120)
+    criteria: dict[
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")],
+        Annotated[str, Field(min_length=1, max_length=200)],
+    ] = Field(default={}, max_length=60)
+
+
+class UnsafeSettings(ValueError):
+    """Settings that must not meet the public."""
+
+
 class Settings(BaseSettings):
     """What an operator may set, each as `HAVENS_…`.
 
@@ -60,8 +82,24 @@ class Settings(BaseSettings):
     environment: Literal["production", "demo"] = "production"
     data_dir: Path = Path("data")
     database_url: str = ""
+    secret_key: SecretStr = SecretStr("")
     safe_haven_months: int = Field(
         default=12, ge=1, le=120, description="How long an award is in force when no end is given"
+    )
+    rag_green: int = Field(default=75, ge=0, le=100, description="Percent of staff trained")
+    rag_amber: int = Field(default=50, ge=0, le=100, description="Percent of staff trained")
+    due_days: int = Field(
+        default=60, ge=0, le=366, description="How long before it lapses training is due again"
+    )
+    schemes: dict[str, SchemeChange] = Field(
+        default={},
+        description='By scheme: {"safe_haven": {"criteria": {"cctv": "CCTV at the door"}}}',
+    )
+    retest_days: int = Field(
+        default=28, ge=1, le=366, description="How soon after a failed test it is repeated"
+    )
+    reports_per_day: int = Field(
+        default=50, ge=1, description="How many problem reports a day are kept about one haven"
     )
     help_contacts: tuple[HelpContact, ...] = Field(default=HELP, min_length=1)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -81,6 +119,36 @@ class Settings(BaseSettings):
                 "HAVENS_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://"
             )
         return self
+
+    @model_validator(mode="after")
+    def _green_is_better(self) -> "Settings":
+        if self.rag_amber > self.rag_green:
+            raise ValueError("HAVENS_RAG_AMBER must not be above HAVENS_RAG_GREEN")
+        return self
+
+    def key(self, purpose: str) -> bytes:
+        """A secret key for one purpose, made from `secret_key`.
+
+        Outside production a key is made and kept in the data directory when none is set. Raises
+        `UnsafeSettings` when production has none, or one that could be guessed.
+        """
+        secret = self.secret_key.get_secret_value().encode()
+        if not secret and self.environment != "production":
+            secret = self._kept_secret()
+        if len(secret) < SECRET_BYTES:
+            raise UnsafeSettings(
+                f"HAVENS_SECRET_KEY must hold at least {SECRET_BYTES} bytes that nobody can guess"
+            )
+        return hmac.digest(secret, f"{self.environment} {purpose}".encode(), "sha256")
+
+    def _kept_secret(self) -> bytes:
+        path = self.data_dir / "secret.key"
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            if not path.exists():
+                path.touch(mode=0o600)
+                path.write_text(secrets.token_urlsafe(SECRET_BYTES))
+            return path.read_bytes()
 
     @property
     def demonstration(self) -> bool:

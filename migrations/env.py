@@ -1,15 +1,32 @@
 """Alembic's entry point; the connection comes from `app.db`."""
 
+from typing import Any
+
 from alembic import context
 from geoalchemy2 import alembic_helpers
 from sqlmodel import SQLModel
 
-import app.venues.models  # noqa: F401  the tables that a new revision is compared with
+# The tables that a new revision is compared with.
+import app.accounts.models
+import app.journal
+import app.outreach.models
+import app.schemes.models
+import app.training.models
+import app.venues.models
+import app.work  # noqa: F401
+
+
+def _is_compared(item: Any, name: str | None, kind: str, *reflected: Any) -> bool:
+    """Leave out the index that only PostgreSQL has, so that the models do not speak of it."""
+    if (kind, name) == ("index", "venue_location"):
+        return False
+    return bool(alembic_helpers.include_object(item, name, kind, *reflected))  # type: ignore[no-untyped-call]
+
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=SQLModel.metadata,
-    include_object=alembic_helpers.include_object,
+    include_object=_is_compared,
     process_revision_directives=alembic_helpers.writer,
     render_item=alembic_helpers.render_item,
     render_as_batch=True,

@@ -1,17 +1,28 @@
 """Wards and venues to test with: a call states only what its test is about."""
 
+import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from itertools import count
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any, TypeVar
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, insert, inspect
 from sqlmodel import Session, SQLModel
 
 from app.db import make_engine
+from app.events import effective
 from app.geo import Point
+from app.journal import Journal
+from app.schemes.models import Decision
+from app.schemes.registry import SchemeKey
+from app.schemes.rules import Kind
 from app.venues import osm_hours
 from app.venues.hours import Hours
 from app.venues.models import Category, Venue, Ward
@@ -21,7 +32,16 @@ BANK = Point(51.5134, -0.0890)
 """A place in the middle of the City."""
 
 _numbers = count(1)
+_HEADS = Path(mkdtemp(prefix="havens-journals-"))
+atexit.register(rmtree, _HEADS)
+KEY = b"a key that only tests know, ever"
 _Record = TypeVar("_Record", bound=SQLModel)
+
+
+def journal_of(engine: Engine) -> Journal:
+    """The journal of a test's database."""
+    name = sha256(str(engine.url).encode()).hexdigest()
+    return Journal(engine, KEY, _HEADS / f"{name}.head")
 
 
 def make_venue(
@@ -30,11 +50,13 @@ def make_venue(
     hours: Hours | str | None = "Mo-Su 10:00-22:00",
     lat: float = BANK.lat,
     lon: float = BANK.lon,
+    safe_haven_from: date | None = date(2020, 1, 1),
+    safe_haven_until: date | None = date(2060, 12, 31),
     **details: Any,
 ) -> Venue:
     """An active pub accredited for decades, stored; `hours` may be OpenStreetMap text.
 
-    A session is left to its owner to commit.
+    Without `safe_haven_from` it is not accredited. A session is left to its owner to commit.
     """
     number = next(_numbers)
     usual: dict[str, Any] = {
@@ -43,10 +65,25 @@ def make_venue(
         "category": Category.PUB,
         "location": Point(lat, lon),
         "hours": osm_hours.parse(hours) if isinstance(hours, str) else hours,
-        "safe_haven_from": date(2020, 1, 1),
-        "safe_haven_until": date(2060, 12, 31),
     }
-    return _stored(where, Venue(**usual | details))
+    venue = _stored(where, Venue(**usual | details))
+    if safe_haven_from:
+        award(where, venue.id, safe_haven_from, safe_haven_until)
+    return venue
+
+
+def award(where: Session | Engine, venue_id: UUID, first: date, until: date | None) -> Decision:
+    """A Safe Haven award, stored."""
+    decision = Decision(
+        venue_id=venue_id,
+        scheme=SchemeKey.SAFE_HAVEN,
+        kind=Kind.AWARDED,
+        effective_at=effective(first),
+        until=until,
+        recorded_at=effective(first),
+        recorded_by="test",
+    )
+    return _stored(where, decision)
 
 
 def make_ward(where: Session | Engine, **details: Any) -> Ward:

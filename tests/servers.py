@@ -10,25 +10,22 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any, Literal, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import psutil
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy import Engine, insert, inspect
+from sqlalchemy import Engine
 
 from app.db import make_engine
 from app.directory.live import Clock
 from app.main import create_app
 from app.settings import Settings
-from app.venues.models import Category, Venue
-from app.venues.osm_hours import parse
-from tests.factories import BANK
+from tests.factories import make_venue
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_SECONDS = 30
@@ -248,20 +245,8 @@ def add_venue(database_url: str, *, hours: str | None = "24/7", **details: Any) 
 
     As plain SQL, as if another program had done it.
     """
-    given: dict[str, Any] = {
-        "reference": str(uuid4()),
-        "name": "The Lantern",
-        "category": Category.PUB,
-        "location": BANK,
-        "hours": parse(hours) if hours else None,
-        "safe_haven_from": date(2020, 1, 1),
-        "safe_haven_until": date(2060, 12, 31),
-    }
-    venue = Venue(**given | details)
-    columns = inspect(Venue).columns
-    with database(database_url) as engine, engine.execution_options(writes=True).begin() as writing:
-        writing.execute(insert(Venue).values({c.name: getattr(venue, c.name) for c in columns}))
-    return venue.id
+    with database(database_url) as engine:
+        return make_venue(engine, hours=hours, **{"name": "The Lantern", **details}).id
 
 
 @contextmanager

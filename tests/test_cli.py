@@ -28,6 +28,7 @@ def _fresh_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator
         if name.startswith("HAVENS_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HAVENS_DATA_DIR", str(tmp_path / "new" / "data"))
+    monkeypatch.setenv("HAVENS_SECRET_KEY", "a secret that only these tests have")
     settings.cache_clear()
     yield
     settings.cache_clear()

@@ -179,9 +179,9 @@ def test_a_killed_worker_is_replaced(sqlite_url: str, data_dir: Path) -> None:
 
 CHANGES = [
     ("UPDATE venue SET name = 'Renamed'", ["Renamed"]),
-    ("UPDATE venue SET safe_haven_until = '2021-01-01'", []),
-    ("UPDATE venue SET safe_haven_until = '2050-01-01', name = 'Back'", ["Back"]),
-    ("DELETE FROM venue", []),
+    ("UPDATE decision SET until = '2021-01-01'", []),
+    ("UPDATE decision SET until = '2050-01-01'", ["Renamed"]),
+    ("DELETE FROM decision", []),
 ]
 
 

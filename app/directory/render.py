@@ -120,7 +120,9 @@ def whole(search: Search, hour: int, confirmed_hour: int, form: Form) -> Documen
         "valid_until": instant(min(hour + AHEAD, search.snapshot.horizon)),
         "confirm_by": instant(confirmed_hour + CONFIRM_WITHIN),
     }
-    rows = (row for row in range(len(search.snapshot)) if search.is_listed(row, hour))
+    # What was decided within the hour counts from the snapshot that knows of it.
+    at = max(hour, search.snapshot.generated_at)
+    rows = (row for row in range(len(search.snapshot)) if search.is_listed(row, at))
     havens = ((row, _availability(search, row, hour)) for row in rows)
     if form == "json":
         head, tail = b'{"directory":' + orjson.dumps(info) + b',"havens":[', b"]}"

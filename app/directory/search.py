@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.directory.rules import Interval
-from app.directory.snapshot import Floats, Ints, Snapshot
+from app.directory.snapshot import MINUTE, Floats, Ints, Snapshot
 from app.geo import EARTH_RADIUS_M, Point
 
 FAN_OUT = 64
-MINUTE = 60
+
 NEVER = 2**62
 
 # 1.31 is the median ratio of walking to crow distance on the City's streets; 80 m are a minute.

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,13 +18,15 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlmodel import Session, col, select
 
-from app.directory.rules import Interval, availability, intersect, listed
+from app.directory.rules import Interval, availability
+from app.schemes.listing import listing_windows, schemes_in_force
 from app.venues import osm_hours
 from app.venues.hours import Hours
 from app.venues.models import DirectoryState, Facility, StepFree, Venue, VenueStatus, Ward
 
 log = logging.getLogger(__name__)
 
+MINUTE = 60
 HOUR = 3600
 HORIZON = 14 * 24 * HOUR
 """How far ahead availability is worked out, in seconds; past it every state is unknown."""
@@ -34,6 +37,7 @@ DEMONSTRATION_HAVEN = "demonstration data: not a real haven"
 PROVIDES = {facility: 1 << bit for bit, facility in enumerate(Facility)}
 STEP_FREE = 1 << len(Facility)
 
+Windows = dict[UUID, tuple[Interval, ...]]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -110,13 +114,15 @@ def _start(now: float) -> int:
 def build(session: Session, now: float) -> Snapshot:
     """Work out the directory from one moment of the database."""
     state = session.exec(select(DirectoryState)).one()
-    schedules = _Schedules((_start(now), _start(now) + HORIZON))
-    venues = [venue for venue in _active_venues(session) if schedules.listed(venue)]
+    within = _start(now), _start(now) + HORIZON
+    schedules = _Schedules(within, _on_whole_minutes(listing_windows(session, within), int(now)))
+    schemes = schemes_in_force(session, datetime.fromtimestamp(now, UTC))
+    venues = [venue for venue in _active_venues(session) if venue.id in schedules.windows]
     lat = np.array([venue.location.lat for venue in venues], dtype=float)
     lon = np.array([venue.location.lon for venue in venues], dtype=float)
     order = np.argsort(_nearness(lat, lon), kind="stable")
     venues = [venues[i] for i in order]
-    texts = [_fragment(venue, schedules.text(venue)) for venue in venues]
+    texts = [_fragment(venue, schedules.text(venue), schemes.get(venue.id, [])) for venue in venues]
     return Snapshot(
         database=str(state.database),
         version=state.version,
@@ -127,7 +133,7 @@ def build(session: Session, now: float) -> Snapshot:
         lon=lon[order],
         provides=_ints(_provides(venue) for venue in venues),
         opens=_ints(schedules.opens(venue) for venue in venues),
-        lists=_ints(schedules.number(schedules.listed(venue)) for venue in venues),
+        lists=_ints(schedules.number(schedules.windows[venue.id]) for venue in venues),
         cuts=np.cumsum([0, *map(len, texts)]),
         text=np.frombuffer(b"".join(texts), dtype=np.uint8),
         **schedules.columns(),
@@ -139,10 +145,12 @@ def _active_venues(session: Session) -> list[Any]:
     columns = [getattr(Venue, name) for name in _COLUMNS]
     rows = session.execute(
         sa.select(
-            *columns, sa.cast(Venue.hours, sa.Text).label("hours"), col(Ward.name).label("ward")
+            *columns,
+            sa.cast(Venue.hours, sa.Text).label("hours"),
+            col(Ward.name).label("ward"),
         )
         .outerjoin(Ward)
-        .where(col(Venue.status) == VenueStatus.ACTIVE, col(Venue.safe_haven_from).is_not(None))
+        .where(col(Venue.status) == VenueStatus.ACTIVE)
         .order_by(col(Venue.id))
     )
     return list(rows)
@@ -150,14 +158,31 @@ def _active_venues(session: Session) -> list[Any]:
 
 _COLUMNS = (
     *("id", "name", "category", "address", "postcode", "location", "phone", "entrance"),
-    *("facilities", "step_free", "demonstration", "safe_haven_from", "safe_haven_until"),
+    *("facilities", "step_free", "demonstration", "last_checked"),
 )
+
+
+def _on_whole_minutes(windows: Windows, now: int) -> Windows:
+    """The same windows, as the search wants them: never longer at any instant still to come."""
+    whole: Windows = {}
+    for venue, several in windows.items():
+        snapped = [
+            # What began within this very second has been rounded up to its end.
+            (start // MINUTE if start <= now + 1 else -(-start // MINUTE), end // MINUTE)
+            for start, end in several
+        ]
+        kept = [(s * MINUTE, e * MINUTE) for s, e in snapped if s < e]
+        # What is over is left out, or whoever asks of a moment ago would still be sent there.
+        if left := tuple(window for window in kept if window[1] > now):
+            whole[venue] = left
+    return whole
 
 
 class _Schedules:
     """The distinct lists of intervals within a span of time, numbered as they come up."""
 
-    def __init__(self, within: Interval) -> None:
+    def __init__(self, within: Interval, windows: Windows) -> None:
+        self.windows = windows
         self._within = within
         self._numbers: dict[tuple[Interval, ...], int] = {}
         self._hours: dict[str, tuple[Hours, str]] = {}
@@ -166,14 +191,10 @@ class _Schedules:
     def number(self, intervals: tuple[Interval, ...]) -> int:
         return self._numbers.setdefault(intervals, len(self._numbers))
 
-    def listed(self, venue: Any) -> tuple[Interval, ...]:
-        window = listed(venue.safe_haven_from, venue.safe_haven_until)
-        return tuple(intersect(window, [self._within]))
-
     def opens(self, venue: Any) -> int:
         if venue.hours is None:
             return UNKNOWN_HOURS
-        key = venue.hours, self.listed(venue)
+        key = venue.hours, self.windows[venue.id]
         if key not in self._open:
             hours, _ = self._parsed(venue.hours)
             self._open[key] = self.number(tuple(availability(hours, key[1], self._within)))
@@ -203,7 +224,7 @@ def _provides(venue: Any) -> int:
     return bits | (STEP_FREE if venue.step_free == StepFree.YES else 0)
 
 
-def _fragment(venue: Any, opening_hours: str | None) -> bytes:
+def _fragment(venue: Any, opening_hours: str | None, schemes: list[dict[str, Any]]) -> bytes:
     lat, lon = venue.location.lat, venue.location.lon
     haven = {
         "id": str(venue.id),
@@ -219,9 +240,10 @@ def _fragment(venue: Any, opening_hours: str | None) -> bytes:
         "entrance": venue.entrance,
         "facilities": venue.facilities,
         "step_free": venue.step_free,
-        "schemes": [{"scheme": "safe_haven", "until": venue.safe_haven_until.isoformat()}],
+        "schemes": schemes,
         "directions_url": "https://www.google.com/maps/dir/?api=1&travelmode=walking"
         f"&destination={lat:.6f},{lon:.6f}",
+        "last_checked": venue.last_checked,
     }
     return orjson.dumps({k: v for k, v in haven.items() if v not in (None, "")})[1:]
 

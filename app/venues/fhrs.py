@@ -3,10 +3,10 @@
 from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
-from sqlalchemy import Engine
 from sqlmodel import select
 
 from app.geo import Point
+from app.journal import Journal
 from app.settings import settings
 from app.venues.imports import (
     BadCell,
@@ -108,7 +108,12 @@ class _File(BaseModel):
 
 
 def import_fhrs(
-    engine: Engine, content: bytes, *, dry_run: bool = False, track: Track = iter
+    journal: Journal,
+    content: bytes,
+    *,
+    actor: str,
+    dry_run: bool = False,
+    track: Track = iter,
 ) -> ImportReport:
     """Take the places of an FHRS file (JSON of the agency's API) over as prospects.
 
@@ -117,7 +122,7 @@ def import_fhrs(
     """
     establishments = _read(content)
     report = ImportReport(dry_run=dry_run)
-    with import_session(engine, dry_run=dry_run) as session:
+    with import_session(journal, actor, dry_run=dry_run) as session:
         prospects: dict[str, Venue] = {}
         registered: set[str] = set()
         for venue in session.exec(select(Venue)):

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from pydantic import BaseModel, field_validator
-from sqlalchemy import Engine, inspect
+from sqlalchemy import inspect
 from sqlmodel import Session, SQLModel, select
 
-from app.db import write_session
 from app.errors import DomainError, FieldError
+from app.journal import Journal
 from app.settings import settings
 from app.venues.models import Venue
 
@@ -85,13 +85,13 @@ class ImportRejected(DomainError):
 
 
 @contextmanager
-def import_session(engine: Engine, *, dry_run: bool) -> Iterator[Session]:
+def import_session(journal: Journal, actor: str, *, dry_run: bool) -> Iterator[Session]:
     """The one transaction of an import; a dry run does everything and then takes it back.
 
     Refuses a database whose venues are demonstration ones where this process has real ones, or
     the other way round.
     """
-    with write_session(engine) as session:
+    with journal.writing(actor) as session:
         other = not settings().demonstration
         if session.exec(select(Venue.id).where(Venue.demonstration == other).limit(1)).first():
             kept, ours = ("demonstration", "real") if other else ("real", "demonstration")

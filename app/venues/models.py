@@ -5,11 +5,20 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, CheckConstraint, Dialect, String
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Dialect,
+    Index,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
+from app.events import Event
 from app.geo import GeoPoint, Point
+from app.text import folded
 from app.venues.hours import Hours
 
 
@@ -71,11 +80,34 @@ class HoursColumn(TypeDecorator[Hours]):
         return None if value is None else Hours.model_validate(value)
 
 
-class Business(SQLModel, table=True):
+FOLDED_LENGTH = 200
+"""How much of a name can be searched; folding makes some characters longer."""
+
+
+class _Named(SQLModel):
+    """A base for what is searched by name: `folded_name` follows it by itself."""
+
+    name: str = Field(max_length=200)
+    folded_name: str = Field(default="", max_length=FOLDED_LENGTH)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "folded_name":
+            # The constructor too sets it, to the default, and after the name.
+            value = folded(self.name)[:FOLDED_LENGTH]
+        super().__setattr__(name, value)
+        if name == "name":
+            self.folded_name = value
+
+
+class Business(_Named, table=True):
     """The organisation that runs one or more venues."""
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     name: str = Field(unique=True, max_length=200)
+    folded_name: str = Field(default="", max_length=FOLDED_LENGTH, index=True)
+    notes: str = Field(default="", max_length=4000)
+    closed_on: date | None = None
+    closed_reason: str = Field(default="", max_length=500)
 
 
 class Ward(SQLModel, table=True):
@@ -87,28 +119,25 @@ class Ward(SQLModel, table=True):
     boundary: dict[str, Any] = Field(sa_type=JSON)
 
 
-def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
+def _one_of(column: str, values: type[StrEnum], table: str = "venue") -> CheckConstraint:
     listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=f"venue_{column}")
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{table}_{column}")
 
 
-class Venue(SQLModel, table=True):
+class Venue(_Named, table=True):
     """One place with one door the public can use.
 
-    `reference` is the key that imports and people use. `safe_haven_from` and `safe_haven_until`
-    are whole London days, the last one included; without them the venue is not accredited.
+    `reference` is the key that imports and people use; what it is accredited in, its decisions say.
+    `refresh_months` is how often its licence has staff trained anew, where it says; `conditions`
+    are the licence's own words. A change to what reports count by is kept in `VenueFacts` too.
     """
 
     __table_args__ = (
         _one_of("category", Category),
         _one_of("step_free", StepFree),
         _one_of("status", VenueStatus),
-        CheckConstraint(
-            "(safe_haven_from IS NULL AND safe_haven_until IS NULL)"
-            " OR (safe_haven_from IS NOT NULL AND safe_haven_until IS NOT NULL"
-            " AND safe_haven_from <= safe_haven_until)",
-            name="venue_safe_haven",
-        ),
+        Index("venue_by_name", "folded_name", "id"),
+        CheckConstraint("refresh_months BETWEEN 1 AND 60", name="venue_refresh_months"),
     )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
@@ -132,8 +161,53 @@ class Venue(SQLModel, table=True):
     premises_licence: str = Field(default="", max_length=50)
     uprn: str = Field(default="", max_length=12)
     fhrs_id: str = Field(default="", max_length=20, index=True)
-    safe_haven_from: date | None = None
-    safe_haven_until: date | None = None
+    refresh_months: int | None = None
+    conditions: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
+    last_checked: date | None = None
+    closed_on: date | None = None
+    closed_reason: str = Field(default="", max_length=500)
+
+
+class VenueFacts(Event, table=True):
+    """What reports count a venue by, from `effective_at` on until the next ones.
+
+    `app.venues.facts` appends a row with every change of a venue. There is no foreign key to the
+    ward, because new boundaries may do away with one that old facts name.
+    """
+
+    __tablename__ = "venue_facts"
+    __table_args__ = (
+        _one_of("category", Category, "venue_facts"),
+        _one_of("status", VenueStatus, "venue_facts"),
+        UniqueConstraint("venue_id", "effective_at", "recorded_at", name="venue_facts_version"),
+    )
+
+    venue_id: UUID = Field(foreign_key="venue.id")
+    ward_id: UUID | None = None
+    category: Category = Field(sa_type=String(20))
+    status: VenueStatus = Field(sa_type=String(20))
+    business_id: UUID | None = Field(default=None, foreign_key="business.id")
+    licensed: bool
+    late_night: bool
+    refresh_months: int | None = None
+
+
+class Contact(SQLModel, table=True):
+    """Whom to ask for at a business or a venue; never public."""
+
+    __table_args__ = (
+        CheckConstraint("(business_id IS NULL) <> (venue_id IS NULL)", name="contact_of_one"),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    business_id: UUID | None = Field(default=None, foreign_key="business.id", index=True)
+    venue_id: UUID | None = Field(default=None, foreign_key="venue.id", index=True)
+    name: str = Field(max_length=200)
+    role: str = Field(default="", max_length=100)
+    phone: str = Field(default="", max_length=40)
+    email: str = Field(default="", max_length=200)
+    preferred: bool = False
+    ended_on: date | None = None
 
 
 class DirectoryState(SQLModel, table=True):

@@ -1,19 +1,20 @@
 """Import of the venue CSV: the columns of `CELLS`, one venue in each row."""
 
-import csv
-import io
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine
 from sqlmodel import Session, select
 
+from app.csv_file import read_rows
+from app.events import last_day
 from app.geo import Point
+from app.journal import Journal
+from app.schemes.imported import award_from_import, imported_window
 from app.settings import settings
 from app.venues import osm_hours
 from app.venues.hours import Hours, keep_exceptions
@@ -27,7 +28,6 @@ from app.venues.imports import (
     import_session,
     longest,
     one_line,
-    read_text,
 )
 from app.venues.models import Business, Category, Facility, StepFree, Venue, VenueStatus, Ward
 from app.venues.wards import WardMap
@@ -112,6 +112,9 @@ _LONGEST = {
 }
 
 
+_AWARD = ("safe_haven_from", "safe_haven_until")
+
+
 @dataclass
 class _Row:
     """A row of the file: its cells as they stand there, and what comes of them step by step."""
@@ -138,8 +141,11 @@ class _Row:
             except ValueError as error:
                 self.refuse(column, str(error))
 
-    def compare(self, stored: dict[str, Any]) -> None:
-        """Fill in `changes` to the values of a venue as stored; a new one has none."""
+    def compare(self, stored: dict[str, Any], *, decided: bool) -> None:
+        """Fill in `changes` to the values of a venue as stored; a new one has none.
+
+        Once its accreditation has been `decided` on, a file may repeat that but not change it.
+        """
         if not stored and "reference" in self.values:
             for column in REQUIRED:
                 if column not in self.cells:
@@ -149,13 +155,16 @@ class _Row:
                 self.values["opening_hours"] = keep_exceptions(hours, stored.get("opening_hours"))
             except ValueError:
                 self.refuse("opening_hours", "has too many exceptions, with those already stored")
-        if not {"safe_haven_from", "safe_haven_until"} & {cell.column for cell in self.bad}:
+        if not {*_AWARD} & {cell.column for cell in self.bad}:
             self._complete_award(stored)
         self.changes = {
             column: value
             for column, value in self.values.items()
             if not stored or stored[column] != value
         }
+        for column in _AWARD:
+            if decided and column in self.changes:
+                self.refuse(column, "is not what was decided: record a decision instead")
 
     def _complete_award(self, stored: dict[str, Any]) -> None:
         first = self.values.get("safe_haven_from", stored.get("safe_haven_from"))
@@ -170,18 +179,6 @@ class _Row:
             self.values["safe_haven_until"] = (
                 last_day(first, settings().safe_haven_months) if first else None
             )
-
-
-def last_day(first: date, months: int) -> date:
-    """The last day of so many months from the day `first` on: the one before the anniversary."""
-    year, month = divmod(first.year * 12 + first.month - 1 + months, 12)
-    try:
-        anniversary = date(year, month + 1, first.day)
-    except ValueError:
-        # A month without that day: the anniversary of 29 February is 1 March.
-        year, month = divmod(year * 12 + month + 1, 12)
-        anniversary = date(year, month + 1, 1)
-    return anniversary - timedelta(days=1)
 
 
 class _Register:
@@ -202,6 +199,7 @@ class _Register:
         self.businesses = {business.name: business for business in session.exec(select(Business))}
         self.business_names = {business.id: name for name, business in self.businesses.items()}
         self.wards = WardMap(session.exec(select(Ward)))
+        self.awards = imported_window(session)
 
     def find(self, values: dict[str, Any]) -> Venue | None:
         """The venue that a row is about; a prospect is found by its FHRS number, and once."""
@@ -216,6 +214,7 @@ class _Register:
             "latitude": venue.location.lat,
             "longitude": venue.location.lon,
             "opening_hours": venue.hours,
+            **dict(zip(_AWARD, self.awards.get(venue.id, (None, None)), strict=True)),
         }
         return {c: elsewhere[c] if c in elsewhere else getattr(venue, c) for c in CELLS}
 
@@ -228,8 +227,13 @@ class _Register:
             self.session.add(self.businesses[name])
         # Nothing else tells the session that venues must come after their businesses.
         self.session.flush()
-        for row in rows:
-            self._write(row.venue or _new(row.changes), row.changes)
+        venues = [(row.venue or _new(row.changes), row.changes) for row in rows]
+        for venue, changes in venues:
+            self._write(venue, changes)
+        self.session.flush()
+        for venue, changes in venues:
+            if first := changes.get("safe_haven_from"):
+                award_from_import(self.session, venue, first, changes["safe_haven_until"])
 
     def _write(self, venue: Venue, changes: dict[str, Any]) -> None:
         for column, value in changes.items():
@@ -237,7 +241,7 @@ class _Register:
                 venue.business_id = self.businesses[value].id if value else None
             elif column == "opening_hours":
                 venue.hours = value
-            elif column not in ("latitude", "longitude"):
+            elif column not in ("latitude", "longitude", *_AWARD):
                 setattr(venue, column, value)
         if changes.keys() & {"latitude", "longitude"}:
             lat = changes.get("latitude", venue.location.lat)
@@ -258,23 +262,32 @@ def _new(values: dict[str, Any]) -> Venue:
 
 
 def import_venues(
-    engine: Engine, content: bytes, *, dry_run: bool = False, track: Track = iter
+    journal: Journal,
+    content: bytes,
+    *,
+    actor: str,
+    dry_run: bool = False,
+    track: Track = iter,
 ) -> ImportReport:
     """Create and update venues from a CSV file, all of it or nothing.
 
     A row is about the venue with its reference, or else the prospect with its FHRS number, which
     takes the reference. A prospect becomes active. Raises `ImportRejected` with every bad cell.
     """
-    rows, bad = _read(content)
+    cells, bad = read_rows(content, CELLS, ["reference"])
+    rows = [_Row(*numbered) for numbered in cells]
     for row in track(rows):
         row.read()
     _refuse_duplicates(rows)
     report = ImportReport(dry_run=dry_run)
-    with import_session(engine, dry_run=dry_run) as session:
+    with import_session(journal, actor, dry_run=dry_run) as session:
         register = _Register(session, {row.values.get("reference", "") for row in rows})
         for row in rows:
             row.venue = register.find(row.values)
-            row.compare(register.stored(row.venue) if row.venue else {})
+            row.compare(
+                register.stored(row.venue) if row.venue else {},
+                decided=row.venue is not None and row.venue.id in register.awards,
+            )
             if row.venue and row.venue.status == VenueStatus.PROSPECT:
                 row.changes["status"] = VenueStatus.ACTIVE
         bad += [cell for row in rows for cell in row.bad]
@@ -292,53 +305,6 @@ def import_venues(
     return report
 
 
-def _read(content: bytes) -> tuple[list[_Row], list[BadCell]]:
-    """The rows of the file that have the header's columns, and what is wrong with the others."""
-    reader = csv.reader(io.StringIO(read_text(content), newline=""), strict=True)
-    columns: list[str] = []
-    rows: list[_Row] = []
-    bad: list[BadCell] = []
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            bad.append(BadCell(line=line, reason=f"can't be read as CSV: {error}"))
-            break
-        if not cells:
-            continue
-        if not columns:
-            columns = _columns(cells, line)
-        elif len(cells) == len(columns):
-            rows.append(_Row(line, dict(zip(columns, cells, strict=True))))
-        else:
-            reason = f"has {len(cells)} cells where the header has {len(columns)}"
-            bad.append(BadCell(line=line, reason=reason))
-    if not columns:
-        raise ImportRejected(bad or [BadCell(reason="is empty")])
-    return rows, bad
-
-
-def _columns(header: list[str], line: int) -> list[str]:
-    columns = [name.strip() for name in header]
-    bad = [
-        BadCell(line=line, column=name, value=name, reason=reason)
-        for number, name in enumerate(columns)
-        for wrong, reason in (
-            (name not in CELLS, "is not one of the columns"),
-            (name in columns[:number], "is there twice"),
-        )
-        if wrong
-    ]
-    if "reference" not in columns:
-        bad.append(BadCell(line=line, column="reference", reason="is missing"))
-    if bad:
-        raise ImportRejected(bad)
-    return columns
-
-
 def _refuse_duplicates(rows: Iterable[_Row]) -> None:
     lines: dict[str, int] = {}
     for row in rows:
@@ -346,3 +312,26 @@ def _refuse_duplicates(rows: Iterable[_Row]) -> None:
             if reference in lines:
                 row.refuse("reference", f"is on line {lines[reference]} too")
             lines.setdefault(reference, row.line)
+
+
+def venue_rows(session: Session) -> Iterator[dict[str, Any]]:
+    """The active venues as rows that an import would find unchanged, by reference.
+
+    A file can't say that a venue is a prospect, or closed: whatever it names becomes active.
+    """
+    register = _Register(session, ())
+    for _, venue in sorted(register.venues.items()):
+        if venue.status == VenueStatus.ACTIVE:
+            yield {column: _text(value) for column, value in register.stored(venue).items()}
+
+
+def _text(value: Any) -> Any:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ";".join(value)
+        case Hours():
+            return osm_hours.text(value)
+        case _:
+            return value

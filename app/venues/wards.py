@@ -8,10 +8,10 @@ from uuid import UUID
 
 import shapely
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import Engine
 from sqlmodel import select
 
 from app.geo import Point
+from app.journal import Journal
 from app.venues.imports import (
     BadCell,
     Change,
@@ -46,14 +46,16 @@ class WardMap:
         return self._wards[found.min()].id if found.size else None
 
 
-def import_wards(engine: Engine, content: bytes, *, dry_run: bool = False) -> ImportReport:
+def import_wards(
+    journal: Journal, content: bytes, *, actor: str, dry_run: bool = False
+) -> ImportReport:
     """Make the wards those of a GeoJSON file, and give every venue its ward anew.
 
     Raises `ImportRejected`.
     """
     given = _read(content)
     report = ImportReport(dry_run=dry_run)
-    with import_session(engine, dry_run=dry_run) as session:
+    with import_session(journal, actor, dry_run=dry_run) as session:
         stored = {ward.code: ward for ward in session.exec(select(Ward))}
         for code, ward in given.items():
             if not (old := stored.get(code)):

@@ -112,6 +112,8 @@ def _sqlite() -> None:
 
 
 def downgrade() -> None:
+    for table in ("decision_kept", "season_kept"):  # what a later revision put aside for its return
+        op.execute(f"DROP TABLE IF EXISTS {table}")
     for table in ("venue", "ward", "business", "directory_state"):
         op.drop_table(table)
     if op.get_context().dialect.name == "postgresql":

@@ -17,8 +17,8 @@ from app.directory import render
 from app.directory.search import Search
 from app.directory.snapshot import build
 from app.venues.models import Venue
-from app.venues.venue_csv import import_venues
 from tests.factories import BANK, connected, london
+from tests.venues.register import import_venues
 
 WRONG_IN_THE_REFERENCE = {
     ("Mo-We 11:00-23:00; Th-Sa 11:00-02:00; Su 12:00-22:30", "2027-03-29T00:26"),

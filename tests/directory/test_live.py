@@ -17,6 +17,7 @@ from app.directory.live import Directory, MixedData
 from app.directory.search import Question
 from app.directory.snapshot import HORIZON, HOUR, load
 from app.errors import NotReady
+from app.schemes.models import Decision
 from app.venues.models import Venue, VenueStatus
 from tests.databases import Postgres
 from tests.factories import BANK, connected, make_venue, utc
@@ -95,11 +96,11 @@ CHANGES: list[tuple[Callable[[Session], object], list[str], str]] = [
         "closed for good",
     ),
     (
-        lambda s: s.connection().execute(update(Venue).values(safe_haven_until=date(2027, 7, 12))),
+        lambda s: s.connection().execute(update(Decision).values(until=date(2027, 7, 12))),
         [],
         "the accreditation withdrawn",
     ),
-    (lambda s: s.connection().execute(delete(Venue)), [], "deleted"),
+    (lambda s: s.connection().execute(delete(Decision)), [], "never decided"),
 ]
 
 

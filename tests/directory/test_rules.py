@@ -1,12 +1,33 @@
 """When a haven is listed and when it is available: truth tables with a reason on every row."""
 
 from datetime import date
+from uuid import uuid4
 
 import pytest
 
-from app.directory.rules import availability, intersect, listed
+from app.directory.rules import Interval, availability, intersect
+from app.events import effective
+from app.schemes.models import Decision
+from app.schemes.registry import SchemeKey
+from app.schemes.rules import Kind, in_force_intervals
 from app.venues import osm_hours
 from tests.factories import utc
+
+
+def listed(first: date, last: date) -> list[Interval]:
+    """When an award of whole London days lists a venue."""
+    award = Decision(
+        venue_id=uuid4(),
+        scheme=SchemeKey.SAFE_HAVEN,
+        kind=Kind.AWARDED,
+        effective_at=effective(first),
+        until=last,
+        recorded_at=effective(first),
+        recorded_by="test",
+    )
+    found = in_force_intervals([award])
+    return [(int(start.timestamp()), int(end.timestamp())) for start, end in found if end]
+
 
 WINDOWS = [
     # first and last day, in force in UTC, why
@@ -29,18 +50,6 @@ def test_an_accreditation_is_in_force_for_whole_london_days(
 ) -> None:
     window = listed(date.fromisoformat(first), date.fromisoformat(last))
     assert window == [(utc(start), utc(end))], why
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "why"),
-    [
-        (None, None, "never accredited"),
-        (date(2027, 1, 1), None, "an end that nobody gave is not for ever"),
-        (None, date(2027, 1, 1), "nor is a start"),
-    ],
-)
-def test_without_dates_nothing_is_listed(first: date | None, last: date | None, why: str) -> None:
-    assert listed(first, last) == [], why
 
 
 LONG_AGO, LATER = "2020-01-01/2060-12-31", "2027-07-12T00:00 2027-07-15T00:00"

@@ -17,6 +17,7 @@ from sqlmodel import Session, select
 from app.db import read_session, write_session
 from app.directory.search import Search
 from app.directory.snapshot import HORIZON, HOUR, Snapshot, Unusable, build, load, save
+from app.schemes.models import Decision
 from app.venues.models import DirectoryState, Facility, StepFree, Venue, VenueStatus, Ward
 from tests.factories import connected, make_venue, make_ward, utc
 
@@ -167,7 +168,7 @@ CHANGES: list[tuple[Callable[[Session], object], str]] = [
     (make_ward, "a ward is inserted"),
     (lambda s: s.connection().execute(update(Venue).values(name="renamed")), "a venue is updated"),
     (lambda s: s.connection().execute(update(Ward).values(name="renamed")), "a ward is updated"),
-    (lambda s: s.connection().execute(delete(Venue)), "a venue is deleted"),
+    (lambda s: s.connection().execute(delete(Decision)), "a decision is deleted"),
     (lambda s: s.connection().execute(delete(Ward)), "a ward is deleted"),
     (lambda s: s.connection().execute(text("UPDATE venue SET phone = '999'")), "by plain SQL"),
 ]

@@ -9,13 +9,11 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from app.db import write_session
 from app.geo import Point
-from app.venues.fhrs import import_fhrs
 from app.venues.imports import Change, ImportRejected, ImportReport
 from app.venues.models import Category, Venue, VenueStatus
-from app.venues.wards import import_wards
-from tests.venues.register import stored, version
+from tests.factories import journal_of
+from tests.venues.register import import_fhrs, import_wards, stored, version
 
 HERON: dict[str, Any] = {
     "FHRSID": 1,
@@ -82,7 +80,7 @@ def test_a_registered_venue_is_not_doubled(
     sqlite_engine: Engine, status: VenueStatus, reference: str, fhrs_id: str
 ) -> None:
     import_fhrs(sqlite_engine, written(HERON))
-    with write_session(sqlite_engine) as session:
+    with journal_of(sqlite_engine).writing("test") as session:
         venue = session.exec(select(Venue)).one()
         venue.status, venue.reference, venue.fhrs_id = status, reference, fhrs_id
         venue.name = "Kept"

@@ -14,22 +14,22 @@ from app.settings import settings
 from app.venues.hours import open_intervals
 from app.venues.models import Category, Facility, StepFree, Venue, VenueStatus, Ward
 from app.venues.seed import SEED, load_seed
-from app.venues.venue_csv import import_venues
-from app.venues.wards import import_wards
+from tests.factories import journal_of
+from tests.venues.register import awards, import_venues, import_wards
 
 
 @pytest.fixture
 def seeded(request: pytest.FixtureRequest, sqlite_engine: Engine) -> list[Venue]:
     request.getfixturevalue("demo")
-    assert load_seed(sqlite_engine)
+    assert load_seed(journal_of(sqlite_engine))
     with read_session(sqlite_engine) as session:
         return list(session.exec(select(Venue)))
 
 
 @pytest.mark.usefixtures("demo")
 def test_the_seed_is_loaded_once(engine: Engine) -> None:
-    assert load_seed(engine)
-    assert not load_seed(engine)
+    assert load_seed(journal_of(engine))
+    assert not load_seed(journal_of(engine))
     with read_session(engine) as session:
         venues = session.exec(select(Venue)).all()
         names = [ward.name for ward in session.exec(select(Ward))]
@@ -43,12 +43,12 @@ def test_the_seed_is_loaded_once(engine: Engine) -> None:
 
 def test_production_loads_no_seed(engine: Engine) -> None:
     assert not settings().demonstration
-    assert not load_seed(engine)
+    assert not load_seed(journal_of(engine))
     with read_session(engine) as session:
         assert not session.exec(select(Venue)).all()
 
 
-def test_the_seed_shows_all_there_is(seeded: list[Venue]) -> None:
+def test_the_seed_shows_all_there_is(seeded: list[Venue], sqlite_engine: Engine) -> None:
     assert {venue.category for venue in seeded} == set(Category)
     assert {facility for venue in seeded for facility in venue.facilities} == set(Facility)
     assert {venue.step_free for venue in seeded} == set(StepFree)
@@ -58,12 +58,11 @@ def test_the_seed_shows_all_there_is(seeded: list[Venue]) -> None:
         (True, False),
         (True, True),
     }
+    decided = awards(sqlite_engine)
+    assert len(decided) < len(seeded), "some are not accredited"
     today = date(2026, 1, 1)
-    until = {venue.safe_haven_until and venue.safe_haven_until >= today for venue in seeded}
-    assert until == {None, False, True}
-    assert any(
-        venue.safe_haven_from and venue.safe_haven_from >= date(2035, 1, 1) for venue in seeded
-    )
+    assert {last >= today for _, last in decided.values() if last} == {False, True}
+    assert any(first >= date(2035, 1, 1) for first, _ in decided.values() if first)
     assert any(venue.hours is None for venue in seeded)
 
 
@@ -77,15 +76,17 @@ def test_the_seed_shows_all_there_is(seeded: list[Venue]) -> None:
         (date(2035, 7, 2), "long after"),
     ],
 )
-def test_several_havens_are_open_at_every_hour(seeded: list[Venue], monday: date, why: str) -> None:
+def test_several_havens_are_open_at_every_hour(
+    seeded: list[Venue], sqlite_engine: Engine, monday: date, why: str
+) -> None:
+    decided = awards(sqlite_engine)
+    end = monday + timedelta(days=7)
     opened = [
-        open_intervals(venue.hours, monday, monday + timedelta(days=7))
+        open_intervals(venue.hours, monday, end)
         for venue in seeded
-        if venue.hours
-        and venue.safe_haven_from
-        and venue.safe_haven_until
-        and venue.safe_haven_from <= monday
-        and venue.safe_haven_until >= monday + timedelta(days=7)
+        if venue.hours and venue.reference in decided
+        for first, last in [decided[venue.reference]]
+        if first and last and first <= monday and last >= end
     ]
     start = datetime(monday.year, monday.month, monday.day, tzinfo=UTC)
     for hour in range(7 * 24):

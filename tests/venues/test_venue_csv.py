@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from app.db import make_engine, migrate, read_session, write_session
+from app.db import make_engine, migrate, read_session
+from app.events import last_day
 from app.geo import Point
 from app.venues import osm_hours
-from app.venues.fhrs import import_fhrs
 from app.venues.imports import BadCell, Change, ImportRejected, ImportReport
 from app.venues.models import (
     Business,
@@ -25,8 +25,9 @@ from app.venues.models import (
     Venue,
     VenueStatus,
 )
-from app.venues.venue_csv import CELLS, import_venues, last_day
-from tests.venues.register import stored, version
+from app.venues.venue_csv import CELLS
+from tests.factories import journal_of
+from tests.venues.register import awards, import_fhrs, import_venues, stored, version
 
 NEW = {
     "reference": "A-1",
@@ -72,8 +73,16 @@ def written(*rows: dict[str, str]) -> bytes:
     return text.getvalue().encode()
 
 
+AWARD = ("safe_haven_from", "safe_haven_until")
+NOT_IMPORTED = {
+    *("folded_name", "refresh_months", "conditions", "last_checked", "closed_on", "closed_reason")
+}
+"""What a file says nothing of."""
+
+
 def facts(venue: Venue) -> dict[str, Any]:
-    return {column: getattr(venue, column) for column in Venue.model_fields}
+    names = Venue.model_fields.keys() - NOT_IMPORTED
+    return {column: getattr(venue, column) for column in names}
 
 
 def refused(engine: Engine, content: bytes) -> list[BadCell]:
@@ -114,9 +123,8 @@ def test_every_column_is_stored(engine: Engine) -> None:
         "premises_licence": "LN/1",
         "uprn": "100023336956",
         "fhrs_id": "294048",
-        "safe_haven_from": date(2026, 1, 1),
-        "safe_haven_until": date(2026, 6, 30),
     }
+    assert awards(engine) == {"A-1": (date(2026, 1, 1), date(2026, 6, 30))}
     with read_session(engine) as session:
         business = session.get_one(Business, venue.business_id)
         assert business.name == "Heron & Sons, Inns"
@@ -186,8 +194,6 @@ def test_half_a_position_moves_only_that_half(engine: Engine) -> None:
         ("premises_licence", {"premises_licence": ""}),
         ("uprn", {"uprn": ""}),
         ("fhrs_id", {"fhrs_id": ""}),
-        ("safe_haven_from", {"safe_haven_from": None, "safe_haven_until": None}),
-        ("safe_haven_until", {"safe_haven_until": date(2026, 12, 31)}),
     ],
 )
 def test_an_empty_cell_clears(sqlite_engine: Engine, column: str, cleared: dict[str, Any]) -> None:
@@ -246,8 +252,6 @@ def test_last_day(first: str, months: int, last: str, why: str) -> None:
     ("cells", "expected", "why"),
     [
         ({"safe_haven_from": "2027-03-01"}, ("2027-03-01", "2028-02-29"), "a new award"),
-        ({"safe_haven_from": "2026-01-01"}, ("2026-01-01", "2026-06-30"), "the award there is"),
-        ({"safe_haven_until": "2026-07-31"}, ("2026-01-01", "2026-07-31"), "the same award longer"),
         (
             {"safe_haven_from": "2026-01-01", "safe_haven_until": ""},
             ("2026-01-01", "2026-12-31"),
@@ -263,10 +267,32 @@ def test_last_day(first: str, months: int, last: str, why: str) -> None:
 def test_an_award_is_completed(
     sqlite_engine: Engine, cells: dict[str, str], expected: tuple[str, str], why: str
 ) -> None:
-    import_venues(sqlite_engine, written(FULL))
+    import_venues(sqlite_engine, written(NEW))
     import_venues(sqlite_engine, written({"reference": "A-1", **cells}))
-    venue = stored(sqlite_engine)["A-1"]
-    assert (str(venue.safe_haven_from), str(venue.safe_haven_until)) == expected, why
+    first, last = awards(sqlite_engine)["A-1"]
+    assert (str(first), str(last)) == expected, why
+
+
+@pytest.mark.parametrize(
+    ("cells", "bad", "why"),
+    [
+        ({"safe_haven_from": "2026-01-01"}, [], "what was decided"),
+        ({"safe_haven_until": "2026-06-30"}, [], "what was decided"),
+        ({"safe_haven_from": "2027-03-01"}, [*AWARD], "a file never renews"),
+        ({"safe_haven_until": "2026-07-31"}, ["safe_haven_until"], "nor makes it longer"),
+        ({"safe_haven_until": ""}, ["safe_haven_until"], "nor gives it the usual end"),
+        ({"safe_haven_from": ""}, [*AWARD], "nor takes it back"),
+    ],
+)
+def test_a_file_repeats_what_was_decided_or_is_refused(
+    sqlite_engine: Engine, cells: dict[str, str], bad: list[str], why: str
+) -> None:
+    import_venues(sqlite_engine, written(FULL))
+    content = written({"reference": "A-1", **cells})
+    if bad:
+        assert [cell.column for cell in refused(sqlite_engine, content)] == bad, why
+    else:
+        assert import_venues(sqlite_engine, content).unchanged == 1, why
 
 
 @pytest.mark.parametrize(
@@ -325,14 +351,14 @@ def test_a_prospect_named_by_its_own_reference_becomes_active(engine: Engine) ->
 
 def test_an_empty_fhrs_number_takes_nothing_over(engine: Engine) -> None:
     import_fhrs(engine, PROSPECT)
-    with write_session(engine) as session:
+    with journal_of(engine).writing("test") as session:
         session.exec(select(Venue)).one().fhrs_id = ""
     assert import_venues(engine, written({**FULL, "fhrs_id": ""})).created == ["A-1"]
 
 
 def test_a_closed_venue_stays_closed(engine: Engine) -> None:
     import_venues(engine, written(NEW))
-    with write_session(engine) as session:
+    with journal_of(engine).writing("test") as session:
         session.exec(select(Venue)).one().status = VenueStatus.CLOSED
     import_venues(engine, written({**NEW, "name": "Another"}))
     assert stored(engine)["A-1"].status == VenueStatus.CLOSED
@@ -355,7 +381,7 @@ def test_demonstration_and_real_venues_do_not_mix(
     if not there:
         request.getfixturevalue("demo")
     else:
-        with write_session(engine) as session:
+        with journal_of(engine).writing("test") as session:
             session.exec(select(Venue)).one().demonstration = True
     [cell] = refused(engine, written(NEW))
     assert "must not join" in cell.reason

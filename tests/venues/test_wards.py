@@ -11,12 +11,10 @@ from sqlmodel import Session, select
 
 from app.db import read_session
 from app.geo import Point
-from app.venues.fhrs import import_fhrs
 from app.venues.imports import BadCell, Change, ImportRejected, ImportReport
 from app.venues.models import Venue, Ward
-from app.venues.venue_csv import import_venues
-from app.venues.wards import WardMap, import_wards
-from tests.venues.register import version
+from app.venues.wards import WardMap
+from tests.venues.register import import_fhrs, import_venues, import_wards, version
 
 
 def square(west: float, south: float, size: float = 1) -> dict[str, Any]:

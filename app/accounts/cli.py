@@ -1,0 +1,141 @@
+"""`havens account`: accounts from the command line, where the first administrator is made."""
+
+import getpass
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.table import Table
+from sqlmodel import Session, col, select
+
+from app import db
+from app.accounts import actions
+from app.accounts.models import Account, Role
+from app.accounts.passwords import ChosenPassword, hashed, temporary
+from app.accounts.schemas import Name
+from app.db import read_session
+from app.errors import DomainError
+from app.journal import Journal
+from app.settings import settings
+
+accounts = typer.Typer(no_args_is_help=True)
+
+Named = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
+Roles = Annotated[
+    list[Role], typer.Option("--role", help="Once for each role.", show_default=False)
+]
+FromStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password instead of making one.")
+]
+
+
+@accounts.command()
+def add(name: Named, role: Roles, password_stdin: FromStdin = False) -> None:
+    """Add somebody who signs in; a temporary password is made and shown once."""
+    valid = _valid(Name, name)
+    with _new_password(password_stdin) as password, _writing() as session:
+        account = actions.add(session, valid, role)
+        actions.set_password(session, account, password, temporary=not password_stdin)
+
+
+@accounts.command()
+def reset(name: Named, password_stdin: FromStdin = False) -> None:
+    """Give somebody a new password, which ends their sign-ins."""
+    with _new_password(password_stdin) as password, _writing() as session:
+        account = _existing(session, name)
+        actions.set_password(session, account, password, temporary=not password_stdin)
+
+
+@accounts.command()
+def disable(name: Named) -> None:
+    """Keep somebody out, from their next request on."""
+    with _writing() as session:
+        actions.disable(session, _existing(session, name))
+
+
+@accounts.command()
+def enable(name: Named) -> None:
+    """Let somebody sign in again."""
+    with _writing() as session:
+        actions.enable(_existing(session, name))
+
+
+@accounts.command()
+def roles(name: Named, role: Roles) -> None:
+    """Give somebody these roles and no others."""
+    with _writing() as session:
+        actions.set_roles(session, _existing(session, name), role)
+
+
+@accounts.command("list")
+def list_() -> None:
+    """Who may sign in, and as what."""
+    table = Table("name", "roles", "")
+    with _journal() as journal, read_session(journal.engine) as session:
+        for account in session.exec(select(Account).order_by(col(Account.name))):
+            state = "disabled" if account.disabled else ""
+            table.add_row(account.name, ", ".join(account.roles), state)
+    Console().print(table)
+
+
+@contextmanager
+def _new_password(from_stdin: bool) -> Iterator[str]:
+    """The hash of a new password. One that was made is shown, once it counts."""
+    if from_stdin:
+        line = sys.stdin.readline().removesuffix("\n")
+        yield hashed(_valid(ChosenPassword, line))
+        return
+    password = temporary()
+    yield hashed(password)
+    typer.echo(f"Temporary password: {password.get_secret_value()}")
+
+
+@contextmanager
+def _writing() -> Iterator[Session]:
+    """A writing session of whoever runs the command; what a rule refuses ends it."""
+    with _journal() as journal:
+        try:
+            with journal.writing(f"command {_user()}") as session:
+                yield session
+        except DomainError as error:
+            sys.exit(error.title)
+
+
+@contextmanager
+def _journal() -> Iterator[Journal]:
+    """The journal of this installation, after a migration where one is due."""
+    settings().data_dir.mkdir(parents=True, exist_ok=True)
+    engine = db.make_engine(settings().database_url)
+    try:
+        journal = Journal.of(settings(), engine)
+        db.migrate(settings().database_url)
+        yield journal
+    finally:
+        engine.dispose()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        # A container's user need not have a name.
+        return str(os.getuid())
+
+
+def _existing(session: Session, name: str) -> Account:
+    found = actions.named(session, _valid(Name, name))
+    if found is None:
+        raise actions.NoSuchAccount
+    return found
+
+
+def _valid(type_: Any, text: str) -> Any:
+    try:
+        return TypeAdapter(type_).validate_python(text)
+    except ValidationError as error:
+        sys.exit(error.errors()[0]["msg"].removeprefix("Value error, "))

@@ -1,0 +1,95 @@
+"""What happened to a venue, recorded once and never overwritten."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict
+from pydantic import Field as Described
+from sqlmodel import Field, Session, SQLModel, col
+
+from app.db import Instant
+from app.errors import DomainError, FieldError, Invalid
+from app.journal import actor, now
+from app.text import Line
+
+LONDON = ZoneInfo("Europe/London")
+
+
+class Event(SQLModel):
+    """A base for what is recorded: when it took effect, when and by whom it was recorded.
+
+    A mistake is voided, with the reason, and recorded anew. What was known at an instant is what
+    had been recorded by then and not yet voided.
+    """
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    effective_at: datetime = Field(sa_type=Instant, index=True)
+    recorded_at: datetime = Field(sa_type=Instant)
+    recorded_by: str = Field(max_length=100)
+    voided_at: datetime | None = Field(default=None, sa_type=Instant)
+    voided_by: str | None = Field(default=None, max_length=100)
+    void_reason: str | None = Field(default=None, max_length=500)
+
+
+E_ = TypeVar("E_", bound=Event)
+
+
+class AlreadyVoid(DomainError):
+    """Voiding what is void."""
+
+    status = 409
+    code = "already-void"
+    title = "It has been voided already"
+
+
+class VoidReason(BaseModel):
+    """Why something recorded was a mistake."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Line = Described(min_length=3, max_length=500, examples=["Entered for the wrong venue"])
+
+
+def recorded(session: Session) -> dict[str, Any]:
+    """The fields that say when and by whom an event is recorded."""
+    return {"recorded_at": now(session), "recorded_by": actor(session)}
+
+
+def void(session: Session, event: Event, reason: str) -> None:
+    """Mark an event as a mistake. Raises `AlreadyVoid`."""
+    if event.voided_at is not None:
+        raise AlreadyVoid
+    event.voided_at, event.voided_by = now(session), actor(session)
+    event.void_reason = reason
+
+
+def in_effect(model: type[E_]) -> Any:
+    """SQL: the event has not been voided."""
+    return col(model.voided_at).is_(None)
+
+
+def effective(day: date) -> datetime:
+    """A date takes effect at its first instant in London."""
+    return datetime.combine(day, time.min, LONDON).astimezone(UTC)
+
+
+def last_day(first: date, months: int) -> date:
+    """The last day of so many months from the day `first` on: the one before the anniversary."""
+    year, month = divmod(first.year * 12 + first.month - 1 + months, 12)
+    try:
+        anniversary = date(year, month + 1, first.day)
+    except ValueError:
+        # A month without that day: the anniversary of 29 February is 1 March.
+        year, month = divmod(year * 12 + month + 1, 12)
+        anniversary = date(year, month + 1, 1)
+    return anniversary - timedelta(days=1)
+
+
+def not_in_future(session: Session, day: date, field: str = "on") -> datetime:
+    """When something that happened on a day took effect. Raises `Invalid` if that is to come."""
+    at = effective(day)
+    if at > now(session):
+        raise Invalid([FieldError(field=field, message="lies in the future")])
+    return at

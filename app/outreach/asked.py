@@ -1,0 +1,119 @@
+"""Which outreach records are asked for."""
+
+from datetime import date
+from typing import Annotated, Any, Self, TypeVar
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    model_validator,
+)
+from pydantic_core import CoreSchema
+
+from app.outreach.models import EngagementKind, Outcome, ReportState, Result, SchemeTested
+from app.work import Paging
+
+_Dated = TypeVar("_Dated", bound=date)
+_T = TypeVar("_T")
+
+
+def _in_our_time(value: _Dated) -> _Dated:
+    if not 2000 <= value.year <= 2099:
+        raise ValueError("must lie in the years 2000 to 2099")
+    return value
+
+
+Day = Annotated[date, AfterValidator(_in_our_time)]
+Instant = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
+
+
+class _NeverNull:
+    """Says in the contract what a value is when it is given."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        given, _ = handler(schema)["anyOf"]
+        return dict(given)
+
+
+Maybe = Annotated[_T | None, _NeverNull()]
+"""What may be left out. An error names the field alone, as it would not in another union."""
+
+
+class Given(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Period(Given):
+    from_: Maybe[Day] = Field(
+        default=None, alias="from", description="First day", examples=["2023-10-01"]
+    )
+    until: Maybe[Day] = Field(
+        default=None, description="Last day, included", examples=["2025-04-30"]
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.from_ and self.until and self.from_ > self.until:
+            raise ValueError("from must not be after until")
+        return self
+
+
+class FiguresAsked(_Period):
+    """Which period the figures are for, both days included."""
+
+    from_: Day = Field(alias="from", description="First day", examples=["2023-10-01"])
+    until: Day = Field(description="Last day, included", examples=["2025-04-30"])
+    known_at: Maybe[Instant] = Field(
+        default=None,
+        description="As known at this instant; without it, as known now",
+        examples=["2025-04-30T17:00:00Z"],
+    )
+
+
+class EngagementsAsked(_Period, Paging):
+    """Which engagements to list, newest first."""
+
+    business_id: Maybe[UUID] = None
+    venue_id: Maybe[UUID] = None
+    kind: Maybe[EngagementKind] = None
+    outcome: Maybe[Outcome] = None
+    voided: bool = Field(default=False, description="Show those that were voided too")
+
+
+class NextStepsAsked(Given, Paging):
+    """Which open next steps to list, the earliest first."""
+
+    due_by: Maybe[Day] = Field(
+        default=None, description="Only those due on or before this day", examples=["2025-04-30"]
+    )
+    business_id: Maybe[UUID] = None
+    venue_id: Maybe[UUID] = None
+
+
+class SchemeTestsAsked(_Period, Paging):
+    """Which scheme tests to list, newest first."""
+
+    venue_id: Maybe[UUID] = None
+    scheme: Maybe[SchemeTested] = None
+    result: Maybe[Result] = None
+    voided: bool = Field(default=False, description="Show those that were voided too")
+
+
+class RetestsAsked(Given, Paging):
+    """Which failed tests that still ask for a retest to list, the earliest first."""
+
+    overdue: bool = Field(default=False, description="Only those whose last day has gone by")
+
+
+class ReportsAsked(Given, Paging):
+    """Which problem reports to list, newest first."""
+
+    state: Maybe[ReportState] = None
+    venue_id: Maybe[UUID] = None

@@ -1,0 +1,175 @@
+"""What an officer records about contacts with businesses, and whom they owe a next step."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from app.errors import DomainError, FieldError, Invalid, NotFound
+from app.events import in_effect, not_in_future, recorded
+from app.outreach.filters import between, known
+from app.outreach.models import Engagement, EngagementKind, StepDone
+from app.outreach.schemas import DoneIn, EngagementIn
+from app.venues.models import Business, Venue
+
+
+class NoSuchEngagement(NotFound):
+    title = "There is no such engagement"
+
+
+class NoSuchStepDone(NotFound):
+    title = "That next step has not been said to be done"
+
+
+class EngagementIsVoid(DomainError):
+    """What was a mistake leaves nothing to do."""
+
+    status = 409
+    code = "engagement-is-void"
+    title = "This engagement was voided"
+
+
+class NoNextStep(DomainError):
+    status = 409
+    code = "no-next-step"
+    title = "This engagement has no next step"
+
+
+class DoneAlready(DomainError):
+    """The next step was said to be done, or a later engagement took its place."""
+
+    status = 409
+    code = "done-already"
+    title = "This next step is not open any more"
+
+
+def one_engagement(session: Session, engagement_id: UUID) -> Engagement:
+    """An engagement, voided or not. Raises `NoSuchEngagement`."""
+    found = session.get(Engagement, engagement_id)
+    if found is None:
+        raise NoSuchEngagement
+    return found
+
+
+def one_done(session: Session, engagement_id: UUID) -> StepDone:
+    """That an engagement's next step was done. Raises `NoSuchEngagement`, `NoSuchStepDone`."""
+    one_engagement(session, engagement_id)
+    found = session.exec(
+        select(StepDone).where(StepDone.engagement_id == engagement_id, in_effect(StepDone))
+    ).first()
+    if found is None:
+        raise NoSuchStepDone
+    return found
+
+
+def record_engagement(session: Session, given: EngagementIn) -> Engagement:
+    """Record a contact with a venue and whoever runs it, or with a business. Raises `Invalid`."""
+    venue = _known(session, Venue, given.venue_id, "venue_id")
+    business = _known(session, Business, given.business_id, "business_id")
+    if venue and business and venue.business_id not in (None, business.id):
+        raise Invalid([FieldError(field="venue_id", message="is not run by that business")])
+    if given.next_step_on and given.next_step_on < given.on:
+        raise Invalid([FieldError(field="next_step_on", message="must not be before on")])
+    engagement = Engagement(
+        **given.model_dump(exclude={"on", "business_id"}),
+        business_id=business.id if business else venue.business_id if venue else None,
+        effective_at=not_in_future(session, given.on),
+        **recorded(session),
+    )
+    session.add(engagement)
+    session.flush()
+    return engagement
+
+
+def _known(session: Session, model: Any, id_: UUID | None, field: str) -> Any:
+    found = session.get(model, id_) if id_ else None
+    if id_ and found is None:
+        raise Invalid([FieldError(field=field, message="is not in the register")])
+    return found
+
+
+def record_done(session: Session, engagement: Engagement, given: DoneIn) -> StepDone:
+    """Record that a next step is done.
+
+    Raises `Invalid`, `EngagementIsVoid`, `NoNextStep`, `DoneAlready`.
+    """
+    if engagement.voided_at is not None:
+        raise EngagementIsVoid
+    if engagement.next_step is None:
+        raise NoNextStep
+    still_open = select(Engagement.id).where(Engagement.id == engagement.id, is_open(engagement))
+    if session.exec(still_open).first() is None:
+        raise DoneAlready
+    if given.on < engagement.on:
+        raise Invalid([FieldError(field="on", message="must not be before the engagement")])
+    done = StepDone(
+        engagement_id=engagement.id,
+        note=given.note,
+        effective_at=not_in_future(session, given.on),
+        **recorded(session),
+    )
+    session.add(done)
+    session.flush()
+    return done
+
+
+def is_open(only: Engagement | None = None) -> sa.ColumnElement[bool]:
+    """SQL: an engagement's next step is still to be taken; quicker where `only` one is asked of.
+
+    Looks for the newest engagement of each venue and business, which are far fewer than all.
+    """
+    newest = aliased(Engagement)
+    # One with a venue says nothing of what was agreed with the business as a whole.
+    as_a_whole = sa.case((col(newest.venue_id).is_(None), col(newest.id)))
+    at_venues = _first(Venue, newest, newest.venue_id, col(newest.id))
+    with_businesses = _first(Business, newest, newest.business_id, as_a_whole)
+    if only is not None:
+        at_venues = at_venues.where(col(Venue.id) == only.venue_id)
+        with_businesses = with_businesses.where(col(Business.id) == only.business_id)
+    done = sa.exists().where(col(StepDone.engagement_id) == Engagement.id, in_effect(StepDone))
+    return sa.and_(
+        # Not UNION ALL: PostgreSQL would go through the whole list for each engagement.
+        col(Engagement.id).in_(sa.union(at_venues, with_businesses)),
+        col(Engagement.next_step_on).is_not(None),
+        ~done,
+    )
+
+
+def _first(party: Any, newest: Any, with_whom: Any, shown: Any) -> sa.Select[Any]:
+    """SQL: something of the newest engagement with each venue or business."""
+    engagement = (
+        sa.select(shown)
+        .where(with_whom == party.id, newest.voided_at.is_(None))
+        # Those of one day follow each other as they were recorded.
+        .order_by(newest.effective_at.desc(), newest.recorded_at.desc(), newest.id.desc())
+        .limit(1)
+        .correlate(party)
+    )
+    return sa.select(engagement.scalar_subquery()).select_from(party)
+
+
+@dataclass(frozen=True)
+class Engaged:
+    """What outreach came to. A venue of no known business counts as one business."""
+
+    businesses: int
+    by_kind: dict[EngagementKind, int]
+
+
+def engaged(session: Session, first: date, last: date, known_at: datetime | None) -> Engaged:
+    """What outreach came to in some London days, the last one included, as known at an instant."""
+    conditions = [*between(Engagement, first, last), known(Engagement, known_at)]
+    party = sa.func.coalesce(col(Engagement.business_id), col(Engagement.venue_id))
+    businesses = session.scalar(sa.select(sa.func.count(sa.distinct(party))).where(*conditions))
+    counts: dict[str, int] = dict(
+        session.execute(
+            sa.select(col(Engagement.kind), sa.func.count())
+            .where(*conditions)
+            .group_by(col(Engagement.kind))
+        ).all()
+    )
+    return Engaged(businesses or 0, {kind: counts.get(kind, 0) for kind in EngagementKind})

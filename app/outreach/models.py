@@ -1,0 +1,191 @@
+"""Engagements, scheme tests and problem reports, as the database keeps them."""
+
+from datetime import date
+from enum import StrEnum
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy import CheckConstraint, Index, String, Text
+from sqlmodel import Field
+
+from app.events import LONDON, Event
+
+
+class EngagementKind(StrEnum):
+    VISIT = "visit"
+    CALL = "call"
+    EMAIL = "email"
+    EVENT = "event"
+
+
+class Outcome(StrEnum):
+    """What came of an engagement."""
+
+    INTERESTED = "interested"
+    NOT_INTERESTED = "not_interested"
+    NO_ANSWER = "no_answer"
+    TRAINING_BOOKED = "training_booked"
+    ACCREDITATION_DISCUSSED = "accreditation_discussed"
+    DETAILS_UPDATED = "details_updated"
+    CONCERN_RAISED = "concern_raised"
+    OTHER = "other"
+
+
+class SchemeTested(StrEnum):
+    """A scheme in which an officer can ask unannounced, and see what happens."""
+
+    ASK_FOR_ANGELA = "ask_for_angela"
+
+
+class Result(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+
+
+class ReportKind(StrEnum):
+    """What a member of the public tells us about a haven."""
+
+    CLOSED = "closed"
+    TURNED_AWAY = "turned_away"
+    STAFF_UNAWARE = "staff_unaware"
+    WRONG_DETAILS = "wrong_details"
+    FELT_UNSAFE = "felt_unsafe"
+    OTHER = "other"
+
+
+class ReportState(StrEnum):
+    """How far officers have come with a problem report."""
+
+    NEW = "new"
+    ACTING = "acting"
+    RESOLVED = "resolved"
+
+
+class Step(StrEnum):
+    """What an officer does about a problem report."""
+
+    TAKEN_UP = "taken_up"
+    RESOLVED = "resolved"
+
+
+def _one_of(column: str, values: type[StrEnum], table: str) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{table}_{column}")
+
+
+class _OnADay(Event):
+    """A base for events that belong to a whole London day."""
+
+    @property
+    def on(self) -> date:
+        """The London day."""
+        return self.effective_at.astimezone(LONDON).date()
+
+
+class Engagement(_OnADay, table=True):
+    """One contact with a business, at one of its venues or as a whole.
+
+    `business_id` is who ran the venue when it was recorded. A next step stays open until somebody
+    says that it is done, or a later engagement with the same venue (or the same business, where
+    there is no venue) says what comes next.
+    """
+
+    __table_args__ = (
+        _one_of("kind", EngagementKind, "engagement"),
+        _one_of("outcome", Outcome, "engagement"),
+        CheckConstraint(
+            "business_id IS NOT NULL OR venue_id IS NOT NULL", name="engagement_with_somebody"
+        ),
+        CheckConstraint(
+            "(next_step IS NULL) = (next_step_on IS NULL)", name="engagement_next_step"
+        ),
+        Index("engagement_business", "business_id", "effective_at", "recorded_at", "id"),
+        Index("engagement_venue", "venue_id", "effective_at", "recorded_at", "id"),
+    )
+
+    business_id: UUID | None = Field(default=None, foreign_key="business.id")
+    venue_id: UUID | None = Field(default=None, foreign_key="venue.id")
+    kind: EngagementKind = Field(sa_type=String(20))
+    outcome: Outcome = Field(sa_type=String(40))
+    note: str = Field(default="", sa_type=Text)
+    next_step: str | None = Field(default=None, max_length=500)
+    next_step_on: date | None = None
+
+
+class StepDone(_OnADay, table=True):
+    """That an engagement's next step is done."""
+
+    __tablename__ = "step_done"
+
+    engagement_id: UUID = Field(foreign_key="engagement.id", index=True)
+    note: str = Field(default="", sa_type=Text)
+
+
+class SchemeTest(_OnADay, table=True):
+    """An unannounced visit in which an officer asks, and sees what happens.
+
+    `debrief_on` is the day for which a debrief was arranged; `retest_of_id` names the failed test
+    that this one repeats.
+    """
+
+    __tablename__ = "scheme_test"
+    __table_args__ = (
+        _one_of("scheme", SchemeTested, "scheme_test"),
+        _one_of("result", Result, "scheme_test"),
+        Index("scheme_test_venue", "venue_id", "effective_at"),
+        Index(
+            "scheme_test_failed",
+            "effective_at",
+            "id",
+            postgresql_where=sa.text("result = 'failed' AND voided_at IS NULL"),
+            sqlite_where=sa.text("result = 'failed' AND voided_at IS NULL"),
+        ),
+    )
+
+    venue_id: UUID = Field(foreign_key="venue.id")
+    scheme: SchemeTested = Field(sa_type=String(40))
+    result: Result = Field(sa_type=String(20))
+    note: str = Field(default="", sa_type=Text)
+    debrief_on: date | None = None
+    retest_of_id: UUID | None = Field(default=None, foreign_key="scheme_test.id", index=True)
+
+
+class Debrief(_OnADay, table=True):
+    """A talk with the venue about a test that it failed."""
+
+    test_id: UUID = Field(foreign_key="scheme_test.id", index=True)
+    note: str = Field(default="", sa_type=Text)
+
+
+class ProblemReport(_OnADay, table=True):
+    """What somebody told us about a haven: nothing says who, from where, or when in the day.
+
+    It takes effect and counts as known at the end of its day. It is not journalled, because the
+    journal keeps exact times, and it is never edited or voided: what officers do about it are
+    events of their own, which `state` follows.
+    """
+
+    __tablename__ = "problem_report"
+    __unjournalled__ = True
+    __table_args__ = (
+        _one_of("kind", ReportKind, "problem_report"),
+        _one_of("state", ReportState, "problem_report"),
+        Index("problem_report_queue", "state", "effective_at", "id"),
+        Index("problem_report_venue", "venue_id", "effective_at"),
+    )
+
+    venue_id: UUID = Field(foreign_key="venue.id")
+    kind: ReportKind = Field(sa_type=String(20))
+    comment: str = Field(default="", max_length=1000)
+    state: ReportState = Field(default=ReportState.NEW, sa_type=String(20))
+
+
+class ReportStep(Event, table=True):
+    """What an officer does about a problem report."""
+
+    __tablename__ = "report_step"
+    __table_args__ = (_one_of("step", Step, "report_step"),)
+
+    report_id: UUID = Field(foreign_key="problem_report.id", index=True)
+    step: Step = Field(sa_type=String(20))
+    note: str = Field(default="", sa_type=Text)

@@ -1,0 +1,123 @@
+"""Problem reports: what the public tells us, and what officers do about it."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.errors import DomainError, NotFound
+from app.events import LONDON, effective, in_effect, recorded, void
+from app.journal import now
+from app.outreach.models import ProblemReport, ReportState, ReportStep, Step
+from app.outreach.rules import report_state
+from app.outreach.schemas import ProblemReportIn, StepIn
+from app.settings import settings
+
+PUBLIC = "public"
+"""Who reports a problem, as far as anybody is told."""
+
+
+class NoSuchReport(NotFound):
+    title = "There is no such problem report"
+
+
+class NoSuchStep(NotFound):
+    title = "There is no such step on this problem report"
+
+
+class TooManyReports(DomainError):
+    """So many reports about one haven on one day tell no more than fewer would."""
+
+    status = 429
+    code = "too-many-reports"
+    title = "Enough was reported about this haven today; if you are in danger call 999"
+
+
+class TakenUpAlready(DomainError):
+    status = 409
+    code = "taken-up-already"
+    title = "This problem report has been taken up already"
+
+
+class ResolvedAlready(DomainError):
+    status = 409
+    code = "resolved-already"
+    title = "This problem report has been resolved already"
+
+
+def report_problem(session: Session, venue_id: UUID, given: ProblemReportIn) -> None:
+    """Keep what somebody tells us, and that it was today. Raises `TooManyReports`."""
+    at = end_of_day(now(session))
+    today = sa.select(sa.func.count()).where(
+        col(ProblemReport.venue_id) == venue_id, col(ProblemReport.effective_at) == at
+    )
+    if (session.scalar(today) or 0) >= settings().reports_per_day:
+        raise TooManyReports
+    session.add(
+        ProblemReport(
+            venue_id=venue_id,
+            kind=given.kind,
+            comment=given.comment,
+            effective_at=at,
+            recorded_at=at,
+            recorded_by=PUBLIC,
+        )
+    )
+
+
+def end_of_day(at: datetime) -> datetime:
+    """The last instant of the London day that an instant lies in."""
+    day = at.astimezone(LONDON).date()
+    return effective(day + timedelta(days=1)) - timedelta(microseconds=1)
+
+
+def one_report(session: Session, report_id: UUID) -> ProblemReport:
+    """A problem report. Raises `NoSuchReport`."""
+    found = session.get(ProblemReport, report_id)
+    if found is None:
+        raise NoSuchReport
+    return found
+
+
+def one_step(session: Session, report_id: UUID, step_id: UUID) -> ReportStep:
+    """A step on a problem report, voided or not. Raises `NoSuchStep`."""
+    found = session.get(ReportStep, step_id)
+    if found is None or found.report_id != report_id:
+        raise NoSuchStep
+    return found
+
+
+def record_step(session: Session, report: ProblemReport, step: Step, given: StepIn) -> None:
+    """Record what an officer does. A report may be resolved without having been taken up.
+
+    Raises `TakenUpAlready`, `ResolvedAlready`.
+    """
+    if report.state == ReportState.RESOLVED:
+        raise ResolvedAlready
+    if report.state == ReportState.ACTING and step == Step.TAKEN_UP:
+        raise TakenUpAlready
+    session.add(
+        ReportStep(
+            report_id=report.id,
+            step=step,
+            note=given.note,
+            effective_at=now(session),
+            **recorded(session),
+        )
+    )
+    _follow_steps(session, report)
+
+
+def void_step(session: Session, report: ProblemReport, step: ReportStep, reason: str) -> None:
+    """Say that a step was recorded by mistake. Raises `AlreadyVoid`."""
+    void(session, step, reason)
+    _follow_steps(session, report)
+
+
+def _follow_steps(session: Session, report: ProblemReport) -> None:
+    session.flush()
+    steps = session.exec(
+        select(ReportStep.step).where(ReportStep.report_id == report.id, in_effect(ReportStep))
+    )
+    report.state = report_state([Step(step) for step in steps])

@@ -1,0 +1,201 @@
+"""Engagements over HTTP, and whom the officer owes a next step."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from sqlmodel import Session, col, select
+
+from app.accounts.guards import Officer, Reader
+from app.errors import FieldError, Invalid, responses
+from app.events import AlreadyVoid, VoidReason, in_effect, void
+from app.outreach import engagements, show
+from app.outreach.asked import EngagementsAsked, FiguresAsked, NextStepsAsked
+from app.outreach.filters import between
+from app.outreach.models import Engagement
+from app.outreach.schemas import (
+    DoneIn,
+    DoneOut,
+    EngagementIn,
+    EngagementOut,
+    KindFigure,
+    OutreachFigures,
+)
+from app.work import Desk, KeyReused, Page, PreconditionRequired, Stale, page
+
+router = APIRouter(prefix="/v1/admin", tags=["outreach"])
+
+NOT_IN_REGISTER = Invalid([FieldError(field="venue_id", message="is not in the register")])
+BAD_DAY = Invalid([FieldError(field="on", message="lies in the future")])
+
+
+@router.post(
+    "/engagements",
+    status_code=201,
+    summary="Log a visit, call, email or event",
+    response_model=EngagementOut,
+    responses=responses(NOT_IN_REGISTER, KeyReused()),
+)
+def record_engagement(given: EngagementIn, desk: Desk, officer: Officer) -> Response:
+    """Log a contact with a business; it takes the place of the next step agreed before."""
+
+    def make(session: Session) -> tuple[str, EngagementOut]:
+        made = engagements.record_engagement(session, given)
+        return f"/v1/admin/engagements/{made.id}", show.engagement(session, made)
+
+    return desk.create(officer, given, make)
+
+
+@router.get(
+    "/engagements",
+    summary="Engagements, newest first",
+    response_model=Page[EngagementOut],
+    responses=responses(Invalid()),
+)
+def list_engagements(
+    asked: Annotated[EngagementsAsked, Query()], desk: Desk, _: Reader
+) -> Response:
+    """Contacts with businesses, by whom they were with, of what kind and when."""
+    statement = select(Engagement).where(*between(Engagement, asked.from_, asked.until))
+    for name in ("business_id", "venue_id", "kind", "outcome"):
+        if (value := getattr(asked, name)) is not None:
+            statement = statement.where(getattr(Engagement, name) == value)
+    if not asked.voided:
+        statement = statement.where(in_effect(Engagement))
+    order: list[Any] = [col(Engagement.effective_at), col(Engagement.id)]
+
+    def shown(session: Session) -> Page[EngagementOut]:
+        found = page(session, statement, order, asked, _itself, newest_first=True)
+        return Page(items=show.engagements(session, found.items), next=found.next)
+
+    return desk.read(shown)
+
+
+def _itself(found: Engagement) -> Engagement:
+    return found
+
+
+@router.get(
+    "/engagements/{engagement_id}",
+    summary="One engagement",
+    response_model=EngagementOut,
+    responses=responses(engagements.NoSuchEngagement()),
+)
+def one_engagement(engagement_id: UUID, desk: Desk, _: Reader) -> Response:
+    """One contact with a business, with its next step and whether that is done."""
+    return desk.read(lambda session: _shown(session, engagement_id))
+
+
+def _shown(session: Session, engagement_id: UUID) -> EngagementOut:
+    return show.engagement(session, engagements.one_engagement(session, engagement_id))
+
+
+@router.post(
+    "/engagements/{engagement_id}/void",
+    summary="Void an engagement",
+    response_model=EngagementOut,
+    responses=responses(
+        engagements.NoSuchEngagement(), AlreadyVoid(), Stale(), PreconditionRequired()
+    ),
+)
+def void_engagement(
+    engagement_id: UUID, given: VoidReason, desk: Desk, officer: Officer
+) -> Response:
+    """Say that an engagement was recorded by mistake; what it took the place of is open again."""
+    return desk.change(
+        officer,
+        lambda session: _shown(session, engagement_id),
+        lambda session: void(
+            session, engagements.one_engagement(session, engagement_id), given.reason
+        ),
+    )
+
+
+@router.post(
+    "/engagements/{engagement_id}/done",
+    status_code=201,
+    summary="Say that a next step is done",
+    response_model=DoneOut,
+    responses=responses(
+        engagements.NoSuchEngagement(), engagements.DoneAlready(), BAD_DAY, KeyReused()
+    ),
+)
+def record_step_done(engagement_id: UUID, given: DoneIn, desk: Desk, officer: Officer) -> Response:
+    """Complete the next step of an engagement where no later engagement does so by itself."""
+
+    def make(session: Session) -> tuple[str, DoneOut]:
+        engagement = engagements.one_engagement(session, engagement_id)
+        done = engagements.record_done(session, engagement, given)
+        return f"/v1/admin/engagements/{engagement_id}", show.step_done(done)
+
+    return desk.create(officer, given, make)
+
+
+@router.post(
+    "/engagements/{engagement_id}/done/void",
+    summary="Void that a next step is done",
+    response_model=EngagementOut,
+    responses=responses(engagements.NoSuchStepDone(), Stale(), PreconditionRequired()),
+)
+def void_step_done(
+    engagement_id: UUID, given: VoidReason, desk: Desk, officer: Officer
+) -> Response:
+    """Say that a next step was called done by mistake, so that it is open again."""
+    return desk.change(
+        officer,
+        lambda session: _shown(session, engagement_id),
+        lambda session: void(session, engagements.one_done(session, engagement_id), given.reason),
+    )
+
+
+@router.get(
+    "/next-steps",
+    summary="Whom do I owe a call?",
+    response_model=Page[EngagementOut],
+    responses=responses(Invalid()),
+)
+def list_next_steps(asked: Annotated[NextStepsAsked, Query()], desk: Desk, _: Reader) -> Response:
+    """Engagements whose next step is still open, the earliest due first.
+
+    It is open until it is said to be done, or until a later engagement with the same venue (or the
+    same business, where it was agreed with the business as a whole) says what comes next.
+    """
+    statement = select(Engagement).where(engagements.is_open())
+    if asked.due_by:
+        statement = statement.where(col(Engagement.next_step_on) <= asked.due_by)
+    for name in ("business_id", "venue_id"):
+        if (value := getattr(asked, name)) is not None:
+            statement = statement.where(getattr(Engagement, name) == value)
+    order: list[Any] = [col(Engagement.next_step_on), col(Engagement.id)]
+
+    def shown(session: Session) -> Page[EngagementOut]:
+        found = page(session, statement, order, asked, _itself)
+        return Page(items=show.engagements(session, found.items), next=found.next)
+
+    return desk.read(shown)
+
+
+@router.get(
+    "/outreach/figures",
+    summary="How many businesses were engaged?",
+    response_model=OutreachFigures,
+    responses=responses(Invalid()),
+)
+def outreach_figures(asked: Annotated[FiguresAsked, Query()], desk: Desk, _: Reader) -> Response:
+    """Businesses engaged and engagements by kind in a period, as known at an instant."""
+
+    def shown(session: Session) -> OutreachFigures:
+        engaged = engagements.engaged(session, asked.from_, asked.until, asked.known_at)
+        return OutreachFigures(
+            from_=asked.from_,
+            until=asked.until,
+            known_at=asked.known_at,
+            businesses_engaged=engaged.businesses,
+            engagements=sum(engaged.by_kind.values()),
+            by_kind=[
+                KindFigure(kind=kind, engagements=number)
+                for kind, number in engaged.by_kind.items()
+            ],
+        )
+
+    return desk.read(shown)

@@ -1,0 +1,287 @@
+"""What the outreach routes take and give."""
+
+from datetime import date, datetime
+from typing import Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from app.directory.schemas import Contact
+from app.outreach.asked import Day, Given, Maybe
+from app.outreach.models import (
+    EngagementKind,
+    Outcome,
+    ReportKind,
+    ReportState,
+    Result,
+    SchemeTested,
+    Step,
+)
+from app.text import Line, Prose
+
+
+class Named(BaseModel):
+    """Something of the register, by its id and name."""
+
+    id: UUID
+    name: str = Field(examples=["The Lantern & Anchor"])
+
+
+class VenueNamed(Named):
+    """A venue, by its id and name, and the ward it lies in."""
+
+    ward: str | SkipJsonSchema[None] = Field(default=None, examples=["Bishopsgate"])
+
+
+class Voided(BaseModel):
+    """That it was a mistake."""
+
+    at: datetime
+    by: str = Field(examples=["account j.okafor"])
+    reason: str = Field(examples=["Entered for the wrong venue"])
+
+
+class _Recorded(BaseModel):
+    id: UUID
+    recorded_at: datetime
+    recorded_by: str = Field(examples=["account j.okafor"])
+    voided: Voided | SkipJsonSchema[None] = None
+
+
+# --- engagements -----------------------------------------------------------------------------
+
+
+class EngagementIn(Given):
+    """One contact with a business: at a venue, or as a whole."""
+
+    venue_id: Maybe[UUID] = Field(
+        default=None, description="The business that runs it is filled in"
+    )
+    business_id: Maybe[UUID] = None
+    on: Day = Field(description="The London day", examples=["2025-03-14"])
+    kind: EngagementKind = Field(examples=["visit"])
+    outcome: Outcome = Field(examples=["training_booked"])
+    note: Prose = Field(
+        default="",
+        max_length=4000,
+        examples=["Met the duty manager; WAVE for 12 bar staff before the summer"],
+    )
+    next_step: Maybe[Line] = Field(
+        default=None, min_length=3, max_length=500, examples=["Call to confirm the session"]
+    )
+    next_step_on: Maybe[Day] = Field(
+        default=None, description="The day by which it is due", examples=["2025-03-21"]
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.venue_id is None and self.business_id is None:
+            raise ValueError("give venue_id or business_id")
+        if (self.next_step is None) != (self.next_step_on is None):
+            raise ValueError("give next_step and next_step_on together")
+        return self
+
+
+class DoneIn(Given):
+    """That a next step is done."""
+
+    on: Day = Field(description="The London day", examples=["2025-03-20"])
+    note: Prose = Field(default="", max_length=4000, examples=["Rang; session confirmed"])
+
+
+class DoneOut(_Recorded):
+    """That a next step is done."""
+
+    on: date = Field(examples=["2025-03-20"])
+    note: str | SkipJsonSchema[None] = None
+
+
+class EngagementOut(_Recorded):
+    """One contact with a business. `done` is there once its next step was said to be done."""
+
+    venue: VenueNamed | SkipJsonSchema[None] = None
+    business: Named | SkipJsonSchema[None] = None
+    on: date = Field(examples=["2025-03-14"])
+    kind: EngagementKind = Field(examples=["visit"])
+    outcome: Outcome = Field(examples=["training_booked"])
+    note: str | SkipJsonSchema[None] = None
+    next_step: str | SkipJsonSchema[None] = Field(
+        default=None, examples=["Call to confirm the session"]
+    )
+    next_step_on: date | SkipJsonSchema[None] = Field(default=None, examples=["2025-03-21"])
+    done: DoneOut | SkipJsonSchema[None] = None
+
+
+class KindFigure(BaseModel):
+    """How many engagements of one kind there were."""
+
+    kind: EngagementKind = Field(examples=["visit"])
+    engagements: int = Field(examples=[412])
+
+
+class OutreachFigures(BaseModel):
+    """What outreach came to in a period. A venue of no known business counts as one business."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    from_: date = Field(alias="from", examples=["2023-10-01"])
+    until: date = Field(examples=["2025-04-30"])
+    known_at: datetime | SkipJsonSchema[None] = None
+    businesses_engaged: int = Field(description="Each counted once", examples=[380])
+    engagements: int = Field(examples=[911])
+    by_kind: list[KindFigure]
+
+
+# --- scheme tests ----------------------------------------------------------------------------
+
+
+class SchemeTestIn(Given):
+    """An unannounced visit in which an officer asked, and saw what happened."""
+
+    venue_id: UUID
+    scheme: SchemeTested = Field(default=SchemeTested.ASK_FOR_ANGELA, examples=["ask_for_angela"])
+    on: Day = Field(description="The London day", examples=["2025-03-14"])
+    result: Result = Field(examples=["failed"])
+    note: Prose = Field(
+        default="",
+        max_length=4000,
+        description="What happened",
+        examples=["Asked at the bar for Angela; staff said nobody of that name works here"],
+    )
+    debrief_on: Maybe[Day] = Field(
+        default=None,
+        description="The day for which a debrief is arranged, after a failed test",
+        examples=["2025-03-18"],
+    )
+    retest_of: Maybe[UUID] = Field(
+        default=None,
+        description="The failed test that this one repeats; without it, the last one of this"
+        " venue and scheme that still asks for a retest",
+    )
+
+    @model_validator(mode="after")
+    def _debriefed_after_failing(self) -> Self:
+        if self.debrief_on and self.result != Result.FAILED:
+            raise ValueError("a debrief follows a failed test")
+        if self.debrief_on and self.debrief_on < self.on:
+            raise ValueError("debrief_on must not be before on")
+        return self
+
+
+class DebriefIn(Given):
+    """A talk with the venue about a test that it failed."""
+
+    on: Day = Field(description="The London day", examples=["2025-03-18"])
+    note: Prose = Field(
+        default="",
+        max_length=4000,
+        examples=["New staff had not been briefed; refresher booked for the 25th"],
+    )
+
+
+class DebriefOut(_Recorded):
+    """A talk with the venue about a test that it failed."""
+
+    on: date = Field(examples=["2025-03-18"])
+    note: str | SkipJsonSchema[None] = None
+
+
+class SchemeTestOut(_Recorded):
+    """An unannounced visit, and what followed. `retest_by` is there while it asks for a retest."""
+
+    venue: VenueNamed
+    scheme: SchemeTested = Field(examples=["ask_for_angela"])
+    on: date = Field(examples=["2025-03-14"])
+    result: Result = Field(examples=["failed"])
+    note: str | SkipJsonSchema[None] = None
+    debrief_on: date | SkipJsonSchema[None] = Field(default=None, examples=["2025-03-18"])
+    debrief: DebriefOut | SkipJsonSchema[None] = None
+    retest_of: UUID | SkipJsonSchema[None] = None
+    retest: UUID | SkipJsonSchema[None] = Field(
+        default=None, description="The test that repeats it"
+    )
+    retest_by: date | SkipJsonSchema[None] = Field(default=None, examples=["2025-04-11"])
+
+
+class RetestOut(BaseModel):
+    """A failed test that still asks for a retest."""
+
+    test: SchemeTestOut
+    retest_by: date = Field(description="The last day that is in time", examples=["2025-04-11"])
+    overdue: bool = Field(examples=[False])
+
+
+class WardFigure(BaseModel):
+    """How tests in one ward went. `ward` is absent for venues that lie in none."""
+
+    ward: str | SkipJsonSchema[None] = Field(default=None, examples=["Bishopsgate"])
+    visited: int = Field(description="Test visits, retests among them", examples=[12])
+    passed: int = Field(examples=[9])
+    rate: float | SkipJsonSchema[None] = Field(
+        default=None, description="Passed as a part of visited", examples=[0.75]
+    )
+
+
+class SchemeTestFigures(BaseModel):
+    """How tests went in a period, in all and by the ward of the venue at its end."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    from_: date = Field(alias="from", examples=["2024-10-01"])
+    until: date = Field(examples=["2025-03-31"])
+    known_at: datetime | SkipJsonSchema[None] = None
+    visited: int = Field(examples=[25])
+    passed: int = Field(examples=[12])
+    rate: float | SkipJsonSchema[None] = Field(default=None, examples=[0.48])
+    wards: list[WardFigure]
+
+
+# --- problem reports -------------------------------------------------------------------------
+
+
+class ProblemReportIn(Given):
+    """What was wrong at a haven. Please don't say who or where you are."""
+
+    kind: ReportKind = Field(examples=["closed"])
+    comment: Prose = Field(
+        default="", max_length=1000, examples=["The door was locked at 11 at night"]
+    )
+
+
+class ProblemReportTaken(BaseModel):
+    """The report is kept. Nobody reads it live: `help` says whom to call."""
+
+    notice: str
+    help: list[Contact]
+
+
+class StepIn(Given):
+    """What an officer means to do, or has done."""
+
+    note: Prose = Field(
+        min_length=3,
+        max_length=4000,
+        examples=["Visited; the sign now gives the right closing time"],
+    )
+
+
+class StepOut(_Recorded):
+    """What an officer did about a report."""
+
+    step: Step = Field(examples=["resolved"])
+    note: str = Field(examples=["Visited; the sign now gives the right closing time"])
+
+
+class ProblemReportOut(BaseModel):
+    """What somebody told us about a haven, and what officers did, oldest first."""
+
+    id: UUID
+    venue: VenueNamed
+    on: date = Field(description="The London day", examples=["2025-03-14"])
+    kind: ReportKind = Field(examples=["closed"])
+    comment: str | SkipJsonSchema[None] = Field(
+        default=None, examples=["The door was locked at 11 at night"]
+    )
+    state: ReportState = Field(examples=["new"])
+    steps: list[StepOut]

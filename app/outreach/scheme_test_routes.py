@@ -1,0 +1,199 @@
+"""Scheme tests over HTTP. Nothing about a single venue's tests is public."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from sqlmodel import Session, col, select
+
+from app.accounts.guards import Officer, Reader
+from app.errors import Invalid, responses
+from app.events import LONDON, AlreadyVoid, VoidReason, effective, in_effect, void
+from app.outreach import scheme_tests, show
+from app.outreach.asked import FiguresAsked, RetestsAsked, SchemeTestsAsked
+from app.outreach.filters import between
+from app.outreach.models import SchemeTest
+from app.outreach.routes import BAD_DAY, NOT_IN_REGISTER
+from app.outreach.rules import rate
+from app.outreach.schemas import (
+    DebriefIn,
+    DebriefOut,
+    RetestOut,
+    SchemeTestFigures,
+    SchemeTestIn,
+    SchemeTestOut,
+    WardFigure,
+)
+from app.settings import settings
+from app.work import Desk, KeyReused, Page, PreconditionRequired, Stale, page
+
+router = APIRouter(prefix="/v1/admin/scheme-tests", tags=["outreach"])
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Record a scheme test",
+    response_model=SchemeTestOut,
+    responses=responses(NOT_IN_REGISTER, scheme_tests.RetestedAlready(), KeyReused()),
+)
+def record_scheme_test(given: SchemeTestIn, desk: Desk, officer: Officer) -> Response:
+    """Record what happened when an officer asked. A failed test asks for a debrief and a retest."""
+
+    def make(session: Session) -> tuple[str, SchemeTestOut]:
+        made = scheme_tests.record_test(session, given)
+        return f"/v1/admin/scheme-tests/{made.id}", show.scheme_test(session, made)
+
+    return desk.create(officer, given, make)
+
+
+@router.get(
+    "",
+    summary="Scheme tests, newest first",
+    response_model=Page[SchemeTestOut],
+    responses=responses(Invalid()),
+)
+def list_scheme_tests(
+    asked: Annotated[SchemeTestsAsked, Query()], desk: Desk, _: Reader
+) -> Response:
+    """Unannounced visits, by venue, scheme, result and day."""
+    statement = select(SchemeTest).where(*between(SchemeTest, asked.from_, asked.until))
+    for name in ("venue_id", "scheme", "result"):
+        if (value := getattr(asked, name)) is not None:
+            statement = statement.where(getattr(SchemeTest, name) == value)
+    if not asked.voided:
+        statement = statement.where(in_effect(SchemeTest))
+
+    def shown(session: Session) -> Page[SchemeTestOut]:
+        found = page(session, statement, _BY_DAY, asked, _itself, newest_first=True)
+        return Page(items=show.scheme_tests(session, found.items), next=found.next)
+
+    return desk.read(shown)
+
+
+_BY_DAY: list[Any] = [col(SchemeTest.effective_at), col(SchemeTest.id)]
+
+
+def _itself(found: SchemeTest) -> SchemeTest:
+    return found
+
+
+@router.get(
+    "/retests",
+    summary="Which venues are to be tested again?",
+    response_model=Page[RetestOut],
+    responses=responses(Invalid()),
+)
+def list_retests(asked: Annotated[RetestsAsked, Query()], desk: Desk, _: Reader) -> Response:
+    """Failed tests that nobody has repeated yet, the earliest first, and which are overdue."""
+    today = datetime.now(LONDON).date()
+    statement = select(SchemeTest).where(scheme_tests.asks_for_retest())
+    if asked.overdue:
+        in_time = effective(today - timedelta(days=settings().retest_days))
+        statement = statement.where(col(SchemeTest.effective_at) < in_time)
+
+    def shown(session: Session) -> Page[RetestOut]:
+        found = page(session, statement, _BY_DAY, asked, _itself)
+        return Page(items=show.retests(session, found.items, today), next=found.next)
+
+    return desk.read(shown)
+
+
+@router.get(
+    "/figures",
+    summary="How did the tests go?",
+    response_model=SchemeTestFigures,
+    responses=responses(Invalid()),
+)
+def scheme_test_figures(asked: Annotated[FiguresAsked, Query()], desk: Desk, _: Reader) -> Response:
+    """Visited, passed and the rate in a period, in all and by ward, as known at an instant."""
+
+    def shown(session: Session) -> SchemeTestFigures:
+        known_at = asked.known_at or datetime.now(UTC)
+        wards = scheme_tests.tested(session, asked.from_, asked.until, known_at)
+        visited, passed = (sum(ward.visited for ward in wards), sum(ward.passed for ward in wards))
+        return SchemeTestFigures(
+            from_=asked.from_,
+            until=asked.until,
+            known_at=asked.known_at,
+            visited=visited,
+            passed=passed,
+            rate=rate(passed, visited),
+            wards=[
+                WardFigure(
+                    ward=ward.ward,
+                    visited=ward.visited,
+                    passed=ward.passed,
+                    rate=rate(ward.passed, ward.visited),
+                )
+                for ward in wards
+            ],
+        )
+
+    return desk.read(shown)
+
+
+@router.get(
+    "/{test_id}",
+    summary="One scheme test",
+    response_model=SchemeTestOut,
+    responses=responses(scheme_tests.NoSuchTest()),
+)
+def one_scheme_test(test_id: UUID, desk: Desk, _: Reader) -> Response:
+    """One unannounced visit, with its debrief and retest."""
+    return desk.read(lambda session: _shown(session, test_id))
+
+
+def _shown(session: Session, test_id: UUID) -> SchemeTestOut:
+    return show.scheme_test(session, scheme_tests.one_test(session, test_id))
+
+
+@router.post(
+    "/{test_id}/void",
+    summary="Void a scheme test",
+    response_model=SchemeTestOut,
+    responses=responses(scheme_tests.NoSuchTest(), AlreadyVoid(), Stale(), PreconditionRequired()),
+)
+def void_scheme_test(test_id: UUID, given: VoidReason, desk: Desk, officer: Officer) -> Response:
+    """Say that a test was recorded by mistake; what it repeated asks for a retest again."""
+    return desk.change(
+        officer,
+        lambda session: _shown(session, test_id),
+        lambda session: void(session, scheme_tests.one_test(session, test_id), given.reason),
+    )
+
+
+@router.post(
+    "/{test_id}/debrief",
+    status_code=201,
+    summary="Record a debrief",
+    response_model=DebriefOut,
+    responses=responses(
+        scheme_tests.NoSuchTest(), scheme_tests.DebriefedAlready(), BAD_DAY, KeyReused()
+    ),
+)
+def record_debrief(test_id: UUID, given: DebriefIn, desk: Desk, officer: Officer) -> Response:
+    """Record the talk with a venue about a test that it failed."""
+
+    def make(session: Session) -> tuple[str, DebriefOut]:
+        test = scheme_tests.one_test(session, test_id)
+        made = scheme_tests.record_debrief(session, test, given)
+        return f"/v1/admin/scheme-tests/{test_id}", show.debrief(made)
+
+    return desk.create(officer, given, make)
+
+
+@router.post(
+    "/{test_id}/debrief/void",
+    summary="Void a debrief",
+    response_model=SchemeTestOut,
+    responses=responses(scheme_tests.NoSuchDebrief(), Stale(), PreconditionRequired()),
+)
+def void_debrief(test_id: UUID, given: VoidReason, desk: Desk, officer: Officer) -> Response:
+    """Say that a debrief was recorded by mistake."""
+    return desk.change(
+        officer,
+        lambda session: _shown(session, test_id),
+        lambda session: void(session, scheme_tests.one_debrief(session, test_id), given.reason),
+    )

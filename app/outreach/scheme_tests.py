@@ -1,0 +1,183 @@
+"""What an officer records about scheme tests, and which of them ask for a retest."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from app.errors import DomainError, FieldError, Invalid, NotFound
+from app.events import effective, in_effect, not_in_future, recorded
+from app.outreach.filters import between, known
+from app.outreach.models import Debrief, Result, SchemeTest
+from app.outreach.schemas import DebriefIn, SchemeTestIn
+from app.venues.facts import facts_in_force
+from app.venues.models import Venue, VenueStatus, Ward
+
+
+class NoSuchTest(NotFound):
+    title = "There is no such scheme test"
+
+
+class NoSuchDebrief(NotFound):
+    title = "That test has not been debriefed"
+
+
+class RetestedAlready(DomainError):
+    """A failed test has one retest; when that fails too, it asks for its own."""
+
+    status = 409
+    code = "retested-already"
+    title = "That test has been repeated already; name its retest if that failed too"
+
+
+class NothingToDebrief(DomainError):
+    status = 409
+    code = "nothing-to-debrief"
+    title = "Only a failed test that was not voided asks for a debrief"
+
+
+class DebriefedAlready(DomainError):
+    status = 409
+    code = "debriefed-already"
+    title = "This test has been debriefed already"
+
+
+def one_test(session: Session, test_id: UUID) -> SchemeTest:
+    """A scheme test, voided or not. Raises `NoSuchTest`."""
+    found = session.get(SchemeTest, test_id)
+    if found is None:
+        raise NoSuchTest
+    return found
+
+
+def one_debrief(session: Session, test_id: UUID) -> Debrief:
+    """The debrief of a test. Raises `NoSuchTest`, `NoSuchDebrief`."""
+    one_test(session, test_id)
+    found = session.exec(
+        select(Debrief).where(Debrief.test_id == test_id, in_effect(Debrief))
+    ).first()
+    if found is None:
+        raise NoSuchDebrief
+    return found
+
+
+def record_test(session: Session, given: SchemeTestIn) -> SchemeTest:
+    """Record a test; where the venue owes a retest, this is it.
+
+    Raises `Invalid`, `RetestedAlready`.
+    """
+    if session.get(Venue, given.venue_id) is None:
+        raise Invalid([FieldError(field="venue_id", message="is not in the register")])
+    at = not_in_future(session, given.on)
+    test = SchemeTest(
+        **given.model_dump(exclude={"on", "retest_of"}),
+        retest_of_id=_repeated(session, given, at),
+        effective_at=at,
+        **recorded(session),
+    )
+    session.add(test)
+    session.flush()
+    return test
+
+
+def _repeated(session: Session, given: SchemeTestIn, at: datetime) -> UUID | None:
+    """The failed test that a new one repeats, if there is one."""
+    owed = select(SchemeTest.id).where(
+        SchemeTest.venue_id == given.venue_id,
+        SchemeTest.scheme == given.scheme,
+        col(SchemeTest.effective_at) <= at,
+        asks_for_retest(),
+    )
+    if given.retest_of is None:
+        newest = owed.order_by(
+            col(SchemeTest.effective_at).desc(), col(SchemeTest.recorded_at).desc()
+        )
+        return session.exec(newest).first()
+    failed = session.get(SchemeTest, given.retest_of)
+    if (
+        failed is None
+        or failed.voided_at is not None
+        or (failed.result, failed.venue_id, failed.scheme)
+        != (Result.FAILED, given.venue_id, given.scheme)
+        or failed.effective_at > at
+    ):
+        message = "is not an earlier failed test of this venue and scheme"
+        raise Invalid([FieldError(field="retest_of", message=message)])
+    if session.exec(owed.where(SchemeTest.id == failed.id)).first() is None:
+        raise RetestedAlready
+    return failed.id
+
+
+def record_debrief(session: Session, test: SchemeTest, given: DebriefIn) -> Debrief:
+    """Record the debrief of a failed test.
+
+    Raises `Invalid`, `NothingToDebrief`, `DebriefedAlready`.
+    """
+    if test.result != Result.FAILED or test.voided_at is not None:
+        raise NothingToDebrief
+    held = select(Debrief.id).where(Debrief.test_id == test.id, in_effect(Debrief))
+    if session.exec(held).first():
+        raise DebriefedAlready
+    if given.on < test.on:
+        raise Invalid([FieldError(field="on", message="must not be before the test")])
+    debrief = Debrief(
+        test_id=test.id,
+        note=given.note,
+        effective_at=not_in_future(session, given.on),
+        **recorded(session),
+    )
+    session.add(debrief)
+    session.flush()
+    return debrief
+
+
+def asks_for_retest() -> sa.ColumnElement[bool]:
+    """SQL: a test failed, at a venue that is still there, and nobody has repeated it."""
+    retest = aliased(SchemeTest)
+    repeated = sa.exists().where(
+        col(retest.retest_of_id) == col(SchemeTest.id), col(retest.voided_at).is_(None)
+    )
+    shut = sa.exists().where(
+        col(Venue.id) == col(SchemeTest.venue_id), col(Venue.status) == VenueStatus.CLOSED
+    )
+    return sa.and_(
+        # Written out, so that the index of just these is found.
+        sa.text("scheme_test.result = 'failed' AND scheme_test.voided_at IS NULL"),
+        ~repeated,
+        ~shut,
+    )
+
+
+@dataclass(frozen=True)
+class Tested:
+    """How tests at the venues of one ward went; None is for those that lie in none."""
+
+    ward: str | None
+    visited: int
+    passed: int
+
+
+def tested(session: Session, first: date, last: date, known_at: datetime | None) -> list[Tested]:
+    """How tests on some London days went, by the ward of the venue at their end, by name."""
+    end = effective(last + timedelta(days=1)) - timedelta(microseconds=1)
+    facts = facts_in_force(end, (known_at or datetime.now(UTC)).astimezone(UTC))
+    passed = sa.func.sum(sa.case((col(SchemeTest.result) == Result.PASSED, 1), else_=0))
+    rows = session.execute(
+        sa.select(col(Ward.name), sa.func.count(), passed)
+        .select_from(SchemeTest)
+        .join(Venue, col(Venue.id) == col(SchemeTest.venue_id))
+        .outerjoin(facts, facts.c.venue_id == col(SchemeTest.venue_id))
+        # A venue tested before anything was recorded of it counts where it lies now.
+        .outerjoin(
+            Ward,
+            col(Ward.id)
+            == sa.case((facts.c.venue_id.is_(None), col(Venue.ward_id)), else_=facts.c.ward_id),
+        )
+        .where(*between(SchemeTest, first, last), known(SchemeTest, known_at))
+        .group_by(col(Ward.name))
+        .order_by(col(Ward.name).asc().nulls_last())
+    )
+    return [Tested(ward, visited, int(passed)) for ward, visited, passed in rows]

@@ -1,0 +1,89 @@
+"""The decisions as they are stored, and the lookup table that is made from them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.journal import now
+from app.schemes.models import NO_END, Accreditation, Decision
+from app.schemes.registry import SchemeKey
+from app.schemes.rules import Kind, timeline
+
+_LISTED_BY = (Kind.AWARDED, Kind.SUSPENDED, Kind.REINSTATED, Kind.WITHDRAWN)
+"""The kinds that say whether an accreditation is in force; the others only lead up to them."""
+
+
+def decisions_of(session: Session, venue_id: UUID, scheme: SchemeKey) -> list[Decision]:
+    """All of a venue's decisions in a scheme, voided ones too, in no order."""
+    return list(
+        session.exec(
+            select(Decision).where(
+                col(Decision.venue_id) == venue_id, col(Decision.scheme) == scheme
+            )
+        )
+    )
+
+
+def decisions_that_list(
+    session: Session, scheme: SchemeKey | None = None
+) -> Iterable[tuple[tuple[UUID, str], list[Any]]]:
+    """What counts now and says what is in force, by venue and scheme, in one query.
+
+    As plain rows, for there can be many.
+    """
+    columns = ("venue_id", "scheme", "kind", "effective_at", "recorded_at", "voided_at")
+    rows = session.execute(
+        sa.select(
+            *(getattr(Decision, name) for name in (*columns, "until", "grade", "certificate"))
+        )
+        .where(
+            col(Decision.voided_at).is_(None),
+            col(Decision.kind).in_(_LISTED_BY),
+            *([col(Decision.scheme) == scheme] if scheme else []),
+        )
+        .order_by(col(Decision.venue_id), col(Decision.scheme))
+    )
+    for key, group in groupby(rows, attrgetter("venue_id", "scheme")):
+        yield key, list(group)
+
+
+def settle(session: Session, venue_id: UUID, scheme: SchemeKey) -> None:
+    """Bring the lookup table up to date with a venue's decisions in a scheme."""
+    session.flush()
+    session.execute(
+        sa.delete(Accreditation).where(
+            col(Accreditation.venue_id) == venue_id, col(Accreditation.scheme) == scheme
+        )
+    )
+    rows = settled(decisions_of(session, venue_id, scheme), now(session))
+    if rows:
+        # Past the session, which may know the rows that have just been deleted.
+        session.execute(sa.insert(Accreditation), rows)
+
+
+def settled(decisions: Sequence[Decision], at: datetime) -> list[dict[str, Any]]:
+    """The rows of `Accreditation` that a venue's decisions in a scheme make, from an instant on."""
+    return [
+        {
+            "venue_id": decisions[0].venue_id,
+            "scheme": decisions[0].scheme,
+            "starts_at": start,
+            "ends_at": end,
+            **vars(there),
+            "until": there.until or NO_END,
+        }
+        for start, end, there in timeline(decisions)
+        if end is None or end > at
+    ]
+
+
+def standing_at(at: datetime) -> list[sa.ColumnElement[bool]]:
+    """SQL: the row of `Accreditation` is about an instant that is not in the past."""
+    ends_at = col(Accreditation.ends_at)
+    return [col(Accreditation.starts_at) <= at, ends_at.is_(None) | (ends_at > at)]

@@ -1,0 +1,236 @@
+"""Schemes, decisions and seasons over HTTP."""
+
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from sqlalchemy.orm import joinedload
+from sqlmodel import Session, col, select
+
+from app.accounts.guards import Guard, Officer, Reader
+from app.accounts.models import Account, Role
+from app.errors import FieldError, Invalid, responses
+from app.events import VoidReason
+from app.schemes import actions, show
+from app.schemes.history import standing_at
+from app.schemes.models import Accreditation, Decision
+from app.schemes.rules import Kind, State, end_of, london_day
+from app.schemes.schemas import (
+    AccreditationOut,
+    AccreditationsAsked,
+    AsAt,
+    Assessment,
+    DecisionIn,
+    DecisionOut,
+    DecisionsAsked,
+    SchemesOut,
+    VenueStandings,
+)
+from app.venues.actions import NoSuchVenue, find_venue
+from app.venues.models import Venue
+from app.work import Desk, Page, PreconditionRequired, Stale, page
+
+
+class _PlainFields(APIRoute):
+    """Names a field of a decision as it was sent: `on`, without the kind that chose its model."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except RequestValidationError as error:
+                raise RequestValidationError(
+                    [{**one, "loc": _without_kind(one["loc"])} for one in error.errors()]
+                ) from None
+
+        return handler
+
+
+def _without_kind(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    return location[:1] + location[2:] if location[1:2] in [(k,) for k in Kind] else location
+
+
+router = APIRouter(prefix="/v1/admin", tags=["schemes"], route_class=_PlainFields)
+
+Assessor = Annotated[Account, Depends(Guard(frozenset({Role.OFFICER, Role.LICENSING})))]
+"""Who may assess in the schemes that the licensing team assesses."""
+
+_BAD_DATE = Invalid([FieldError(field="on", message="lies in the future")])
+_BAD_SCHEME = Invalid([FieldError(field="scheme", message="is assessed by officers only")])
+_BAD_PAGE = Invalid([FieldError(field="after", message="is not a page of this list")])
+_ILLEGAL = actions.IllegalStep(
+    [FieldError(field="kind", message="can be one of applied, assessed, awarded")]
+)
+
+
+@router.get("/schemes", summary="The schemes", response_model=SchemesOut)
+def list_schemes(desk: Desk, _: Reader) -> Response:
+    """Every scheme with its checklist, its validity and what it asks for."""
+    return desk.read(lambda _: show.all_schemes())
+
+
+@router.get(
+    "/venues/{venue_id}/decisions",
+    summary="A venue's decisions",
+    response_model=Page[DecisionOut],
+    responses=responses(NoSuchVenue(), _BAD_PAGE),
+)
+def list_decisions(
+    venue_id: UUID, asked: Annotated[DecisionsAsked, Query()], desk: Desk, _: Reader
+) -> Response:
+    """All that was ever decided about a venue, newest first, mistakes too."""
+
+    def listed(session: Session) -> Page[DecisionOut]:
+        find_venue(session, venue_id)
+        statement = select(Decision).where(col(Decision.venue_id) == venue_id)
+        if asked.scheme:
+            statement = statement.where(col(Decision.scheme) == asked.scheme)
+        order: list[Any] = [col(Decision.effective_at), col(Decision.recorded_at), col(Decision.id)]
+        return page(session, statement, order, asked, DecisionOut.of, newest_first=True)
+
+    return desk.read(listed)
+
+
+@router.post(
+    "/venues/{venue_id}/decisions",
+    summary="Record a decision",
+    status_code=201,
+    response_model=DecisionOut,
+    response_description="The decision as it was recorded",
+    responses=responses(NoSuchVenue(), _ILLEGAL, _BAD_DATE),
+)
+def add_decision(
+    venue_id: UUID, asked: Annotated[DecisionIn, Body()], desk: Desk, officer: Officer
+) -> Response:
+    """Record a step in a scheme: applied, assessed, awarded, suspended, reinstated, withdrawn or
+    refused.
+
+    A step that can't follow what was decided before is refused, and the answer says which can. An
+    award needs a passed assessment or an `override_reason`; it and a reinstatement need what the
+    scheme asks for (409 `prerequisite-lacking`).
+    """
+
+    def make(session: Session) -> tuple[str, DecisionOut]:
+        return _recorded(actions.decide(session, venue_id, asked))
+
+    return desk.create(officer, asked, make)
+
+
+@router.post(
+    "/venues/{venue_id}/assessments",
+    summary="Record an assessment",
+    status_code=201,
+    response_model=DecisionOut,
+    response_description="The assessment as it was recorded",
+    responses=responses(NoSuchVenue(), _ILLEGAL, _BAD_SCHEME),
+)
+def add_assessment(venue_id: UUID, asked: Assessment, desk: Desk, assessor: Assessor) -> Response:
+    """Record an assessment in a scheme that the licensing team assesses too, Safety Thirst."""
+
+    def make(session: Session) -> tuple[str, DecisionOut]:
+        return _recorded(actions.assess(session, venue_id, asked))
+
+    return desk.create(assessor, asked, make)
+
+
+def _recorded(decision: Decision) -> tuple[str, DecisionOut]:
+    return f"/v1/admin/decisions/{decision.id}", DecisionOut.of(decision)
+
+
+@router.get(
+    "/decisions/{decision_id}",
+    summary="One decision",
+    response_model=DecisionOut,
+    responses=responses(actions.NoSuchDecision()),
+)
+def one_decision(decision_id: UUID, desk: Desk, _: Reader) -> Response:
+    """A decision as it was recorded, and whether it was voided."""
+    return desk.read(lambda session: DecisionOut.of(actions.one_decision(session, decision_id)))
+
+
+@router.post(
+    "/decisions/{decision_id}/void",
+    summary="Void a decision",
+    response_model=DecisionOut,
+    responses=responses(
+        actions.NoSuchDecision(),
+        actions.LaterDecisionDepends(
+            [FieldError(field="kind", message="suspended on 2026-05-01 would not stand")]
+        ),
+        Stale(),
+        PreconditionRequired(),
+        Invalid([FieldError(field="reason", message="is required")]),
+    ),
+)
+def void_decision(decision_id: UUID, asked: VoidReason, desk: Desk, officer: Officer) -> Response:
+    """Mark a decision as a mistake; then record what should have been. Needs `If-Match`.
+
+    One on which a later decision rests can't be voided before that.
+    """
+    return desk.change(
+        officer,
+        lambda session: DecisionOut.of(actions.one_decision(session, decision_id)),
+        lambda session: actions.void_decision(
+            session, actions.one_decision(session, decision_id), asked.reason
+        ),
+    )
+
+
+@router.get(
+    "/venues/{venue_id}/standing",
+    summary="A venue's standing in every scheme",
+    response_model=VenueStandings,
+    responses=responses(
+        NoSuchVenue(), Invalid([FieldError(field="known_at", message="lies in the future")])
+    ),
+)
+def venue_standing(
+    venue_id: UUID, asked: Annotated[AsAt, Query()], desk: Desk, _: Reader
+) -> Response:
+    """How a venue stands, what can be decided next, and whether it has what an award needs.
+
+    At the end of a London day, as known at an instant; now, as known now, when neither is given.
+    """
+    at = datetime.now(UTC)
+    if asked.on and asked.on != london_day(at):
+        at = end_of(asked.on) - timedelta(microseconds=1)
+    return desk.read(lambda session: show.standings(session, venue_id, at, asked.known_at))
+
+
+@router.get(
+    "/accreditations",
+    summary="Accreditations of the whole register",
+    response_model=Page[AccreditationOut],
+    responses=responses(_BAD_PAGE),
+)
+def list_accreditations(
+    asked: Annotated[AccreditationsAsked, Query()], desk: Desk, _: Reader
+) -> Response:
+    """How every venue that ever took a step stands now, in every scheme.
+
+    The one that ends first comes first, those without an end last.
+    """
+    until = col(Accreditation.until)
+    named = joinedload(Accreditation.venue, innerjoin=True).load_only(  # type: ignore[arg-type]
+        Venue.reference,  # type: ignore[arg-type]
+        Venue.name,  # type: ignore[arg-type]
+        Venue.status,  # type: ignore[arg-type]
+    )
+    statement = select(Accreditation).where(*standing_at(datetime.now(UTC))).options(named)
+    if asked.scheme:
+        statement = statement.where(col(Accreditation.scheme) == asked.scheme)
+    if asked.state:
+        statement = statement.where(col(Accreditation.state) == asked.state)
+    if asked.expiring_before:
+        statement = statement.where(
+            until < asked.expiring_before,
+            col(Accreditation.state).in_((State.IN_FORCE, State.SUSPENDED)),
+        )
+    order: list[Any] = [until, col(Accreditation.venue_id), col(Accreditation.scheme)]
+    return desk.read(lambda session: page(session, statement, order, asked, AccreditationOut.of))

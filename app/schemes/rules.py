@@ -1,0 +1,262 @@
+"""What a venue's decisions in one scheme come to: pure rules on instants and London days.
+
+Decisions count in the order in which they took effect, those of one instant in the order in which
+they were recorded. One that was not a legal step when it took effect changes nothing.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from app.events import LONDON, effective
+
+
+class Kind(StrEnum):
+    """What can be decided. The order is that of decisions recorded in one go for one day."""
+
+    APPLIED = "applied"
+    ASSESSED = "assessed"
+    REFUSED = "refused"
+    AWARDED = "awarded"
+    SUSPENDED = "suspended"
+    REINSTATED = "reinstated"
+    WITHDRAWN = "withdrawn"
+
+
+class State(StrEnum):
+    NONE = "none"
+    APPLIED = "applied"
+    ASSESSED = "assessed"
+    IN_FORCE = "in_force"
+    SUSPENDED = "suspended"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    REFUSED = "refused"
+
+
+class Decided(Protocol):
+    """What the rules need of a decision. `until` is an award's last day, None for no end."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def effective_at(self) -> datetime: ...
+    @property
+    def recorded_at(self) -> datetime: ...
+    @property
+    def voided_at(self) -> datetime | None: ...
+    @property
+    def until(self) -> date | None: ...
+    @property
+    def grade(self) -> str | None: ...
+    @property
+    def certificate(self) -> str | None: ...
+
+
+D = TypeVar("D", bound=Decided)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a venue stands in a scheme.
+
+    `since` is when the decision, or the expiry, that made it so took effect. `until`, `grade` and
+    `certificate` are the award's. `pending` is an application, or the assessment after it, that
+    nothing has come of yet; it can be there while an older award is in force.
+    """
+
+    state: State = State.NONE
+    since: datetime | None = None
+    until: date | None = None
+    grade: str | None = None
+    certificate: str | None = None
+    pending: Kind | None = None
+
+
+NOTHING = Standing()
+
+
+class Span(NamedTuple):
+    """A standing from one instant on and until another; None is no end."""
+
+    start: datetime
+    end: datetime | None
+    standing: Standing
+
+
+_Begun = tuple[datetime, Standing]
+
+_AWARDED = (State.IN_FORCE, State.SUSPENDED)
+
+_AFRESH = frozenset({Kind.APPLIED, Kind.ASSESSED, Kind.AWARDED})
+_STEPS = {
+    State.NONE: _AFRESH,
+    State.APPLIED: _AFRESH | {Kind.WITHDRAWN},
+    State.ASSESSED: _AFRESH | {Kind.WITHDRAWN},
+    State.IN_FORCE: _AFRESH | {Kind.SUSPENDED, Kind.WITHDRAWN},
+    # An award here would lift a suspension that nobody decided to lift.
+    State.SUSPENDED: frozenset({Kind.APPLIED, Kind.ASSESSED, Kind.REINSTATED, Kind.WITHDRAWN}),
+    State.EXPIRED: _AFRESH,
+    State.WITHDRAWN: _AFRESH,
+    State.REFUSED: _AFRESH,
+}
+
+
+def steps_from(standing: Standing) -> frozenset[Kind]:
+    """What can be decided for a venue that stands so."""
+    steps = _STEPS[standing.state]
+    return steps - {Kind.APPLIED} | {Kind.REFUSED} if standing.pending else steps
+
+
+def legal_steps(decisions: Iterable[Decided], at: datetime) -> frozenset[Kind]:
+    """What can be decided at an instant."""
+    return steps_from(standing(decisions, at))
+
+
+def standing(
+    decisions: Iterable[Decided], at: datetime, known_at: datetime | None = None
+) -> Standing:
+    """How a venue stands at an instant, by what was known at another; None is now."""
+    spans = timeline(decisions, known_at)
+    return next((span.standing for span in reversed(spans) if span.start <= at), NOTHING)
+
+
+def in_force_intervals(
+    decisions: Iterable[Decided], known_at: datetime | None = None
+) -> list[tuple[datetime, datetime | None]]:
+    """When an accreditation is in force: half-open, in order, in UTC; None is no end."""
+    intervals: list[tuple[datetime, datetime | None]] = []
+    for start, end, there in timeline(decisions, known_at):
+        if there.state is State.IN_FORCE:
+            touches = bool(intervals) and intervals[-1][1] == start
+            intervals.append((intervals.pop()[0] if touches else start, end))
+    return intervals
+
+
+def timeline(decisions: Iterable[Decided], known_at: datetime | None = None) -> list[Span]:
+    """Every standing there ever is, in order, each until the next begins."""
+    begun: list[_Begun] = []
+    for decision in in_order(decisions, known_at):
+        _expire(begun, decision.effective_at)
+        before = begun[-1][1] if begun else NOTHING
+        after = _after(before, decision)
+        if after != before:
+            _begin(begun, decision.effective_at, after)
+    _expire(begun)
+    ends = [*(start for start, _ in begun[1:]), None]
+    return [Span(start, end, there) for (start, there), end in zip(begun, ends, strict=False)]
+
+
+def _begin(begun: list[_Begun], start: datetime, there: Standing) -> None:
+    # Of what happens at one instant, only the last lasts.
+    if begun and begun[-1][0] == start:
+        begun.pop()
+    begun.append((start, there))
+
+
+def _expire(begun: list[_Begun], by: datetime | None = None) -> None:
+    there = begun[-1][1] if begun else NOTHING
+    if there.state not in _AWARDED or there.until is None:
+        return
+    end = max(end_of(there.until), begun[-1][0])
+    if by is None or end <= by:
+        _begin(begun, end, replace(there, state=State.EXPIRED, since=end))
+
+
+def _after(before: Standing, decision: Decided) -> Standing:
+    """How a venue stands after a decision."""
+    kind, at = Kind(decision.kind), decision.effective_at
+    if kind not in steps_from(before):
+        return before
+    match kind:
+        case Kind.APPLIED | Kind.ASSESSED if before.state in _AWARDED:
+            return replace(before, pending=kind)
+        case Kind.APPLIED | Kind.ASSESSED:
+            return Standing(State(kind), since=at, pending=kind)
+        case Kind.REFUSED if before.state in _AWARDED:
+            return replace(before, pending=None)
+        case Kind.AWARDED:
+            renewed = before.state is State.IN_FORCE
+            until = later(before.until, decision.until) if renewed else decision.until
+            return Standing(State.IN_FORCE, at, until, decision.grade, decision.certificate)
+        case Kind.SUSPENDED:
+            return replace(before, state=State.SUSPENDED, since=at)
+        case Kind.REINSTATED:
+            return replace(before, state=State.IN_FORCE, since=at)
+        case _:
+            return Standing(State(kind), since=at)
+
+
+def later(one: date | None, other: date | None) -> date | None:
+    """The later of two last days, of which None is no end."""
+    return None if one is None or other is None else max(one, other)
+
+
+def london_day(instant: datetime) -> date:
+    """The day that London has at an instant."""
+    return instant.astimezone(LONDON).date()
+
+
+def end_of(day: date) -> datetime:
+    """The first instant after a whole London day."""
+    return effective(day + timedelta(days=1))
+
+
+def in_order(decisions: Iterable[D], known_at: datetime | None = None) -> list[D]:
+    """The decisions that count by what was known at an instant (None is now), first one first."""
+    if known_at is None:
+        counted = [d for d in decisions if d.voided_at is None]
+    else:
+        counted = [
+            d
+            for d in decisions
+            if d.recorded_at <= known_at and (d.voided_at is None or d.voided_at > known_at)
+        ]
+    return sorted(counted, key=_order)
+
+
+_RANK: dict[str, int] = {kind: rank for rank, kind in enumerate(Kind)}
+
+
+def _order(decision: Decided) -> tuple[Any, ...]:
+    return decision.effective_at, decision.recorded_at, _RANK[decision.kind]
+
+
+def first_illegal(decisions: Iterable[D]) -> tuple[D, frozenset[Kind]] | None:
+    """The first decision that was no legal step when it took effect, with those that were."""
+    ordered = in_order(decisions)
+    for place, decision in enumerate(ordered):
+        steps = legal_steps(ordered[:place], decision.effective_at)
+        if decision.kind not in steps:
+            return decision, steps
+    return None
+
+
+class Assessed(Decided, Protocol):
+    """A decision with what an assessment found: `criterion`, `met` and the like of each."""
+
+    @property
+    def findings(self) -> list[dict[str, Any]] | None: ...
+
+
+def unmet(
+    decisions: Iterable[Assessed], criteria: Collection[str], at: datetime
+) -> list[str] | None:
+    """The criteria that the assessment in hand at an instant does not meet; None without one.
+
+    What has led to an award, a refusal or a withdrawal is not in hand any more.
+    """
+    in_hand: Assessed | None = None
+    for decision in in_order(decisions):
+        if decision.effective_at > at:
+            break
+        if decision.kind == Kind.ASSESSED:
+            in_hand = decision
+        elif decision.kind in (Kind.AWARDED, Kind.REFUSED, Kind.WITHDRAWN):
+            in_hand = None
+    if in_hand is None:
+        return None
+    met = {finding["criterion"] for finding in in_hand.findings or () if finding["met"]}
+    return [criterion for criterion in criteria if criterion not in met]

@@ -1,0 +1,84 @@
+"""The seasons of the schemes that are awarded in them, over HTTP."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from sqlmodel import Session, col, select
+
+from app.accounts.guards import Officer, Reader
+from app.errors import FieldError, Invalid, responses
+from app.schemes import seasons
+from app.schemes.models import Season
+from app.schemes.season_schemas import SeasonEdit, SeasonIn, SeasonOut, SeasonsAsked
+from app.work import Desk, Page, PreconditionRequired, Stale, page
+
+router = APIRouter(prefix="/v1/admin", tags=["schemes"])
+
+
+@router.get(
+    "/seasons",
+    summary="Seasons",
+    response_model=Page[SeasonOut],
+    responses=responses(Invalid([FieldError(field="after", message="is not a page of this list")])),
+)
+def list_seasons(asked: Annotated[SeasonsAsked, Query()], desk: Desk, _: Reader) -> Response:
+    """The seasons of the schemes that are awarded in them, the newest first."""
+    statement = select(Season)
+    if asked.scheme:
+        statement = statement.where(col(Season.scheme) == asked.scheme)
+    order: list[Any] = [col(Season.year), col(Season.id)]
+    return desk.read(
+        lambda session: page(session, statement, order, asked, SeasonOut.of, newest_first=True)
+    )
+
+
+@router.post(
+    "/seasons",
+    summary="Plan a season",
+    status_code=201,
+    response_model=SeasonOut,
+    response_description="The season",
+    responses=responses(
+        seasons.SeasonExists(), Invalid([FieldError(field="scheme", message="has no seasons")])
+    ),
+)
+def add_season(asked: SeasonIn, desk: Desk, officer: Officer) -> Response:
+    """Add a year's round of a scheme, with its own dates, areas and grades."""
+
+    def make(session: Session) -> tuple[str, SeasonOut]:
+        season = seasons.add_season(session, asked)
+        return f"/v1/admin/seasons/{season.id}", SeasonOut.of(season)
+
+    return desk.create(officer, asked, make)
+
+
+@router.get(
+    "/seasons/{season_id}",
+    summary="One season",
+    response_model=SeasonOut,
+    responses=responses(seasons.NoSuchSeason()),
+)
+def one_season(season_id: UUID, desk: Desk, _: Reader) -> Response:
+    """A season's dates, areas and grades."""
+    return desk.read(lambda session: SeasonOut.of(seasons.one_season(session, season_id)))
+
+
+@router.put(
+    "/seasons/{season_id}",
+    summary="Change a season",
+    response_model=SeasonOut,
+    responses=responses(
+        seasons.NoSuchSeason(),
+        Stale(),
+        PreconditionRequired(),
+        Invalid([FieldError(field="grades", message="is required")]),
+    ),
+)
+def edit_season(season_id: UUID, asked: SeasonEdit, desk: Desk, officer: Officer) -> Response:
+    """Change a season's dates, areas and grades. Needs `If-Match`."""
+    return desk.change(
+        officer,
+        lambda session: SeasonOut.of(seasons.one_season(session, season_id)),
+        lambda session: seasons.edit_season(seasons.one_season(session, season_id), asked),
+    )

@@ -1,0 +1,73 @@
+"""The schemes and a venue's standing in them, as the routes and pages show them."""
+
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from app.events import last_day
+from app.schemes.models import Decision
+from app.schemes.prerequisites import prerequisites
+from app.schemes.registry import Scheme, schemes
+from app.schemes.rules import Kind, Standing, State, london_day, standing, steps_from
+from app.schemes.schemas import (
+    CriterionOut,
+    PrerequisiteOut,
+    SchemeOut,
+    SchemesOut,
+    StandingOut,
+    VenueStandings,
+)
+from app.venues.actions import find_venue
+
+
+def all_schemes() -> SchemesOut:
+    """Every scheme as it is run here."""
+    return SchemesOut(items=[_scheme(scheme) for scheme in schemes().values()])
+
+
+def _scheme(scheme: Scheme) -> SchemeOut:
+    criteria = [CriterionOut(key=key, title=title) for key, title in scheme.criteria.items()]
+    lists = {
+        "criteria": criteria,
+        "prerequisites": [asked.title for asked in scheme.prerequisites],
+        "grades": [*scheme.grades],
+    }
+    return SchemeOut.model_validate(scheme.model_dump(exclude={"certificate_prefix"}) | lists)
+
+
+def standings(
+    session: Session, venue_id: UUID, at: datetime, known_at: datetime | None
+) -> VenueStandings:
+    """A venue's standing in every scheme at an instant. Raises `NoSuchVenue`."""
+    venue = find_venue(session, venue_id)
+    decisions = session.exec(select(Decision).where(col(Decision.venue_id) == venue.id)).all()
+    shown = []
+    for scheme in schemes().values():
+        there = standing([d for d in decisions if d.scheme == scheme.key], at, known_at)
+        more = {
+            "scheme": scheme.key,
+            "name": scheme.name,
+            "review_due": _review_due(scheme, there),
+            "next_steps": [kind for kind in Kind if kind in steps_from(there)],
+            "prerequisites": _prerequisites(session, venue.id, scheme, at, known_at),
+        }
+        shown.append(StandingOut.model_validate(vars(there) | more))
+    return VenueStandings(venue_id=venue.id, at=at, schemes=shown)
+
+
+def _prerequisites(
+    session: Session, venue_id: UUID, scheme: Scheme, at: datetime, known_at: datetime | None
+) -> list[PrerequisiteOut]:
+    on = london_day(at)
+    return [
+        PrerequisiteOut(title=one.asked.title, met=one.trained > 0, trained=one.trained)
+        for one in prerequisites(session, venue_id, scheme, on, known_at)
+    ]
+
+
+def _review_due(scheme: Scheme, there: Standing) -> date | None:
+    if scheme.review_months is None or there.since is None or there.state is not State.IN_FORCE:
+        return None
+    began = london_day(there.since)
+    return last_day(began, scheme.review_months) + timedelta(days=1)

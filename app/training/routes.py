@@ -1,0 +1,300 @@
+"""Training over HTTP: what was delivered to whom, in numbers, and what it comes to."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from sqlmodel import Session, col
+
+from app.accounts.guards import Officer, Reader
+from app.errors import FieldError, Invalid, responses
+from app.events import LONDON, AlreadyVoid, VoidReason, void
+from app.training import actions, record, show
+from app.training.courses import COURSES, StaffRole
+from app.training.models import Headcount, TrainingSession
+from app.training.record import (
+    CountedAlready,
+    NoSuchAttendance,
+    NoSuchHeadcount,
+    NoSuchSession,
+    SessionIsVoid,
+)
+from app.training.schemas import (
+    AttendanceIn,
+    AttendanceOut,
+    CourseOut,
+    CoursesOut,
+    FiguresAsked,
+    HeadcountIn,
+    HeadcountOut,
+    HeadcountsAsked,
+    SessionIn,
+    SessionOut,
+    SessionsAsked,
+    StandingAsked,
+    TrainingFigures,
+    VenueTraining,
+)
+from app.venues.actions import NoSuchVenue, find_venue
+from app.work import Desk, Page, PreconditionRequired, Stale, page
+
+router = APIRouter(prefix="/v1/admin", tags=["training"])
+
+_SESSIONS = "/v1/admin/training/sessions"
+_ATTENDANCES = "/v1/admin/training/attendances"
+_HEADCOUNTS = "/v1/admin/headcounts"
+
+
+def _wrong(field: str, message: str) -> Invalid:
+    return Invalid([FieldError(field=field, message=message)])
+
+
+_TO_COME = _wrong("on", "lies in the future")
+_NO_DATE = _wrong("until", "Input should be a valid date")
+_NO_REASON = _wrong("reason", "is required")
+
+
+@router.get(
+    "/courses",
+    summary="Courses and roles",
+    response_model=CoursesOut,
+)
+def training_courses(desk: Desk, _: Reader) -> Response:
+    """What staff can be trained in, and the roles by which they are counted."""
+    courses = [
+        CourseOut(key=course.key, name=course.name, validity_months=course.validity_months)
+        for course in COURSES.values()
+    ]
+    return desk.read(lambda _: CoursesOut(courses=courses, roles=list(StaffRole)))
+
+
+# --- sessions --------------------------------------------------------------------------------
+
+
+@router.post(
+    "/training/sessions",
+    summary="Record a training session",
+    status_code=201,
+    response_model=SessionOut,
+    responses=responses(_TO_COME),
+)
+def record_training_session(desk: Desk, officer: Officer, asked: SessionIn) -> Response:
+    """Records one delivery of a course with all who attended it, in numbers and never names."""
+
+    def make(session: Session) -> tuple[str, SessionOut]:
+        made = record.record_session(session, asked)
+        return f"{_SESSIONS}/{made.id}", show.training_session(made)
+
+    return desk.create(officer, asked, make)
+
+
+@router.get(
+    "/training/sessions",
+    summary="Training sessions",
+    response_model=Page[SessionOut],
+    responses=responses(_NO_DATE),
+)
+def training_sessions(desk: Desk, _: Reader, asked: Annotated[SessionsAsked, Query()]) -> Response:
+    """Sessions with their attendances, newest first."""
+    statement = actions.delivered(
+        asked.course, asked.venue_id, asked.from_, asked.until, voided=asked.voided
+    )
+    order: list[Any] = [col(TrainingSession.effective_at), col(TrainingSession.id)]
+    return desk.read(
+        lambda session: page(
+            session, statement, order, asked, show.training_session, newest_first=True
+        )
+    )
+
+
+@router.get(
+    "/training/sessions/{session_id}",
+    summary="One training session",
+    response_model=SessionOut,
+    responses=responses(NoSuchSession()),
+)
+def training_session(desk: Desk, _: Reader, session_id: UUID) -> Response:
+    """A session with its attendances, those that were voided too."""
+    return desk.read(lambda session: _session(session, session_id))
+
+
+@router.post(
+    "/training/sessions/{session_id}/void",
+    summary="Void a training session",
+    response_model=SessionOut,
+    responses=responses(
+        NoSuchSession(), AlreadyVoid(), Stale(), PreconditionRequired(), _NO_REASON
+    ),
+)
+def void_training_session(
+    desk: Desk, officer: Officer, session_id: UUID, asked: VoidReason
+) -> Response:
+    """Marks a session as a mistake: nobody was trained by it."""
+    return desk.change(
+        officer,
+        lambda session: _session(session, session_id),
+        lambda session: void(session, record.one_session(session, session_id), asked.reason),
+    )
+
+
+@router.post(
+    "/training/sessions/{session_id}/attendances",
+    summary="Add an attendance",
+    status_code=201,
+    response_model=AttendanceOut,
+    responses=responses(
+        NoSuchSession(),
+        SessionIsVoid(),
+        CountedAlready(),
+        _wrong("venue_id", "is not a venue of this register"),
+    ),
+)
+def add_attendance(desk: Desk, officer: Officer, session_id: UUID, asked: AttendanceIn) -> Response:
+    """Records people of a session who were left out, or those of a voided attendance anew."""
+
+    def make(session: Session) -> tuple[str, AttendanceOut]:
+        made = record.add_attendance(session, session_id, asked)
+        return f"{_ATTENDANCES}/{made.id}", show.attendance(made)
+
+    return desk.create(officer, asked, make)
+
+
+@router.get(
+    "/training/attendances/{attendance_id}",
+    summary="One attendance",
+    response_model=AttendanceOut,
+    responses=responses(NoSuchAttendance()),
+)
+def attendance(desk: Desk, _: Reader, attendance_id: UUID) -> Response:
+    """How many people of one role, from one venue, took part in a session."""
+    return desk.read(lambda session: _attendance(session, attendance_id))
+
+
+@router.post(
+    "/training/attendances/{attendance_id}/void",
+    summary="Void an attendance",
+    response_model=AttendanceOut,
+    responses=responses(
+        NoSuchAttendance(), AlreadyVoid(), Stale(), PreconditionRequired(), _NO_REASON
+    ),
+)
+def void_attendance(
+    desk: Desk, officer: Officer, attendance_id: UUID, asked: VoidReason
+) -> Response:
+    """Marks one attendance as a mistake; the rest of the session stands."""
+    return desk.change(
+        officer,
+        lambda session: _attendance(session, attendance_id),
+        lambda session: void(session, record.one_attendance(session, attendance_id), asked.reason),
+    )
+
+
+# --- headcounts ------------------------------------------------------------------------------
+
+
+@router.post(
+    "/venues/{venue_id}/headcounts",
+    summary="Declare a headcount",
+    status_code=201,
+    response_model=HeadcountOut,
+    responses=responses(NoSuchVenue(), _TO_COME),
+)
+def declare_headcount(desk: Desk, officer: Officer, venue_id: UUID, asked: HeadcountIn) -> Response:
+    """Records how many relevant staff a venue has, and how many trained ones have left."""
+
+    def make(session: Session) -> tuple[str, HeadcountOut]:
+        made = record.declare_headcount(session, venue_id, asked)
+        return f"{_HEADCOUNTS}/{made.id}", show.headcount(made)
+
+    return desk.create(officer, asked, make)
+
+
+@router.get(
+    "/venues/{venue_id}/headcounts",
+    summary="A venue's headcounts",
+    response_model=Page[HeadcountOut],
+    responses=responses(NoSuchVenue()),
+)
+def headcounts(
+    desk: Desk, _: Reader, venue_id: UUID, asked: Annotated[HeadcountsAsked, Query()]
+) -> Response:
+    """What a venue has declared, newest first."""
+    order: list[Any] = [col(Headcount.effective_at), col(Headcount.id)]
+
+    def listed(session: Session) -> Page[HeadcountOut]:
+        venue = find_venue(session, venue_id)
+        statement = actions.declared_at(venue.id, voided=asked.voided)
+        return page(session, statement, order, asked, show.headcount, newest_first=True)
+
+    return desk.read(listed)
+
+
+@router.get(
+    "/headcounts/{headcount_id}",
+    summary="One headcount",
+    response_model=HeadcountOut,
+    responses=responses(NoSuchHeadcount()),
+)
+def headcount(desk: Desk, _: Reader, headcount_id: UUID) -> Response:
+    """What a venue declared on a day."""
+    return desk.read(lambda session: _headcount(session, headcount_id))
+
+
+@router.post(
+    "/headcounts/{headcount_id}/void",
+    summary="Void a headcount",
+    response_model=HeadcountOut,
+    responses=responses(
+        NoSuchHeadcount(), AlreadyVoid(), Stale(), PreconditionRequired(), _NO_REASON
+    ),
+)
+def void_headcount(desk: Desk, officer: Officer, headcount_id: UUID, asked: VoidReason) -> Response:
+    """Marks a headcount as a mistake; its leavers come back."""
+    return desk.change(
+        officer,
+        lambda session: _headcount(session, headcount_id),
+        lambda session: void(session, record.one_headcount(session, headcount_id), asked.reason),
+    )
+
+
+def _session(session: Session, session_id: UUID) -> SessionOut:
+    return show.training_session(record.one_session(session, session_id))
+
+
+def _attendance(session: Session, attendance_id: UUID) -> AttendanceOut:
+    return show.attendance(record.one_attendance(session, attendance_id))
+
+
+def _headcount(session: Session, headcount_id: UUID) -> HeadcountOut:
+    return show.headcount(record.one_headcount(session, headcount_id))
+
+
+# --- what it comes to ------------------------------------------------------------------------
+
+
+@router.get(
+    "/venues/{venue_id}/training",
+    summary="A venue's training",
+    response_model=VenueTraining,
+    responses=responses(NoSuchVenue(), _wrong("on", "Input should be a valid date")),
+)
+def venue_training(
+    desk: Desk, _: Reader, venue_id: UUID, asked: Annotated[StandingAsked, Query()]
+) -> Response:
+    """Status, coverage and rating in every course at the end of a day, and what made it so."""
+    on = asked.on or datetime.now(LONDON).date()
+    return desk.read(lambda session: show.venue_training(session, venue_id, on, asked.known_at))
+
+
+@router.get(
+    "/training/figures",
+    summary="Training figures",
+    response_model=TrainingFigures,
+    responses=responses(_NO_DATE),
+)
+def training_figures(desk: Desk, _: Reader, asked: Annotated[FiguresAsked, Query()]) -> Response:
+    """How many sessions there were in a period, how many people they trained, and from where."""
+    return desk.read(
+        lambda session: show.figures(session, asked.from_, asked.until, asked.known_at)
+    )

@@ -1,0 +1,301 @@
+"""What the training routes take and give."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Self, TypeVar
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    model_validator,
+)
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import CoreSchema
+
+from app.text import Line, Prose
+from app.training.courses import CourseKey, StaffRole
+from app.training.rules import Rag, Status
+from app.work import Paging
+
+MOST_PEOPLE = 10_000
+"""More people than one venue has; so many more are a slip of the finger."""
+
+
+def _day(value: date) -> date:
+    if not 2000 <= value.year <= 2099:
+        raise ValueError("must lie in the years 2000 to 2099")
+    return value
+
+
+def _past(value: datetime) -> datetime:
+    if not datetime(2000, 1, 1, tzinfo=UTC) <= value <= datetime.now(UTC):
+        raise ValueError("must lie in the past, in the year 2000 or later")
+    return value
+
+
+class _Absent:
+    """Leaves null out of the contract: in an address, what is not said is left out."""
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        nullable: Any = core_schema
+        return handler(nullable["schema"])
+
+
+T = TypeVar("T")
+Maybe = Annotated[T | None, _Absent()]
+Day = Annotated[date, AfterValidator(_day)]
+KnownAt = Annotated[AwareDatetime, AfterValidator(_past)]
+People = Annotated[int, Field(ge=0, le=MOST_PEOPLE)]
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+# --- what is recorded ------------------------------------------------------------------------
+
+
+class AttendanceIn(_Asked):
+    """How many people of one role, from one venue, took part. Never their names."""
+
+    venue_id: UUID
+    role: StaffRole = Field(examples=["bar_staff"])
+    new: People = Field(default=0, description="Trained for the first time", examples=[12])
+    refresher: People = Field(default=0, description="Trained before", examples=[0])
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if not self.new + self.refresher:
+            raise ValueError("must count somebody, new or refresher")
+        return self
+
+
+class SessionIn(_Asked):
+    """One delivery of a course, with all who attended it."""
+
+    course: CourseKey = Field(examples=["wave"])
+    on: Day = Field(description="The London day", examples=["2025-03-14"])
+    place: Line = Field(default="", max_length=200, examples=["Bishopsgate Police Station"])
+    provider: Line = Field(
+        default="",
+        max_length=200,
+        description="The organisation that trained, not a person",
+        examples=["Safer Business Network"],
+    )
+    note: Prose = Field(
+        default="",
+        max_length=4000,
+        description="Anything but who attended",
+        examples=["Before the Christmas party season"],
+    )
+    attendances: list[AttendanceIn] = Field(min_length=1, max_length=200)
+
+
+class HeadcountIn(_Asked):
+    """How many relevant staff a venue has, and how many trained ones have left."""
+
+    on: Day = Field(description="The London day", examples=["2025-03-01"])
+    staff: People = Field(description="Staff who should be trained", examples=[20])
+    left: People = Field(
+        description="Trained staff who left since the last declaration", examples=[3]
+    )
+
+
+# --- what was recorded -----------------------------------------------------------------------
+
+
+class Voided(BaseModel):
+    """That it was a mistake."""
+
+    at: datetime
+    by: str = Field(examples=["account j.okafor"])
+    reason: str = Field(examples=["Entered for the wrong venue"])
+
+
+class _Recorded(BaseModel):
+    id: UUID
+    on: date = Field(description="The London day", examples=["2025-03-14"])
+    recorded_at: datetime
+    recorded_by: str = Field(examples=["account j.okafor"])
+    voided: Voided | SkipJsonSchema[None] = None
+
+
+class Trained(BaseModel):
+    """How many people were trained; who came twice counts twice."""
+
+    new: int = Field(description="For the first time", examples=[340])
+    refresher: int = Field(description="Again", examples=[26])
+    total: int = Field(examples=[366])
+
+
+class AttendanceOut(_Recorded):
+    """How many people of one role, from one venue, took part in a session."""
+
+    session_id: UUID
+    course: str = Field(examples=["wave"])
+    venue_id: UUID
+    role: StaffRole = Field(examples=["bar_staff"])
+    new: int = Field(examples=[12])
+    refresher: int = Field(examples=[0])
+
+
+class SessionOut(_Recorded):
+    """One delivery of a course. `trained` leaves out what was voided."""
+
+    course: str = Field(examples=["wave"])
+    place: str | SkipJsonSchema[None] = Field(default=None, examples=["Bishopsgate Police Station"])
+    provider: str | SkipJsonSchema[None] = Field(default=None, examples=["Safer Business Network"])
+    note: str | SkipJsonSchema[None] = None
+    trained: Trained
+    attendances: list[AttendanceOut]
+
+
+class HeadcountOut(_Recorded):
+    """How many relevant staff a venue has, and how many trained ones left since the last time."""
+
+    venue_id: UUID
+    staff: int = Field(examples=[20])
+    left: int = Field(examples=[3])
+
+
+class CourseOut(BaseModel):
+    """A course, and for how many months it holds where a venue has no term of its own."""
+
+    key: CourseKey = Field(examples=["wave"])
+    name: str = Field(examples=["Welfare And Vulnerability Engagement (WAVE)"])
+    validity_months: int = Field(examples=[12])
+
+
+class CoursesOut(BaseModel):
+    """What staff can be trained in, and the roles by which they are counted."""
+
+    courses: list[CourseOut]
+    roles: list[StaffRole]
+
+
+# --- what is asked of it ---------------------------------------------------------------------
+
+
+class _KnownAt(_Asked):
+    known_at: Maybe[KnownAt] = Field(
+        default=None,
+        description="As known at this instant; without it, as known now",
+        examples=["2025-04-30T17:00:00Z"],
+    )
+
+
+class _Period(_Asked):
+    from_: Maybe[Day] = Field(
+        default=None, alias="from", description="First day", examples=["2023-10-01"]
+    )
+    until: Maybe[Day] = Field(
+        default=None, description="Last day, included", examples=["2025-04-30"]
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.from_ and self.until and self.from_ > self.until:
+            raise ValueError("from must not be after until")
+        return self
+
+
+class SessionsAsked(_Period, Paging):
+    """Which sessions to list, newest first."""
+
+    course: Maybe[CourseKey] = None
+    venue_id: Maybe[UUID] = Field(
+        default=None, description="Only those that somebody of this venue attended"
+    )
+    voided: bool = Field(default=False, description="Show those that were voided too")
+
+
+class HeadcountsAsked(_Asked, Paging):
+    """Which headcounts of a venue to list, newest first."""
+
+    voided: bool = Field(default=False, description="Show those that were voided too")
+
+
+class StandingAsked(_KnownAt):
+    """On which day a venue's training is asked for."""
+
+    on: Maybe[Day] = Field(
+        default=None, description="The London day; without it, today", examples=["2025-04-30"]
+    )
+
+
+class FiguresAsked(_KnownAt, _Period):
+    """Which period the figures are for, both days included."""
+
+    from_: Day = Field(alias="from", description="First day", examples=["2023-10-01"])
+    until: Day = Field(description="Last day, included", examples=["2025-04-30"])
+
+
+# --- what it comes to ------------------------------------------------------------------------
+
+
+class CourseStanding(BaseModel):
+    """A venue's standing in a course: what is left of its training, read cautiously.
+
+    `coverage` and `rag` are absent without a headcount.
+    """
+
+    course: CourseKey = Field(examples=["wave"])
+    name: str = Field(examples=["Welfare And Vulnerability Engagement (WAVE)"])
+    status: Status = Field(examples=["current"])
+    validity_months: int = Field(description="How long it holds at this venue", examples=[12])
+    trained: int = Field(description="Staff in date", examples=[12])
+    coverage: float | SkipJsonSchema[None] = Field(
+        default=None, description="Trained staff as a part of the headcount", examples=[0.6]
+    )
+    rag: Rag | SkipJsonSchema[None] = Field(default=None, examples=["amber"])
+    in_date_until: date | SkipJsonSchema[None] = Field(
+        default=None,
+        description="The last day on which somebody is in date",
+        examples=["2026-03-13"],
+    )
+    attendances: list[AttendanceOut] = Field(description="What made it so, oldest first")
+
+
+class VenueTraining(BaseModel):
+    """A venue's standing in every course, and what made it so."""
+
+    venue_id: UUID
+    on: date = Field(examples=["2025-04-30"])
+    known_at: datetime | SkipJsonSchema[None] = None
+    headcount: int | SkipJsonSchema[None] = Field(
+        default=None, description="The staff last declared", examples=[20]
+    )
+    courses: list[CourseStanding]
+    headcounts: list[HeadcountOut] = Field(description="What was declared, oldest first")
+
+
+class Figures(BaseModel):
+    """What was delivered."""
+
+    sessions: int = Field(examples=[31])
+    trained: Trained
+    venues: int = Field(description="Venues whose staff took part", examples=[120])
+    businesses: int = Field(description="Businesses that run those venues", examples=[95])
+
+
+class CourseFigures(Figures):
+    """What was delivered of one course."""
+
+    course: CourseKey = Field(examples=["wave"])
+
+
+class TrainingFigures(Figures):
+    """What was delivered in a period, in all and by course."""
+
+    from_: date = Field(alias="from", examples=["2023-10-01"])
+    until: date = Field(examples=["2025-04-30"])
+    known_at: datetime | SkipJsonSchema[None] = None
+    courses: list[CourseFigures]
+
+    model_config = ConfigDict(populate_by_name=True)

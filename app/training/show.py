@@ -1,0 +1,132 @@
+"""Training records as the routes give them."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from app.training import actions
+from app.training.courses import COURSES, CourseKey
+from app.training.models import Attendance, Headcount, TrainingSession
+from app.training.schemas import (
+    AttendanceOut,
+    CourseFigures,
+    CourseStanding,
+    HeadcountOut,
+    SessionOut,
+    Trained,
+    TrainingFigures,
+    VenueTraining,
+    Voided,
+)
+from app.venues.actions import find_venue
+
+
+def training_session(found: TrainingSession) -> SessionOut:
+    """A session with all its attendances as they were recorded, those that were voided too."""
+    attendances = sorted(found.attendances, key=lambda one: (one.recorded_at, one.id))
+    return SessionOut(
+        **_recorded(found),
+        course=found.course,
+        place=found.place or None,
+        provider=found.provider or None,
+        note=found.note or None,
+        trained=_trained(attendances if found.voided_at is None else ()),
+        attendances=[attendance(one) for one in attendances],
+    )
+
+
+def attendance(found: Attendance) -> AttendanceOut:
+    """One attendance."""
+    return AttendanceOut(
+        **_recorded(found),
+        session_id=found.session_id,
+        course=found.session.course,
+        venue_id=found.venue_id,
+        role=found.role,
+        new=found.new_count,
+        refresher=found.refresher_count,
+    )
+
+
+def headcount(found: Headcount) -> HeadcountOut:
+    """One headcount."""
+    return HeadcountOut(
+        **_recorded(found), venue_id=found.venue_id, staff=found.staff, left=found.left
+    )
+
+
+def venue_training(
+    session: Session, venue_id: UUID, on: date, known_at: datetime | None
+) -> VenueTraining:
+    """A venue's standing in every course, and what made it so. Raises `NoSuchVenue`."""
+    venue = find_venue(session, venue_id)
+    states = actions.training_states(session, on, known_at, venues=[venue.id])[venue.id]
+    attendances, headcounts = actions.evidence(session, venue.id, on, known_at)
+    return VenueTraining(
+        venue_id=venue.id,
+        on=on,
+        known_at=known_at,
+        headcount=headcounts[-1].staff if headcounts else None,
+        courses=[
+            CourseStanding(
+                course=course.key,
+                name=course.name,
+                status=(state := states[key]).status,
+                validity_months=state.validity_months,
+                trained=state.trained,
+                coverage=state.coverage,
+                rag=state.rag,
+                in_date_until=state.in_date_until,
+                attendances=[attendance(one) for one in attendances if one.session.course == key],
+            )
+            for key, course in COURSES.items()
+        ],
+        headcounts=[headcount(one) for one in headcounts],
+    )
+
+
+def figures(
+    session: Session, first: date, last: date, known_at: datetime | None
+) -> TrainingFigures:
+    """What was delivered in a period."""
+    whole, by_course = actions.figures(session, first, last, known_at)
+    return TrainingFigures(
+        from_=first,
+        until=last,
+        known_at=known_at,
+        courses=[
+            CourseFigures(course=CourseKey(key), **_figures(figure))
+            for key, figure in by_course.items()
+        ],
+        **_figures(whole),
+    )
+
+
+def _figures(figure: actions.Figure) -> dict[str, Any]:
+    return {
+        "sessions": figure.sessions,
+        "trained": Trained(new=figure.new, refresher=figure.refresher, total=figure.total),
+        "venues": len(figure.venues),
+        "businesses": len(figure.businesses),
+    }
+
+
+def _trained(attendances: Iterable[Attendance]) -> Trained:
+    counted = [one for one in attendances if one.voided_at is None]
+    new = sum(one.new_count for one in counted)
+    refresher = sum(one.refresher_count for one in counted)
+    return Trained(new=new, refresher=refresher, total=new + refresher)
+
+
+def _recorded(event: TrainingSession | Attendance | Headcount) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "on": event.on,
+        "recorded_at": event.recorded_at,
+        "recorded_by": event.recorded_by,
+        "voided": event.voided_at
+        and Voided(at=event.voided_at, by=event.voided_by or "", reason=event.void_reason or ""),
+    }

@@ -1,0 +1,141 @@
+"""What reports count venues by, over time: a change appends a version, whoever makes it.
+
+A change takes effect now, unless `take_effect` says since when it has been so. Then what was known
+of the time from there on is said anew with the change in it, so that a report as at any day since
+has it, and one as known before this has not.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, Self
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.orm import UOWTransaction
+from sqlmodel import Session, col, select
+
+from app.events import in_effect, recorded
+from app.venues.models import Category, Venue, VenueFacts, VenueStatus
+
+
+class Facts(NamedTuple):
+    """What reports count a venue by; `refresh_months` is absent where the course's own holds."""
+
+    ward_id: UUID | None
+    category: Category
+    status: VenueStatus
+    business_id: UUID | None
+    licensed: bool
+    late_night: bool
+    refresh_months: int | None
+
+    @classmethod
+    def of(cls, record: Venue | VenueFacts) -> Self:
+        """The facts that a record holds."""
+        return cls(*(getattr(record, name) for name in cls._fields))
+
+
+FACTS = Facts._fields
+
+
+def facts_in_force(at: datetime, known_at: datetime) -> sa.Subquery:
+    """SQL: `venue_id` and the facts in force at an instant, as known at another, one row each."""
+    newest = sa.func.row_number().over(
+        partition_by=col(VenueFacts.venue_id),
+        order_by=(col(VenueFacts.effective_at).desc(), col(VenueFacts.recorded_at).desc()),
+    )
+    known = (
+        sa.select(
+            col(VenueFacts.venue_id),
+            *(getattr(VenueFacts, name) for name in FACTS),
+            newest.label("newest"),
+        )
+        .where(
+            col(VenueFacts.effective_at) <= at,
+            col(VenueFacts.recorded_at) <= known_at,
+            sa.or_(in_effect(VenueFacts), col(VenueFacts.voided_at) > known_at),
+        )
+        .subquery()
+    )
+    shown = (known.c[name] for name in ("venue_id", *FACTS))
+    return sa.select(*shown).where(known.c.newest == 1).subquery("facts")
+
+
+def facts_as(session: Session, at: datetime, known_at: datetime) -> dict[UUID, Facts]:
+    """The facts in force at an instant, as known at another, by venue."""
+    rows = session.execute(sa.select(facts_in_force(at, known_at)))
+    return {venue_id: Facts(*facts) for venue_id, *facts in rows}
+
+
+def take_effect(session: Session, venue: Venue, at: datetime, facts: Collection[str] = ()) -> None:
+    """Have what this transaction changes of a venue's facts, and these ones, hold since `at`."""
+    change = _changes(session).setdefault(venue.id, _Change(venue))
+    change.at = at
+    change.facts.update(facts)
+
+
+@dataclass
+class _Change:
+    """What one transaction does to a venue's facts."""
+
+    venue: Venue
+    facts: set[str] = field(default_factory=set)
+    at: datetime | None = None
+
+
+def _changes(session: Session) -> dict[UUID, _Change]:
+    changes: dict[UUID, _Change] = session.info.setdefault(_Change, {})
+    return changes
+
+
+@event.listens_for(Session, "after_flush")
+def _notice(session: Session, _: UOWTransaction) -> None:
+    for record in (*session.new, *session.dirty):
+        if isinstance(record, Venue):
+            attributes = sa.inspect(record).attrs
+            changed = {name for name in FACTS if attributes[name].history.has_changes()}
+            if changed:
+                change = _changes(session).setdefault(record.id, _Change(record))
+                change.facts.update(changed)
+
+
+@event.listens_for(Session, "after_rollback")
+def _forget(session: Session) -> None:
+    session.info.pop(_Change, None)
+
+
+# Once for a transaction: versions made by each flush would all be of the same instant.
+@event.listens_for(Session, "before_commit")
+def _append(session: Session) -> None:
+    session.flush()
+    for change in session.info.pop(_Change, {}).values():
+        if change.facts:
+            session.add_all(_versions(session, change))
+
+
+def _versions(session: Session, change: _Change) -> Iterator[VenueFacts]:
+    stamp = recorded(session)
+    facts = Facts.of(change.venue)
+    at = change.at or stamp["recorded_at"]
+    starts = [(at, facts)]
+    if change.at is not None and (known := _known(session, change.venue.id)):
+        changed = {name: getattr(facts, name) for name in change.facts}
+        before = [old for start, old in known if start <= at]
+        starts = [(at, before[-1] if before else known[0][1])]
+        starts += [(start, old) for start, old in known if start > at]
+        starts = [(start, old._replace(**changed)) for start, old in starts]
+    for start, held in starts:
+        yield VenueFacts(venue_id=change.venue.id, effective_at=start, **held._asdict(), **stamp)
+
+
+def _known(session: Session, venue_id: UUID) -> list[tuple[datetime, Facts]]:
+    """Since when which facts of a venue hold, as known now, in order."""
+    rows = session.exec(
+        select(VenueFacts)
+        .where(VenueFacts.venue_id == venue_id, in_effect(VenueFacts))
+        .order_by(col(VenueFacts.effective_at), col(VenueFacts.recorded_at))
+    )
+    # Of those that begin together, what was recorded last holds.
+    return list({row.effective_at: Facts.of(row) for row in rows}.items())

@@ -1,0 +1,230 @@
+"""The register of venues over HTTP: finding, registering, editing and closing them."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from app.accounts.guards import Officer, Reader
+from app.errors import FieldError, Invalid, responses
+from app.geo import Point
+from app.venues import actions, businesses, contacts, opening, search
+from app.venues.duplicates import LikelyDuplicates, likely_duplicates
+from app.venues.fields import A_VENUE_ID
+from app.venues.models import Category, VenueStatus
+from app.venues.schemas import (
+    Candidate,
+    CandidatesOut,
+    Checked,
+    DuplicatesAsked,
+    Ending,
+    FactsOut,
+    Registration,
+    Reopening,
+    VenueEdit,
+    VenueIn,
+    VenueOut,
+    VenueSearch,
+    VenueSummary,
+    WardsOut,
+)
+from app.work import Desk, KeyReused, Page, Paged, PreconditionRequired, Stale
+
+venues = APIRouter(prefix="/v1/admin/venues", tags=["register"])
+wards = APIRouter(prefix="/v1/admin/wards", tags=["register"])
+
+_DUPLICATES = LikelyDuplicates(
+    [
+        Candidate(
+            id=UUID(A_VENUE_ID),
+            reference="fhrs-388812",
+            name="Lantern",
+            category=Category.PUB,
+            status=VenueStatus.PROSPECT,
+            address="12 Poultry",
+            postcode="EC2R 8AJ",
+            distance_m=14,
+        )
+    ]
+)
+_READS = responses(actions.NoSuchVenue(), Invalid())
+_CHANGES = _READS | responses(Stale(), PreconditionRequired())
+_CHANGED: dict[str, Any] = {
+    "response_model": VenueOut,
+    "response_description": "The venue as it is now",
+}
+_NOT_TO_COME = Invalid([FieldError(field="on", message="lies in the future")])
+
+
+def _show(venue_id: UUID) -> Callable[[Session], VenueOut]:
+    return lambda session: actions.show_venue(session, venue_id)
+
+
+@venues.get(
+    "",
+    summary="Venues",
+    response_model=Page[VenueSummary],
+    response_description="A page of venues, by name",
+    responses=responses(Invalid([FieldError(field="after", message="is not a page of this list")])),
+)
+def list_venues(asked: Annotated[VenueSearch, Query()], desk: Desk, _: Reader) -> Response:
+    """The venues of the register, prospects and closed ones too, for which all that is asked
+    holds."""
+    return desk.read(lambda session: search.search_venues(session, asked))
+
+
+@venues.post(
+    "",
+    status_code=201,
+    summary="Register a venue",
+    response_model=VenueOut,
+    response_description="The venue",
+    responses=responses(_DUPLICATES, KeyReused()),
+)
+def add_venue(asked: VenueIn, desk: Desk, officer: Officer) -> Response:
+    """Put a venue into the register. Its ward comes from its place, its reference by itself.
+
+    Where venues with such a name are near by, the answer is 409 with all of them: the officer
+    registers that prospect, edits that venue, or says which are others in `not_a_duplicate_of`.
+    """
+
+    def make(session: Session) -> tuple[str, BaseModel]:
+        made = actions.register_venue(session, asked)
+        return f"{venues.prefix}/{made.id}", actions.show_venue(session, made.id)
+
+    return desk.create(officer, asked, make)
+
+
+@venues.get(
+    "/duplicates",
+    summary="Likely duplicates",
+    response_model=CandidatesOut,
+    response_description="The venues, nearest first",
+    responses=responses(Invalid([FieldError(field="lat", message="is required")])),
+)
+def duplicates_of_venue(
+    asked: Annotated[DuplicatesAsked, Query()], desk: Desk, _: Reader
+) -> Response:
+    """The venues near a place whose names are like a name: is it registered already?"""
+    place = Point(asked.lat, asked.lon)
+    return desk.read(
+        lambda session: CandidatesOut(candidates=likely_duplicates(session, asked.name, place))
+    )
+
+
+@venues.get(
+    "/{venue_id}",
+    summary="One venue",
+    response_model=VenueOut,
+    response_description="The venue",
+    responses=_READS,
+)
+def one_venue(venue_id: UUID, desk: Desk, _: Reader) -> Response:
+    """A venue as it is now."""
+    return desk.read(_show(venue_id))
+
+
+@venues.put(
+    "/{venue_id}",
+    summary="Edit a venue",
+    **_CHANGED,
+    responses=_CHANGES | responses(actions.ReferenceTaken()),
+)
+def put_venue(venue_id: UUID, asked: VenueEdit, desk: Desk, officer: Officer) -> Response:
+    """Change what is given of a venue; what is left out stays as it is.
+
+    What reports count by changes from now on, or `as_from` a day in the past.
+    """
+    return desk.change(
+        officer, _show(venue_id), lambda session: actions.edit_venue(session, venue_id, asked)
+    )
+
+
+@venues.post(
+    "/{venue_id}/register",
+    summary="Register a prospect",
+    **_CHANGED,
+    responses=_CHANGES | responses(actions.NotAProspect()),
+)
+def register_prospect(
+    venue_id: UUID, asked: Registration, desk: Desk, officer: Officer
+) -> Response:
+    """Make a prospect an active venue, with what is given changed; it keeps its id.
+
+    Likely duplicates are answered as when a venue is registered.
+    """
+    return desk.change(
+        officer,
+        _show(venue_id),
+        lambda session: actions.register_prospect(session, venue_id, asked),
+    )
+
+
+@venues.post(
+    "/{venue_id}/close",
+    summary="Close a venue",
+    **_CHANGED,
+    responses=_CHANGES | responses(actions.ClosedAlready(), _NOT_TO_COME),
+)
+def close_venue(venue_id: UUID, asked: Ending, desk: Desk, officer: Officer) -> Response:
+    """Close a venue, or dismiss a prospect. The public sees it no more from this instant on."""
+    return desk.change(
+        officer, _show(venue_id), lambda session: actions.close_venue(session, venue_id, asked)
+    )
+
+
+@venues.post(
+    "/{venue_id}/reopen",
+    summary="Reopen a venue",
+    **_CHANGED,
+    responses=_CHANGES | responses(actions.NotClosed(), _NOT_TO_COME),
+)
+def reopen_venue(venue_id: UUID, asked: Reopening, desk: Desk, officer: Officer) -> Response:
+    """Make a closed venue what it was; it is listed again if its accreditation is in force."""
+    return desk.change(
+        officer, _show(venue_id), lambda session: actions.reopen_venue(session, venue_id, asked)
+    )
+
+
+@venues.post(
+    "/{venue_id}/checked",
+    summary="Confirm a venue's details",
+    **_CHANGED,
+    responses=_CHANGES | responses(actions.NotActive(), _NOT_TO_COME),
+)
+def confirm_venue(venue_id: UUID, asked: Checked, desk: Desk, officer: Officer) -> Response:
+    """Put down that an officer found all the details right; the public sees the day."""
+    return desk.change(
+        officer, _show(venue_id), lambda session: actions.confirm_venue(session, venue_id, asked)
+    )
+
+
+@venues.get(
+    "/{venue_id}/facts",
+    summary="What reports count a venue by",
+    response_model=Page[FactsOut],
+    response_description="A page of versions, the last to take effect first",
+    responses=_READS,
+)
+def facts_of_venue(venue_id: UUID, asked: Paged, desk: Desk, _: Reader) -> Response:
+    """All that was ever recorded of what reports count a venue by, and when."""
+
+    def show(session: Session) -> Page[FactsOut]:
+        actions.find_venue(session, venue_id)
+        return search.venue_history(session, venue_id, asked)
+
+    return desk.read(show)
+
+
+@wards.get("", summary="Wards", response_model=WardsOut, response_description="The wards by code")
+def list_wards(desk: Desk, _: Reader) -> Response:
+    """The wards that venues lie in."""
+    return desk.read(search.wards)
+
+
+router = APIRouter()
+for part in (venues, opening.router, businesses.router, contacts.router, wards):
+    router.include_router(part)

@@ -1,0 +1,106 @@
+"""The register's list of venues, and what can be asked of it."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Bundle
+from sqlmodel import Session, col
+
+from app.text import folded
+from app.venues.models import Business, Venue, VenueFacts, Ward
+from app.venues.schemas import BusinessName, FactsOut, VenueSearch, VenueSummary, WardOut, WardsOut
+from app.work import Page, Paging, page
+
+Condition = Callable[[VenueSearch], sa.ColumnElement[bool]]
+
+
+def _in_ward(asked: VenueSearch) -> sa.ColumnElement[bool]:
+    ward = asked.ward or ""
+    return sa.or_(col(Ward.code) == ward, sa.func.lower(col(Ward.name)) == ward.lower())
+
+
+CONDITIONS: dict[str, Condition] = {
+    "name": lambda asked: col(Venue.folded_name).contains(
+        folded(asked.name or ""), autoescape=True
+    ),
+    "postcode": lambda asked: sa.func.replace(col(Venue.postcode), " ", "").startswith(
+        (asked.postcode or "").upper().replace(" ", ""), autoescape=True
+    ),
+    "ward": _in_ward,
+    "category": lambda asked: col(Venue.category) == asked.category,
+    "status": lambda asked: col(Venue.status) == asked.status,
+    "business": lambda asked: col(Venue.business_id) == asked.business,
+    "licensed": lambda asked: col(Venue.licensed) == asked.licensed,
+    "late_night": lambda asked: col(Venue.late_night) == asked.late_night,
+}
+"""What each parameter of `VenueSearch` asks of a venue (and its ward and business) in SQL."""
+
+_OF_FACTS = (
+    *("effective_at", "recorded_at", "recorded_by", "category", "status"),
+    *("licensed", "late_night", "refresh_months"),
+)
+_SHOWN = (
+    *("id", "reference", "name", "category", "status", "address", "postcode"),
+    *("licensed", "late_night", "last_checked"),
+)
+
+
+def search_venues(session: Session, asked: VenueSearch) -> Page[VenueSummary]:
+    """A page of the venues that are asked for, by name."""
+    # As one entity of just these columns: reading a venue's hours costs more than all the rest.
+    summary: Bundle[Any] = Bundle(
+        "summary",
+        *(getattr(Venue, name) for name in _SHOWN),
+        col(Ward.name).label("ward"),
+        col(Business.name).label("business"),
+    )
+    statement = (
+        sa.select(summary)
+        .select_from(Venue)
+        .outerjoin(Ward, col(Venue.ward_id) == col(Ward.id))
+        .outerjoin(Business, col(Venue.business_id) == col(Business.id))
+        .where(
+            *(ask(asked) for name, ask in CONDITIONS.items() if getattr(asked, name) is not None)
+        )
+    )
+    order: list[Any] = [col(Venue.folded_name), col(Venue.id)]
+    return page(session, statement, order, asked, _summary)
+
+
+def _summary(row: Any) -> VenueSummary:
+    return VenueSummary.model_validate(row, from_attributes=True)
+
+
+def venue_history(session: Session, venue_id: UUID, asked: Paging) -> Page[FactsOut]:
+    """A page of all that was recorded of what reports count a venue by, newest first."""
+    version: Bundle[Any] = Bundle(
+        "version",
+        *(getattr(VenueFacts, name) for name in _OF_FACTS),
+        col(Ward.name).label("ward"),
+        col(Business.id).label("business_id"),
+        col(Business.name).label("business_name"),
+    )
+    statement = (
+        sa.select(version)
+        .select_from(VenueFacts)
+        .outerjoin(Ward, col(VenueFacts.ward_id) == col(Ward.id))
+        .outerjoin(Business, col(VenueFacts.business_id) == col(Business.id))
+        .where(col(VenueFacts.venue_id) == venue_id)
+    )
+    order: list[Any] = [col(VenueFacts.effective_at), col(VenueFacts.recorded_at)]
+    return page(session, statement, order, asked, _version, newest_first=True)
+
+
+def _version(row: Any) -> FactsOut:
+    business = BusinessName(id=row.business_id, name=row.business_name) if row.business_id else None
+    return FactsOut(
+        **{name: getattr(row, name) for name in _OF_FACTS}, ward=row.ward, business=business
+    )
+
+
+def wards(session: Session) -> WardsOut:
+    """The wards by code, without their boundaries."""
+    rows = session.execute(sa.select(col(Ward.code), col(Ward.name)).order_by(col(Ward.code)))
+    return WardsOut(wards=[WardOut(code=code, name=name) for code, name in rows])

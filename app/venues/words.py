@@ -1,0 +1,84 @@
+"""Opening hours in words, one day at a time: drawn from the instants that the public is told."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+
+from app.events import LONDON
+from app.venues.hours import Hours, Interval, bank_holidays, open_intervals
+
+_DAY = timedelta(days=1)
+_AHEAD = 7
+"""How many days past those asked for are looked at, to tell when a long opening ends."""
+
+
+def days_in_words(hours: Hours, first: date, days: int = 7) -> dict[date, str]:
+    """What each of some London days is like: `Friday 27 November: 11:00 to 02:00 (Saturday)`.
+
+    An opening is told on the day it begins, its end on each day that it reaches. Bank holidays,
+    dated exceptions, timed closures and clock changes are named.
+    """
+    opened = open_intervals(hours, first, first + timedelta(days=days + _AHEAD))
+    told = (first + timedelta(days=n) for n in range(days))
+    return {day: f"{day:%A} {day.day} {day:%B}: {_in_words(hours, opened, day)}" for day in told}
+
+
+def _in_words(hours: Hours, opened: list[Interval], day: date) -> str:
+    begin, end = _midnight(day), _midnight(day + _DAY)
+    told = [interval for interval in opened if interval[0] < end and interval[1] > begin]
+    parts = [_opening(interval, begin, end) for interval in told]
+    if not any(closes >= end or opens >= begin for opens, closes in told):
+        parts.append("then closed" if parts else "closed")
+    notes = list(_notes(hours, told, day))
+    return ", ".join(parts) + (f" ({'; '.join(notes)})" if notes else "")
+
+
+def _opening(interval: Interval, begin: datetime, end: datetime) -> str:
+    opens, closes = interval
+    if opens <= begin and closes >= end:
+        return "open all day"
+    if opens < begin:
+        return f"until {_clock(closes)}"
+    if closes == end:
+        return f"{_clock(opens)} to midnight"
+    if closes < end:
+        return f"{_clock(opens)} to {_clock(closes)}"
+    if closes - opens > _AHEAD * _DAY:
+        return f"from {_clock(opens)} on"
+    return f"{_clock(opens)} to {_clock(closes)} ({closes.astimezone(LONDON):%A})"
+
+
+def _notes(hours: Hours, told: list[Interval], day: date) -> Iterator[str]:
+    exception = any(exception.include(day) for exception in hours.exceptions)
+    if exception:
+        yield "dated exception"
+    if day in bank_holidays(day.year):
+        usual = hours.bank_holidays == "as_usual" and not exception
+        yield "bank holiday, hours as usual" if usual else "bank holiday"
+    for closure in hours.closures:
+        if day.isoformat() in (closure.from_[:10], closure.until[:10]):
+            ends = "" if closure.from_[:10] == closure.until[:10] else " the next day"
+            yield f"shut from {closure.from_[11:]} to {closure.until[11:]}{ends}"
+    # A change in the small hours belongs to the night that leads up to it as well.
+    for other in (day, day + _DAY):
+        change = _clock_change(other)
+        if change and (other == day or any(opens < change < closes for opens, closes in told)):
+            when = "" if other == day else f" on {other:%A}"
+            yield f"the clocks go {_direction(other)}{when}"
+
+
+def _clock_change(day: date) -> datetime | None:
+    """When London's clocks change on a day, if they do."""
+    length = _midnight(day + _DAY) - _midnight(day)
+    return None if length == _DAY else datetime.combine(day, time(1), UTC)
+
+
+def _direction(day: date) -> str:
+    return "forward" if _midnight(day + _DAY) - _midnight(day) < _DAY else "back"
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, LONDON).astimezone(UTC)
+
+
+def _clock(instant: datetime) -> str:
+    return f"{instant.astimezone(LONDON):%H:%M}"

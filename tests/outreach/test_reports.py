@@ -1,0 +1,222 @@
+"""Problem reports: taken from anybody without a trace, worked through by officers."""
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from app.db import read_session
+from app.events import LONDON
+from app.journal import Entry
+from app.outreach import reports
+from app.outreach.models import ProblemReport
+from app.settings import Settings
+from tests.factories import make_venue
+from tests.outreach.conftest import SignIn
+from tests.servers import until
+
+QUEUE = "/v1/admin/problem-reports"
+
+
+@pytest.fixture
+def haven(anybody: httpx.Client, engine: Engine) -> UUID:
+    """A haven that the public can see."""
+    venue = make_venue(engine, name="The Lantern").id
+    until(lambda: anybody.get(f"/v1/havens/{venue}").status_code == 200)
+    return venue
+
+
+def report(anybody: httpx.Client, haven: UUID, **given: Any) -> httpx.Response:
+    return anybody.post(f"/v1/havens/{haven}/problem-reports", json={"kind": "closed"} | given)
+
+
+def queue(officer: httpx.Client, **asked: Any) -> list[Any]:
+    answer = officer.get(QUEUE, params=asked)
+    assert answer.status_code == 200, answer.text
+    found: list[Any] = answer.json()["items"]
+    return found
+
+
+def step(officer: httpx.Client, path: str, what: str, note: str = "Rang the manager") -> Any:
+    etag = officer.get(path).headers["ETag"]
+    return officer.post(f"{path}/{what}", json={"note": note}, headers={"If-Match": etag})
+
+
+def test_anybody_may_report_and_is_told_whom_to_call(
+    anybody: httpx.Client, officer: httpx.Client, haven: UUID
+) -> None:
+    answer = report(anybody, haven, comment=" Door locked \r\n at 11 ")
+    assert answer.status_code == 202, answer.text
+    assert "Nobody reads it live" in answer.json()["notice"]
+    assert answer.json()["help"] == anybody.get("/v1/help").json()["help"]
+    assert set(answer.json()) == {"notice", "help"}
+    assert answer.headers["Cache-Control"] == "no-store"
+    (found,) = queue(officer)
+    assert found["venue"] == {"id": str(haven), "name": "The Lantern"}
+    assert found["comment"] == "Door locked \n at 11"
+    assert found["on"] == datetime.now(LONDON).date().isoformat()
+    assert (found["kind"], found["state"], found["steps"]) == ("closed", "new", [])
+
+
+def test_nothing_says_who_reported_or_when_in_the_day(
+    anybody: httpx.Client, haven: UUID, engine: Engine, tmp_path: Path
+) -> None:
+    traces = {
+        "User-Agent": "Phone-of-Sam/7",
+        "X-Forwarded-For": "203.0.113.77",
+        "Referer": "https://a.test/?lat=51.5137",
+        "Cookie": "who=sam",
+    }
+    answer = anybody.post(
+        f"/v1/havens/{haven}/problem-reports", json={"kind": "felt_unsafe"}, headers=traces
+    )
+    assert answer.status_code == 202
+    with engine.connect() as connection:
+        row = connection.execute(sa.select(ProblemReport.__table__)).mappings().one()  # type: ignore[attr-defined]
+        assert connection.execute(sa.select(Entry.__table__)).all() == []  # type: ignore[attr-defined]
+    assert set(row) == {
+        *("id", "venue_id", "kind", "comment", "state", "recorded_by"),
+        *("effective_at", "recorded_at", "voided_at", "voided_by", "void_reason"),
+    }
+    assert row["recorded_by"] == "public"
+    for at in (row["effective_at"], row["recorded_at"]):
+        local = at.astimezone(LONDON)
+        assert local.date() == datetime.now(LONDON).date()
+        assert local.time().isoformat() == "23:59:59.999999"
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert not re.search(rb"Phone-of-Sam|203\.0\.113|51\.5137|who=sam", path.read_bytes())
+
+
+def test_what_is_no_report_is_refused_without_an_echo(
+    anybody: httpx.Client, officer: httpx.Client, haven: UUID
+) -> None:
+    bodies: list[Any] = [
+        {},
+        {"kind": "great"},
+        {"comment": "No kind"},
+        {"kind": "closed", "comment": "x" * 1001},
+        {"kind": "closed", "comment": "51.5137246813\x00"},
+        {"kind": "closed", "lat": 51.5137246813, "lon": -0.0981357913},
+        {"kind": "closed", "51.5137246813": 1},
+        ["closed"],
+        "closed",
+        None,
+    ]
+    for body in bodies:
+        answer = anybody.post(f"/v1/havens/{haven}/problem-reports", json=body)
+        assert answer.status_code == 422, body
+        assert "5137246813" not in answer.text
+    broken = anybody.post(
+        f"/v1/havens/{haven}/problem-reports",
+        content=b'{"kind": "\xed\xa0\x80',
+        headers={"Content-Type": "application/json"},
+    )
+    assert broken.status_code in (400, 422)
+    assert queue(officer) == []
+
+
+def test_only_a_listed_haven_can_be_reported(
+    anybody: httpx.Client, engine: Engine, haven: UUID
+) -> None:
+    hidden = make_venue(engine, safe_haven_from=None, safe_haven_until=None).id
+    for nowhere in (hidden, uuid4()):
+        assert report(anybody, nowhere).status_code == 404
+    answer = anybody.post("/v1/havens/not-a-uuid/problem-reports", json={"kind": "closed"})
+    assert answer.status_code == 422
+
+
+def test_a_flood_is_bounded_for_each_haven_and_day(
+    anybody: httpx.Client, officer: httpx.Client, haven: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = Settings.model_validate({"reports_per_day": 3})
+    monkeypatch.setattr(reports, "settings", lambda: few)
+    assert [report(anybody, haven).status_code for _ in range(5)] == [202, 202, 202, 429, 429]
+    assert "999" in report(anybody, haven).json()["title"]
+    assert len(queue(officer)) == 3
+
+
+def test_with_the_database_down_it_says_whom_to_call(
+    anybody: httpx.Client, haven: UUID, engine: Engine
+) -> None:
+    with engine.execution_options(writes=True).begin() as connection:
+        connection.execute(sa.text("ALTER TABLE problem_report RENAME TO out_of_reach"))
+    answer = report(anybody, haven, comment="Sam was here")
+    assert answer.status_code == 503
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["type"] == "urn:safe-havens:problem:report-not-kept"
+    assert answer.json()["help"] == anybody.get("/v1/help").json()["help"]
+    assert "Sam" not in answer.text
+
+
+def test_an_officer_takes_a_report_up_and_resolves_it(
+    anybody: httpx.Client, officer: httpx.Client, haven: UUID, engine: Engine
+) -> None:
+    for kind in ("closed", "turned_away"):
+        assert report(anybody, haven, kind=kind).status_code == 202
+    first, second = (f"{QUEUE}/{found['id']}" for found in queue(officer, state="new"))
+    taken = step(officer, first, "take-up", "Asking the manager")
+    assert taken.status_code == 200, taken.text
+    assert taken.json()["state"] == "acting"
+    assert step(officer, first, "take-up").status_code == 409
+    done = step(officer, first, "resolve", "The sign gives the right time now").json()
+    assert done["state"] == "resolved"
+    assert [one["step"] for one in done["steps"]] == ["taken_up", "resolved"]
+    assert done["steps"][1]["recorded_by"].startswith("account ")
+    assert step(officer, first, "resolve").status_code == 409
+    assert step(officer, first, "take-up").status_code == 409
+    for state, paths in (("new", [second]), ("acting", []), ("resolved", [first])):
+        found = queue(officer, state=state)
+        assert [f"{QUEUE}/{one['id']}" for one in found] == paths, state
+        assert all(one["state"] == state for one in found)
+    with read_session(engine) as session:
+        subjects = set(session.scalars(sa.select(Entry.subject)))  # type: ignore[call-overload]
+    assert subjects == {"report_step"}, "what officers do is journalled, what people tell is not"
+
+
+def test_a_step_recorded_by_mistake_is_voided(
+    anybody: httpx.Client, officer: httpx.Client, haven: UUID
+) -> None:
+    report(anybody, haven)
+    path = f"{QUEUE}/{queue(officer)[0]['id']}"
+    resolved = step(officer, path, "resolve").json()["steps"][0]["id"]
+    etag = officer.get(path).headers["ETag"]
+    void = f"{path}/steps/{resolved}/void"
+    answer = officer.post(void, json={"reason": "Another report"}, headers={"If-Match": etag})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["state"] == "new"
+    assert answer.json()["steps"][0]["voided"]["reason"] == "Another report"
+    assert officer.get(path).json()["kind"] == "closed"
+    fresh = {"If-Match": officer.get(path).headers["ETag"]}
+    elsewhere = officer.post(
+        f"{path}/steps/{uuid4()}/void", json={"reason": "None such"}, headers=fresh
+    )
+    assert elsewhere.status_code == 404
+
+
+def test_of_two_officers_the_one_who_saw_an_older_state_is_told(
+    anybody: httpx.Client, officer: httpx.Client, haven: UUID
+) -> None:
+    report(anybody, haven)
+    path = f"{QUEUE}/{queue(officer)[0]['id']}"
+    seen = {"If-Match": officer.get(path).headers["ETag"]}
+    for status in (200, 412):
+        answer = officer.post(f"{path}/resolve", json={"note": "Rang them"}, headers=seen)
+        assert answer.status_code == status
+    assert officer.post(f"{path}/resolve", json={"note": "Rang them"}).status_code == 428
+
+
+def test_only_the_register_reads_what_people_tell(
+    anybody: httpx.Client, sign_in: SignIn, haven: UUID
+) -> None:
+    report(anybody, haven)
+    assert anybody.get(QUEUE).status_code == 401
+    licensing = sign_in("licensing")
+    path = f"{QUEUE}/{queue(licensing)[0]['id']}"
+    assert step(licensing, path, "resolve").status_code == 403
