@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from app.errors import FieldError, Invalid, field_errors, field_name
+from app.schemes.registry import SchemeKey
 from app.venues.models import Category, Facility, StepFree
 
 Absent = SkipJsonSchema[None]
@@ -178,8 +179,17 @@ class OpenState(BaseModel):
 class InForce(BaseModel):
     """A scheme in which the venue is accredited."""
 
-    scheme: Literal["safe_haven"]
-    until: date = Field(description="The last day, in London", examples=["2027-03-31"])
+    scheme: SchemeKey = Field(examples=["safe_haven"])
+    until: date | Absent = Field(
+        default=None,
+        description="The last day, in London; absent where there is no end",
+        examples=["2027-03-31"],
+    )
+    grade: str | Absent = Field(
+        default=None,
+        description="In a scheme that is awarded in grades",
+        examples=["highly_commended"],
+    )
 
 
 class Span(BaseModel):

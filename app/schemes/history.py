@@ -57,9 +57,10 @@ def settle(session: Session, venue_id: UUID, scheme: SchemeKey) -> None:
     """Bring the lookup table up to date with a venue's decisions in a scheme."""
     session.flush()
     session.execute(
-        sa.delete(Accreditation).where(
-            col(Accreditation.venue_id) == venue_id, col(Accreditation.scheme) == scheme
-        )
+        sa.delete(Accreditation)
+        .where(col(Accreditation.venue_id) == venue_id, col(Accreditation.scheme) == scheme)
+        # Nobody reads these here, and to look for them in the session takes longer the more it has.
+        .execution_options(synchronize_session=False)
     )
     rows = settled(decisions_of(session, venue_id, scheme), now(session))
     if rows:

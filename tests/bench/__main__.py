@@ -1,7 +1,8 @@
-"""Measure "five nearest open now" against routes that return the same bytes.
+"""Measure "five nearest open now" against routes that return the same bytes, then the register.
 
-Everything runs on this machine, one process each, in turn: ours, A (a bare ASGI route), B (a
-FastAPI route with validated parameters). Quote the ratios: machines differ, and are noisy.
+`python -m tests.bench nearest` or `register` measures just that. For the nearest, everything runs
+on this machine, one process each, in turn: ours, A (a bare ASGI route), B (a FastAPI route with
+validated parameters). Quote the ratios: machines differ, and are noisy.
 """
 
 import os
@@ -22,6 +23,7 @@ from urllib.request import urlopen
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench import register
 from tests.bench.venues import LAT, LON, fill
 
 ROUNDS = 5
@@ -48,6 +50,16 @@ class Run(NamedTuple):
 
 
 def main() -> None:
+    """Run the benchmarks that are named, or all."""
+    benchmarks = {"nearest": nearest, "register": register.main}
+    asked = sys.argv[1:] or list(benchmarks)
+    if unknown := set(asked) - set(benchmarks):
+        sys.exit(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(benchmarks)}")
+    for name in asked:
+        benchmarks[name]()
+
+
+def nearest() -> None:
     """Print one table per size."""
     if shutil.which("wrk") is None:
         sys.exit("wrk is needed: on Debian and Ubuntu, apt-get install wrk")

@@ -3,12 +3,16 @@
 import random
 from datetime import date
 from itertools import islice
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 
-from app.db import make_engine, migrate, write_session
+from app.db import make_engine, migrate
+from app.events import effective
 from app.geo import Point
+from app.schemes.models import Decision
+from app.schemes.registry import SchemeKey
+from app.schemes.rules import Kind
 from app.venues import osm_hours
 from app.venues.models import Category, Facility, StepFree, Venue, VenueStatus
 
@@ -36,9 +40,11 @@ def fill(url: str, count: int) -> None:
     migrate(url)
     engine = make_engine(url)
     numbers = iter(range(count))
-    with write_session(engine) as session:
+    with engine.execution_options(writes=True).begin() as connection:
         while several := list(islice(numbers, 10_000)):
-            session.execute(sa.insert(Venue), [_venue(number, count) for number in several])
+            venues = [_venue(number, count) for number in several]
+            connection.execute(sa.insert(Venue), venues)
+            connection.execute(sa.insert(Decision), [_award(venue["id"]) for venue in venues])
     engine.dispose()
 
 
@@ -69,6 +75,18 @@ def _venue(number: int, count: int) -> dict[str, object]:
         "premises_licence": "",
         "uprn": "",
         "fhrs_id": "",
-        "safe_haven_from": date(2025, 1, 1),
-        "safe_haven_until": date(2099, 12, 30),
+    }
+
+
+def _award(venue_id: object) -> dict[str, object]:
+    at = effective(date(2025, 1, 1))
+    return {
+        "id": uuid4(),
+        "venue_id": venue_id,
+        "scheme": SchemeKey.SAFE_HAVEN,
+        "kind": Kind.AWARDED,
+        "effective_at": at,
+        "recorded_at": at,
+        "recorded_by": "benchmark",
+        "until": date(2099, 12, 30),
     }

@@ -1,0 +1,137 @@
+"""Sheets out of the register, and into it: all of a file, or nothing."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session, col
+
+from app.bulk.outreach import ENGAGEMENTS
+from app.bulk.schemes import DECISIONS
+from app.bulk.sheet import Book, Row, Sheet, SheetName, Values
+from app.bulk.training import ATTENDANCE, HEADCOUNTS
+from app.csv_file import read_rows, written
+from app.events import Event, effective, in_effect
+from app.journal import Journal, tick
+from app.venues.imports import Change, ImportRejected, ImportReport, Track, import_session
+from app.venues.venue_csv import CELLS, import_venues, venue_rows
+
+SHEETS = {
+    SheetName.ATTENDANCE: ATTENDANCE,
+    SheetName.HEADCOUNTS: HEADCOUNTS,
+    SheetName.DECISIONS: DECISIONS,
+    SheetName.ENGAGEMENTS: ENGAGEMENTS,
+}
+"""Every sheet of events, in an order in which each finds what it rests on."""
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def template(name: SheetName) -> bytes:
+    """A file to begin with: the columns, and rows to show what goes into them."""
+    return (_TEMPLATES / f"{name}.csv").read_bytes()
+
+
+# --- out -------------------------------------------------------------------------------------
+
+
+def export_sheet(session: Session, name: SheetName) -> bytes:
+    """A sheet with all that is in the register and was not voided."""
+    if name is SheetName.VENUES:
+        return written(list(CELLS), venue_rows(session))
+    sheet, book = SHEETS[name], Book(session)
+    rows = (sheet.cells(sheet.values(book, event)) for event in _stored(sheet, session))
+    return written([column.name for column in sheet.columns], rows)
+
+
+def _stored(sheet: Sheet, session: Session, days: Sequence[date] = ()) -> Iterable[Any]:
+    """What counts now; of the time from the first of the days to the last."""
+    at = col(sheet.model.effective_at)
+    statement = sheet.stored.where(in_effect(sheet.model))
+    if days:
+        end = effective(max(days) + timedelta(days=1))
+        statement = statement.where(at >= effective(min(days)), at < end)
+    return session.scalars(statement)
+
+
+# --- in --------------------------------------------------------------------------------------
+
+
+def import_sheet(
+    name: SheetName,
+    journal: Journal,
+    content: bytes,
+    *,
+    actor: str,
+    dry_run: bool = False,
+    track: Track = iter,
+) -> ImportReport:
+    """Record what a file says and the register does not know yet, all of it or nothing.
+
+    Raises `ImportRejected` with all that is wrong with the file.
+    """
+    if name is SheetName.VENUES:
+        return import_venues(journal, content, actor=actor, dry_run=dry_run, track=track)
+    sheet = SHEETS[name]
+    columns = [column.name for column in sheet.columns]
+    cells, bad = read_rows(content, columns, [c.name for c in sheet.columns if c.required])
+    rows = [Row(*numbered) for numbered in cells]
+    for row in rows:
+        row.read(sheet)
+    report = ImportReport(dry_run=dry_run)
+    with import_session(journal, actor, dry_run=dry_run) as session:
+        book = Book(session)
+        good = [row for row in rows if not row.bad]
+        good.sort(key=lambda row: sheet.order(row.values))
+        _find(sheet, book, good)
+        if sheet.prepare:
+            sheet.prepare(book, good)
+        for row in track(good):
+            # Of what happened on one day, the row that comes later is what holds.
+            tick(session)
+            with row.refusing(sheet), session.begin_nested():
+                _take_over(sheet, book, row, report)
+        bad += [cell for row in rows for cell in row.bad]
+        if bad:
+            raise ImportRejected(sorted(bad, key=lambda cell: cell.line or 0))
+    report.created += book.made
+    return report
+
+
+def _take_over(sheet: Sheet, book: Book, row: Row, report: ImportReport) -> None:
+    known, reference = row.event, _reference(row.values)
+    row.event = known or sheet.record(book, row.values)
+    changed = sheet.complete(book, row.event, row.values) if sheet.complete else ()
+    if not known:
+        report.created.append(reference)
+    elif changed:
+        report.updated.append(Change(reference=reference, columns=list(changed)))
+    else:
+        report.unchanged += 1
+
+
+def _reference(values: Values) -> str:
+    return f"{values.get('venue') or values.get('business')} {values['on']}"
+
+
+def _find(sheet: Sheet, book: Book, rows: Sequence[Row]) -> None:
+    """Give each row an event that says the same, if there is one, and none to two rows."""
+    if not rows:
+        return
+    filled_in = [column.name for column in sheet.columns if column.filled_in]
+    said = [c.name for c in sheet.columns if c.compared and not c.filled_in]
+    events: dict[tuple[str, ...], list[tuple[Event, Values]]] = defaultdict(list)
+    for event in _stored(sheet, book.session, [row.values["on"] for row in rows]):
+        cells = sheet.cells(sheet.values(book, event))
+        events[tuple(str(cells[name]) for name in said)].append((event, cells))
+    # The rows that say most come first, so that the others don't take what these need.
+    for row in sorted(rows, key=lambda row: -len(row.values)):
+        cells = sheet.cells(row.values)
+        alike = events[tuple(str(cells[name]) for name in said)]
+        for place, (event, there) in enumerate(alike):
+            if all(cells[name] in ("", there[name]) for name in filled_in):
+                row.event = event
+                del alike[place]
+                break
