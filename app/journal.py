@@ -92,18 +92,17 @@ class Journal:
             # A copy that speaks of more than there is stays as it is, for `verify` to tell.
             lost = self._cut(session, before.number if before else 0, self._read_head())
             yield session
-            session.flush()
-            # Whoever only tries something out has rolled it back by now.
-            after = _newest(session) if session.in_transaction() else before
-        if after and after != before:
-            if lost:
-                log.error("journal entry %d %s", lost.number, lost.reason)
-            else:
-                try:
+        # The change is made: whatever happens here, whoever asked for it is not told otherwise.
+        try:
+            with read_session(self.engine) as session:
+                after = _newest(session)
+            if after and after != before:
+                if lost:
+                    log.error("journal entry %d %s", lost.number, lost.reason)
+                else:
                     self._keep_head(after)
-                except OSError as error:
-                    # The change is made, and whoever asked for it must not be told otherwise.
-                    log.error("%s not written: %s", self._head.name, error.strerror)
+        except (OSError, DBAPIError) as error:
+            log.error("%s not written: %s", self._head.name, type(error).__name__)
 
     def verify(self) -> Broken | None:
         """The first place at which the chain is broken, or None when it is whole."""

@@ -1,18 +1,20 @@
 """Decisions as a sheet; an assessment's findings are lists of criteria."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, get_args
 
 import sqlalchemy as sa
-from sqlmodel import col
+from sqlmodel import col, select
 
 from app.bulk.sheet import Book, Column, Row, Sheet, Values, day, number, prose, refused
+from app.events import in_effect
 from app.schemes.actions import Step, decide, void_decision
-from app.schemes.history import decisions_of
 from app.schemes.models import Decision
-from app.schemes.rules import Kind, in_order
+from app.schemes.registry import LISTS_PUBLICLY
+from app.schemes.rules import Kind
 
 _STEPS: dict[Kind, type[Any]] = {one.model_fields["kind"].default: one for one in get_args(Step)}
 _RANK: dict[str, int] = {kind: rank for rank, kind in enumerate(Kind)}
@@ -119,18 +121,26 @@ def _prepare(book: Book, rows: Sequence[Row]) -> None:
     Recorded before, an award would stand in the way of an older suspension, and an assessment of
     its own day would seem to be one that nothing has come of.
     """
-    begun: dict[tuple[str, str], date] = {}
-    for row in rows:
+    history = defaultdict(list)
+    listing = select(Decision).where(Decision.scheme == LISTS_PUBLICLY, in_effect(Decision))
+    for decision in book.session.exec(listing):
+        history[book.venues[decision.venue_id].reference].append(decision)
+    ours = [row for row in rows if row.values["scheme"] == LISTS_PUBLICLY]
+    begun: dict[str, date] = {}
+    for row in ours:
         if not row.event and row.values["kind"] in (Kind.ASSESSED, Kind.AWARDED):
-            begun.setdefault((row.values["venue"], row.values["scheme"]), row.values["on"])
-    for row in rows:
-        event, first = row.event, begun.get((row.values["venue"], row.values["scheme"]), date.max)
-        # Any other award has a certificate.
-        if not isinstance(event, Decision) or event.kind != Kind.AWARDED or event.certificate:
+            begun.setdefault(row.values["venue"], row.values["on"])
+    for row in ours:
+        there = history[row.values["venue"]]
+        # Whoever decides on an award gives it a certificate.
+        if len(there) != 1 or there[0].kind != Kind.AWARDED or there[0].certificate:
             continue
-        history = decisions_of(book.session, event.venue_id, event.scheme)
-        if first <= event.on and in_order(history) == [event]:
-            void_decision(book.session, event, "Recorded anew, after what led to it")
+        (award,) = there
+        if (row.values["kind"], row.values["on"]) != (Kind.AWARDED, award.on):
+            continue
+        if begun.get(row.values["venue"], date.max) <= award.on:
+            void_decision(book.session, award, "Recorded anew, after what led to it")
+            there.clear()
             row.event = None
 
 

@@ -205,8 +205,8 @@ class Sheet:
         cells = {column.name: column.write(values.get(column.name)) for column in self.columns}
         return {name: "" if cell is None else cell for name, cell in cells.items()}
 
-    def column_of(self, field: str) -> str:
+    def column_of(self, name: str) -> str:
         """The column in which a field lies; empty for the row as a whole."""
-        first = field.partition(".")[0].removesuffix("_id")
+        first = name.partition(".")[0].removesuffix("_id")
         column = self.columns_of.get(first, first)
         return column if column in {one.name for one in self.columns} else ""

@@ -131,7 +131,11 @@ def _shown(session: Session, report_id: UUID) -> ProblemReportOut:
     summary="Take up a problem report",
     response_model=ProblemReportOut,
     responses=responses(
-        reports.NoSuchReport(), reports.TakenUpAlready(), Stale(), PreconditionRequired()
+        reports.NoSuchReport(),
+        reports.TakenUpAlready(),
+        reports.ResolvedAlready(),
+        Stale(),
+        PreconditionRequired(),
     ),
 )
 def take_up_problem_report(

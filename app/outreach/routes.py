@@ -117,7 +117,12 @@ def void_engagement(
     summary="Say that a next step is done",
     response_model=DoneOut,
     responses=responses(
-        engagements.NoSuchEngagement(), engagements.DoneAlready(), BAD_DAY, KeyReused()
+        engagements.NoSuchEngagement(),
+        engagements.EngagementIsVoid(),
+        engagements.NoNextStep(),
+        engagements.DoneAlready(),
+        BAD_DAY,
+        KeyReused(),
     ),
 )
 def record_step_done(engagement_id: UUID, given: DoneIn, desk: Desk, officer: Officer) -> Response:

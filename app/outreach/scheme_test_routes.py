@@ -170,7 +170,11 @@ def void_scheme_test(test_id: UUID, given: VoidReason, desk: Desk, officer: Offi
     summary="Record a debrief",
     response_model=DebriefOut,
     responses=responses(
-        scheme_tests.NoSuchTest(), scheme_tests.DebriefedAlready(), BAD_DAY, KeyReused()
+        scheme_tests.NoSuchTest(),
+        scheme_tests.NothingToDebrief(),
+        scheme_tests.DebriefedAlready(),
+        BAD_DAY,
+        KeyReused(),
     ),
 )
 def record_debrief(test_id: UUID, given: DebriefIn, desk: Desk, officer: Officer) -> Response:

@@ -14,10 +14,11 @@ from sqlmodel import Session, col, select
 from app.accounts.guards import Guard, Officer, Reader
 from app.accounts.models import Account, Role
 from app.errors import FieldError, Invalid, responses
-from app.events import VoidReason
+from app.events import AlreadyVoid, VoidReason
 from app.schemes import actions, show
 from app.schemes.history import standing_at
 from app.schemes.models import Accreditation, Decision
+from app.schemes.prerequisites import PrerequisiteLacking
 from app.schemes.rules import Kind, State, end_of, london_day
 from app.schemes.schemas import (
     AccreditationOut,
@@ -67,6 +68,12 @@ _BAD_PAGE = Invalid([FieldError(field="after", message="is not a page of this li
 _ILLEGAL = actions.IllegalStep(
     [FieldError(field="kind", message="can be one of applied, assessed, awarded")]
 )
+_DEPENDS = actions.LaterDecisionDepends(
+    [FieldError(field="kind", message="suspended on 2026-05-01 would not stand")]
+)
+_LACKING = PrerequisiteLacking(
+    [FieldError(field="scheme", message="At least one trained member of staff: nobody is in date")]
+)
 
 
 @router.get("/schemes", summary="The schemes", response_model=SchemesOut)
@@ -103,7 +110,15 @@ def list_decisions(
     status_code=201,
     response_model=DecisionOut,
     response_description="The decision as it was recorded",
-    responses=responses(NoSuchVenue(), _ILLEGAL, _BAD_DATE),
+    responses=responses(
+        NoSuchVenue(),
+        _ILLEGAL,
+        _DEPENDS,
+        actions.NotPassed([FieldError(field="findings", message="does not meet seat")]),
+        _LACKING,
+        actions.NotActive(),
+        _BAD_DATE,
+    ),
 )
 def add_decision(
     venue_id: UUID, asked: Annotated[DecisionIn, Body()], desk: Desk, officer: Officer
@@ -128,7 +143,7 @@ def add_decision(
     status_code=201,
     response_model=DecisionOut,
     response_description="The assessment as it was recorded",
-    responses=responses(NoSuchVenue(), _ILLEGAL, _BAD_SCHEME),
+    responses=responses(NoSuchVenue(), _ILLEGAL, _DEPENDS, _BAD_SCHEME),
 )
 def add_assessment(venue_id: UUID, asked: Assessment, desk: Desk, assessor: Assessor) -> Response:
     """Record an assessment in a scheme that the licensing team assesses too, Safety Thirst."""
@@ -160,9 +175,8 @@ def one_decision(decision_id: UUID, desk: Desk, _: Reader) -> Response:
     response_model=DecisionOut,
     responses=responses(
         actions.NoSuchDecision(),
-        actions.LaterDecisionDepends(
-            [FieldError(field="kind", message="suspended on 2026-05-01 would not stand")]
-        ),
+        AlreadyVoid(),
+        _DEPENDS,
         Stale(),
         PreconditionRequired(),
         Invalid([FieldError(field="reason", message="is required")]),

@@ -266,7 +266,7 @@ def put_business(business_id: UUID, asked: BusinessIn, desk: Desk, officer: Offi
     summary="Close a business",
     response_model=BusinessOut,
     response_description="The business as it is now",
-    responses=_CHANGES | responses(BusinessHasVenues()),
+    responses=_CHANGES | responses(BusinessHasVenues(), BusinessIsClosed()),
 )
 def end_business(business_id: UUID, asked: Ending, desk: Desk, officer: Officer) -> Response:
     """Say that a business is no more. One that runs active venues can't be closed."""

@@ -12,6 +12,7 @@ from app.accounts.guards import Officer, Reader
 from app.errors import FieldError, Invalid, responses
 from app.geo import Point
 from app.venues import actions, businesses, contacts, opening, search
+from app.venues.businesses import BusinessIsClosed
 from app.venues.duplicates import LikelyDuplicates, likely_duplicates
 from app.venues.fields import A_VENUE_ID
 from app.venues.models import Category, VenueStatus
@@ -31,7 +32,7 @@ from app.venues.schemas import (
     VenueSummary,
     WardsOut,
 )
-from app.work import Desk, KeyReused, Page, Paged, PreconditionRequired, Stale
+from app.work import Desk, Page, Paged, PreconditionRequired, Stale
 
 venues = APIRouter(prefix="/v1/admin/venues", tags=["register"])
 wards = APIRouter(prefix="/v1/admin/wards", tags=["register"])
@@ -82,7 +83,7 @@ def list_venues(asked: Annotated[VenueSearch, Query()], desk: Desk, _: Reader) -
     summary="Register a venue",
     response_model=VenueOut,
     response_description="The venue",
-    responses=responses(_DUPLICATES, KeyReused()),
+    responses=responses(_DUPLICATES, actions.ReferenceTaken(), BusinessIsClosed()),
 )
 def add_venue(asked: VenueIn, desk: Desk, officer: Officer) -> Response:
     """Put a venue into the register. Its ward comes from its place, its reference by itself.
@@ -131,7 +132,7 @@ def one_venue(venue_id: UUID, desk: Desk, _: Reader) -> Response:
     "/{venue_id}",
     summary="Edit a venue",
     **_CHANGED,
-    responses=_CHANGES | responses(actions.ReferenceTaken()),
+    responses=_CHANGES | responses(actions.ReferenceTaken(), BusinessIsClosed()),
 )
 def put_venue(venue_id: UUID, asked: VenueEdit, desk: Desk, officer: Officer) -> Response:
     """Change what is given of a venue; what is left out stays as it is.
@@ -147,7 +148,8 @@ def put_venue(venue_id: UUID, asked: VenueEdit, desk: Desk, officer: Officer) ->
     "/{venue_id}/register",
     summary="Register a prospect",
     **_CHANGED,
-    responses=_CHANGES | responses(actions.NotAProspect()),
+    responses=_CHANGES
+    | responses(actions.NotAProspect(), _DUPLICATES, actions.ReferenceTaken(), BusinessIsClosed()),
 )
 def register_prospect(
     venue_id: UUID, asked: Registration, desk: Desk, officer: Officer
@@ -180,7 +182,7 @@ def close_venue(venue_id: UUID, asked: Ending, desk: Desk, officer: Officer) -> 
     "/{venue_id}/reopen",
     summary="Reopen a venue",
     **_CHANGED,
-    responses=_CHANGES | responses(actions.NotClosed(), _NOT_TO_COME),
+    responses=_CHANGES | responses(actions.NotClosed(), BusinessIsClosed(), _NOT_TO_COME),
 )
 def reopen_venue(venue_id: UUID, asked: Reopening, desk: Desk, officer: Officer) -> Response:
     """Make a closed venue what it was; it is listed again if its accreditation is in force."""

@@ -198,3 +198,10 @@ def test_the_real_register(engine: Engine, real_data: Path) -> None:
     again = import_fhrs(engine, content)
     assert again == ImportReport(dry_run=False, unchanged=1533, skipped=report.skipped)
     assert version(engine) == before
+
+
+def test_the_copy_of_the_journals_head_covers_all_that_an_import_wrote(engine: Engine) -> None:
+    assert import_fhrs(engine, written(HERON)).created
+    journal = journal_of(engine)
+    assert journal.covered() == journal.length() > 0
+    assert journal.verify() is None
