@@ -1,12 +1,23 @@
 """What the register's routes take and give for venues."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
 
+from app.schemes.registry import SchemeKey
+from app.schemes.rules import State
 from app.text import Line, Prose
+from app.training.courses import CourseKey
+from app.training.rules import Status
 from app.venues.fields import (
     A_BUSINESS_ID,
     A_VENUE_ID,
@@ -280,3 +291,15 @@ class VenueSearch(Paging):
     business: Maybe[UUID] = Field(default=None, description="The `id` of a business")
     licensed: Maybe[bool] = None
     late_night: Maybe[bool] = None
+    scheme: Maybe[SchemeKey] = Field(default=None, description="Goes with `standing`")
+    standing: Maybe[State] = Field(default=None, description="The standing in `scheme` now")
+    course: Maybe[CourseKey] = Field(default=None, description="Goes with `training`")
+    training: Maybe[Status] = Field(default=None, description="How training in `course` stands")
+
+    @model_validator(mode="after")
+    def _in_pairs(self) -> Self:
+        if (self.scheme is None) != (self.standing is None):
+            raise ValueError("give scheme and standing together")
+        if (self.course is None) != (self.training is None):
+            raise ValueError("give course and training together")
+        return self

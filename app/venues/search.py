@@ -1,6 +1,7 @@
 """The register's list of venues, and what can be asked of it."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Bundle
 from sqlmodel import Session, col
 
+from app.events import LONDON
+from app.schemes.history import standing_at
+from app.schemes.models import Accreditation
+from app.schemes.rules import State
 from app.text import folded
+from app.training.actions import training_states
 from app.venues.models import Business, Venue, VenueFacts, Ward
 from app.venues.schemas import BusinessName, FactsOut, VenueSearch, VenueSummary, WardOut, WardsOut
 from app.work import Page, Paging, page
@@ -19,6 +25,15 @@ Condition = Callable[[VenueSearch], sa.ColumnElement[bool]]
 def _in_ward(asked: VenueSearch) -> sa.ColumnElement[bool]:
     ward = asked.ward or ""
     return sa.or_(col(Ward.code) == ward, sa.func.lower(col(Ward.name)) == ward.lower())
+
+
+def _of_standing(asked: VenueSearch) -> sa.ColumnElement[bool]:
+    decided = sa.select(col(Accreditation.venue_id)).where(
+        col(Accreditation.scheme) == asked.scheme, *standing_at(datetime.now(UTC))
+    )
+    if asked.standing is State.NONE:
+        return col(Venue.id).not_in(decided.where(col(Accreditation.state) != State.NONE))
+    return col(Venue.id).in_(decided.where(col(Accreditation.state) == asked.standing))
 
 
 CONDITIONS: dict[str, Condition] = {
@@ -34,6 +49,7 @@ CONDITIONS: dict[str, Condition] = {
     "business": lambda asked: col(Venue.business_id) == asked.business,
     "licensed": lambda asked: col(Venue.licensed) == asked.licensed,
     "late_night": lambda asked: col(Venue.late_night) == asked.late_night,
+    "standing": _of_standing,
 }
 """What each parameter of `VenueSearch` asks of a venue (and its ward and business) in SQL."""
 
@@ -65,8 +81,21 @@ def search_venues(session: Session, asked: VenueSearch) -> Page[VenueSummary]:
             *(ask(asked) for name, ask in CONDITIONS.items() if getattr(asked, name) is not None)
         )
     )
+    if asked.training is not None:
+        found = set(session.scalars(statement.with_only_columns(col(Venue.id))))
+        statement = statement.where(col(Venue.id).in_(_of_training(session, asked, found)))
     order: list[Any] = [col(Venue.folded_name), col(Venue.id)]
     return page(session, statement, order, asked, _summary)
+
+
+def _of_training(session: Session, asked: VenueSearch, among: set[UUID]) -> list[UUID]:
+    """Those venues whose training in a course stands as asked: the decay rule, not SQL, says."""
+    states = training_states(session, datetime.now(LONDON).date(), venues=among)
+    return [
+        venue
+        for venue, courses in states.items()
+        if courses[asked.course or ""].status == asked.training
+    ]
 
 
 def _summary(row: Any) -> VenueSummary:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from tests.factories import make_venue, make_ward
+from tests.factories import LONDON, make_venue, make_ward
 from tests.servers import until
 from tests.venues.desk import BUSINESSES, VENUES, a_venue, change, create, problem
 from tests.venues.register import import_fhrs, import_wards
@@ -334,3 +334,34 @@ def test_the_public_reads_none_of_it(officer: httpx.Client) -> None:
     with httpx.Client(base_url=officer.base_url) as anybody:
         for path in (VENUES, BUSINESSES, "/v1/admin/wards", f"{VENUES}/{uuid4()}/contacts"):
             assert anybody.get(path).status_code == 401
+
+
+def apart(name: str, number: int) -> dict[str, Any]:
+    """A venue too far from the others to be taken for one of them."""
+    return a_venue(name=name, location={"lat": 51.51 + number / 100, "lon": -0.09})
+
+
+def today() -> str:
+    return datetime.now(LONDON).date().isoformat()
+
+
+def test_venues_are_found_by_standing_and_training(officer: httpx.Client) -> None:
+    made = {name: create(officer, VENUES, apart(name, n)) for n, name in enumerate(("A", "B", "C"))}
+    course = {"course": "wave", "on": today()}
+    trained = {"venue_id": made["A"]["id"], "role": "manager", "new": 2, "refresher": 0}
+    create(officer, "/v1/admin/training/sessions", course | {"attendances": [trained]})
+    applied = {"scheme": "safe_haven", "kind": "applied"}
+    create(officer, f"{VENUES}/{made['B']['id']}/decisions", applied)
+
+    def found(**asked: str) -> list[str]:
+        return [item["name"] for item in officer.get(VENUES, params=asked).json()["items"]]
+
+    assert found(scheme="safe_haven", standing="applied") == ["B"]
+    assert found(scheme="safe_haven", standing="none") == ["A", "C"]
+    assert found(scheme="ask_for_angela", standing="applied") == []
+    assert found(course="wave", training="current") == ["A"]
+    assert found(course="wave", training="never") == ["B", "C"]
+    assert found(course="wave", training="never", scheme="safe_haven", standing="none") == ["C"]
+    assert found(course="bystander", training="current") == []
+    for half in ({"scheme": "safe_haven"}, {"standing": "none"}, {"training": "due"}):
+        assert officer.get(VENUES, params=half).status_code == 422
