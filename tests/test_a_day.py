@@ -199,6 +199,7 @@ def test_a_day(service: Service, journal: Journal) -> None:
         decide({"scheme": "safe_haven", "kind": "assessed", "findings": findings})
         assert shown(service, prospect["id"]) == NOWHERE
         decide({"scheme": "ask_for_angela", "kind": "applied"})
+        decide({"scheme": "ask_for_angela", "kind": "assessed"})
         decide({"scheme": "ask_for_angela", "kind": "awarded"})
         awarded = decide({"scheme": "safe_haven", "kind": "awarded"})
         assert awarded["certificate"].startswith("SH-")
@@ -254,6 +255,7 @@ STORY = [
     "p.okafor recorded decision safe_haven applied",
     "p.okafor recorded decision safe_haven assessed",
     "p.okafor recorded decision ask_for_angela applied",
+    "p.okafor recorded decision ask_for_angela assessed",
     "p.okafor recorded decision ask_for_angela awarded",
     "p.okafor recorded decision safe_haven awarded",
     "p.okafor recorded scheme_test ask_for_angela failed",

@@ -56,7 +56,9 @@ class Assessment(_InSeason):
 
     kind: Literal[Kind.ASSESSED] = Kind.ASSESSED
     findings: list[Finding] = Field(
-        min_length=1, max_length=60, description="One for each criterion of the checklist"
+        default=[],
+        max_length=60,
+        description="One for each criterion of the checklist, where the scheme has one",
     )
 
 
