@@ -2,11 +2,8 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from app.venues.hours import Hours, open_intervals
-
-LONDON = ZoneInfo("Europe/London")
+from app.venues.hours import LONDON, Hours, open_intervals
 
 Interval = tuple[int, int]
 """Half-open, in whole seconds since 1970 UTC."""

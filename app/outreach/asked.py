@@ -1,7 +1,7 @@
 """Which outreach records are asked for."""
 
 from datetime import date
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Self, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -10,16 +10,14 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    GetJsonSchemaHandler,
     model_validator,
 )
-from pydantic_core import CoreSchema
 
 from app.outreach.models import EngagementKind, Outcome, ReportState, Result, SchemeTested
+from app.venues.fields import Maybe
 from app.work import Paging
 
 _Dated = TypeVar("_Dated", bound=date)
-_T = TypeVar("_T")
 
 
 def _in_our_time(value: _Dated) -> _Dated:
@@ -30,20 +28,6 @@ def _in_our_time(value: _Dated) -> _Dated:
 
 Day = Annotated[date, AfterValidator(_in_our_time)]
 Instant = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
-
-
-class _NeverNull:
-    """Says in the contract what a value is when it is given."""
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        given, _ = handler(schema)["anyOf"]
-        return dict(given)
-
-
-Maybe = Annotated[_T | None, _NeverNull()]
-"""What may be left out. An error names the field alone, as it would not in another union."""
 
 
 class Given(BaseModel):

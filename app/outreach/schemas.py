@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from app.directory.schemas import Contact
-from app.outreach.asked import Day, Given, Maybe
+from app.outreach.asked import Day, Given
 from app.outreach.models import (
     EngagementKind,
     Outcome,
@@ -19,6 +19,7 @@ from app.outreach.models import (
     Step,
 )
 from app.text import Line, Prose
+from app.venues.fields import Maybe
 
 
 class Named(BaseModel):

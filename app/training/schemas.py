@@ -1,7 +1,7 @@
 """What the training routes take and give."""
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import (
@@ -10,15 +10,14 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    GetJsonSchemaHandler,
     model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
-from pydantic_core import CoreSchema
 
 from app.text import Line, Prose
 from app.training.courses import CourseKey, StaffRole
 from app.training.rules import Rag, Status
+from app.venues.fields import Maybe
 from app.work import Paging
 
 MOST_PEOPLE = 10_000
@@ -37,18 +36,6 @@ def _past(value: datetime) -> datetime:
     return value
 
 
-class _Absent:
-    """Leaves null out of the contract: in an address, what is not said is left out."""
-
-    def __get_pydantic_json_schema__(
-        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        nullable: Any = core_schema
-        return handler(nullable["schema"])
-
-
-T = TypeVar("T")
-Maybe = Annotated[T | None, _Absent()]
 Day = Annotated[date, AfterValidator(_day)]
 KnownAt = Annotated[AwareDatetime, AfterValidator(_past)]
 People = Annotated[int, Field(ge=0, le=MOST_PEOPLE)]
