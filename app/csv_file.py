@@ -1,7 +1,8 @@
 """CSV files as spreadsheets write and read them: UTF-8, a header, one record in each row.
 
-A spreadsheet takes a text that begins with `=`, `+`, `-` or `@` for a formula. So such a text goes
-out with an apostrophe before it, and comes in without.
+A spreadsheet takes a text that begins with `=`, `+`, `-` or `@` for a formula, and digits for a
+number: it drops leading zeros and what follows the fifteenth digit, and writes `1E5` out. So such a
+text goes out with an apostrophe before it, and comes in without.
 """
 
 import csv
@@ -13,8 +14,9 @@ from typing import Any
 from app.venues.imports import BadCell, ImportRejected, read_text
 
 # With apostrophes of its own the text gets one more, so that it comes back as it was.
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_SHIELDED = re.compile(r"'+[=+\-@\t\r]")
+_CHANGED = r"(?:[=+\-@\t\r]|(?:0[0-9]+|[0-9]{16,}|[0-9]+[Ee][0-9]+)\Z)"
+_UNSAFE = re.compile(f"'*{_CHANGED}")
+_SHIELDED = re.compile(f"'+{_CHANGED}")
 
 
 def written(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
@@ -29,7 +31,7 @@ def written(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 def _cell(value: Any) -> str:
     if isinstance(value, str):
-        return f"'{value}" if _FORMULA.match(value) else value
+        return f"'{value}" if _UNSAFE.match(value) else value
     return "" if value is None else str(value)
 
 

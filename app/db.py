@@ -46,10 +46,12 @@ class Instant(TypeDecorator[datetime]):
             return value
         return value.astimezone(UTC).replace(tzinfo=None)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
+    # In one step instead of the two that a type on top of another takes: reports read many.
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        if dialect.name == "postgresql":
+            # Its connections speak UTC, and the driver does.
             return None
-        return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+        return lambda text: text and datetime.fromisoformat(f"{text}+00:00")
 
 
 def make_engine(url: str) -> Engine:

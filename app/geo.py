@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from struct import unpack
 from typing import Any
 
 import shapely
@@ -68,8 +69,10 @@ class GeoPoint(TypeDecorator[Point]):
 
 
 def _from_wkb(wkb: bytes) -> Point:
-    ((lon, lat),) = shapely.get_coordinates(shapely.from_wkb(wkb))
-    return Point(lat=float(lat), lon=float(lon))
+    # A point ends with its coordinates. The directory reads every venue, and a general reader takes
+    # twenty times as long.
+    lon, lat = unpack("<dd" if wkb[0] else ">dd", wkb[-16:])
+    return Point(lat=lat, lon=lon)
 
 
 class _DistanceM(GenericFunction[float]):

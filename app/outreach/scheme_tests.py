@@ -9,9 +9,10 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from app.errors import DomainError, FieldError, Invalid, NotFound
-from app.events import effective, in_effect, not_in_future, recorded
+from app.events import LONDON, effective, in_effect, not_in_future, recorded
 from app.outreach.filters import between, known
 from app.outreach.models import Debrief, Result, SchemeTest
+from app.outreach.rules import KnownTest
 from app.outreach.schemas import DebriefIn, SchemeTestIn
 from app.venues.facts import facts_in_force
 from app.venues.models import Venue, VenueStatus, Ward
@@ -181,3 +182,58 @@ def tested(session: Session, first: date, last: date, known_at: datetime | None)
         .order_by(col(Ward.name).asc().nulls_last())
     )
     return [Tested(ward, visited, int(passed)) for ward, visited, passed in rows]
+
+
+def known_tests(
+    session: Session,
+    at: datetime,
+    known_at: datetime,
+    first: date | None = None,
+    venue_id: UUID | None = None,
+) -> list[KnownTest]:
+    """The tests up to an instant, as known at another, with what had come of them; oldest first.
+
+    They are those from the London day `first` on, and at one venue, where that is given.
+    """
+
+    def up_to(model: type[SchemeTest] | type[Debrief]) -> list[sa.ColumnElement[bool]]:
+        # What follows a test is never before it.
+        return [*between(model, first, None), col(model.effective_at) <= at, known(model, known_at)]
+
+    columns = ("id", "venue_id", "scheme", "effective_at", "result", "retest_of_id")
+    asked = (
+        sa.select(*(getattr(SchemeTest, name) for name in columns))
+        .where(*up_to(SchemeTest))
+        .order_by(*(getattr(SchemeTest, name) for name in ("effective_at", "recorded_at", "id")))
+    )
+    talks = sa.select(col(Debrief.test_id), col(Debrief.id), col(Debrief.effective_at)).where(
+        *up_to(Debrief)
+    )
+    if venue_id is not None:
+        asked = asked.where(col(SchemeTest.venue_id) == venue_id)
+        talks = talks.join(SchemeTest).where(col(SchemeTest.venue_id) == venue_id)
+    tests = session.execute(asked).all()
+    debriefs = {of: (id_, _london_day(held)) for of, id_, held in session.execute(talks)}
+    retests = {
+        test.retest_of_id: (test.id, _london_day(test.effective_at), test.result == Result.PASSED)
+        for test in tests
+        if test.retest_of_id
+    }
+    nothing = (None, None)
+    return [
+        KnownTest(
+            test.id,
+            test.venue_id,
+            test.scheme,
+            _london_day(test.effective_at),
+            test.result == Result.PASSED,
+            test.retest_of_id,
+            *debriefs.get(test.id, nothing),
+            *retests.get(test.id, (*nothing, None)),
+        )
+        for test in tests
+    ]
+
+
+def _london_day(instant: datetime) -> date:
+    return instant.astimezone(LONDON).date()

@@ -5,12 +5,13 @@ they were recorded. One that was not a legal step when it took effect changes no
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from app.events import LONDON, effective
+from app.events import LONDON, effective, last_day
 
 
 class Kind(StrEnum):
@@ -73,6 +74,11 @@ class Standing:
     grade: str | None = None
     certificate: str | None = None
     pending: Kind | None = None
+
+    @property
+    def award(self) -> tuple[date | None, str | None, str | None]:
+        """Its `until`, `grade` and `certificate`."""
+        return self.until, self.grade, self.certificate
 
 
 NOTHING = Standing()
@@ -162,31 +168,39 @@ def _expire(begun: list[_Begun], by: datetime | None = None) -> None:
         return
     end = max(end_of(there.until), begun[-1][0])
     if by is None or end <= by:
-        _begin(begun, end, replace(there, state=State.EXPIRED, since=end))
+        _begin(begun, end, Standing(State.EXPIRED, end, *there.award, there.pending))
 
 
 def _after(before: Standing, decision: Decided) -> Standing:
     """How a venue stands after a decision."""
-    kind, at = Kind(decision.kind), decision.effective_at
+    kind, at = decision.kind, decision.effective_at
     if kind not in steps_from(before):
         return before
+    # Made anew rather than with `replace`: reports make tens of thousands.
     match kind:
-        case Kind.APPLIED | Kind.ASSESSED if before.state in _AWARDED:
-            return replace(before, pending=kind)
-        case Kind.APPLIED | Kind.ASSESSED:
-            return Standing(State(kind), since=at, pending=kind)
-        case Kind.REFUSED if before.state in _AWARDED:
-            return replace(before, pending=None)
         case Kind.AWARDED:
             renewed = before.state is State.IN_FORCE
             until = later(before.until, decision.until) if renewed else decision.until
             return Standing(State.IN_FORCE, at, until, decision.grade, decision.certificate)
         case Kind.SUSPENDED:
-            return replace(before, state=State.SUSPENDED, since=at)
+            return Standing(State.SUSPENDED, at, *before.award, before.pending)
         case Kind.REINSTATED:
-            return replace(before, state=State.IN_FORCE, since=at)
+            return Standing(State.IN_FORCE, at, *before.award, before.pending)
+        case Kind.APPLIED | Kind.ASSESSED if before.state in _AWARDED:
+            return Standing(before.state, before.since, *before.award, Kind(kind))
+        case Kind.APPLIED | Kind.ASSESSED:
+            return Standing(State(kind), since=at, pending=Kind(kind))
+        case Kind.REFUSED if before.state in _AWARDED:
+            return Standing(before.state, before.since, *before.award)
         case _:
             return Standing(State(kind), since=at)
+
+
+def review_due(there: Standing, months: int | None) -> date | None:
+    """The day on which an award in force is to be reviewed; None where no reviews are held."""
+    if months is None or there.since is None or there.state is not State.IN_FORCE:
+        return None
+    return last_day(london_day(there.since), months) + timedelta(days=1)
 
 
 def later(one: date | None, other: date | None) -> date | None:
@@ -199,6 +213,8 @@ def london_day(instant: datetime) -> date:
     return instant.astimezone(LONDON).date()
 
 
+# One report asks for the same days again and again.
+@lru_cache(maxsize=20_000)
 def end_of(day: date) -> datetime:
     """The first instant after a whole London day."""
     return effective(day + timedelta(days=1))

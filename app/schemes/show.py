@@ -1,15 +1,14 @@
 """The schemes and a venue's standing in them, as the routes and pages show them."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from app.events import last_day
 from app.schemes.models import Decision
 from app.schemes.prerequisites import prerequisites
 from app.schemes.registry import Scheme, schemes
-from app.schemes.rules import Kind, Standing, State, london_day, standing, steps_from
+from app.schemes.rules import Kind, london_day, review_due, standing, steps_from
 from app.schemes.schemas import (
     CriterionOut,
     PrerequisiteOut,
@@ -48,7 +47,7 @@ def standings(
         more = {
             "scheme": scheme.key,
             "name": scheme.name,
-            "review_due": _review_due(scheme, there),
+            "review_due": review_due(there, scheme.review_months),
             "next_steps": [kind for kind in Kind if kind in steps_from(there)],
             "prerequisites": _prerequisites(session, venue.id, scheme, at, known_at),
         }
@@ -64,10 +63,3 @@ def _prerequisites(
         PrerequisiteOut(title=one.asked.title, met=one.trained > 0, trained=one.trained)
         for one in prerequisites(session, venue_id, scheme, on, known_at)
     ]
-
-
-def _review_due(scheme: Scheme, there: Standing) -> date | None:
-    if scheme.review_months is None or there.since is None or there.state is not State.IN_FORCE:
-        return None
-    began = london_day(there.since)
-    return last_day(began, scheme.review_months) + timedelta(days=1)

@@ -1,23 +1,23 @@
 """What training comes to: as at the end of a London day, as known at an instant."""
 
-from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from functools import lru_cache
-from typing import Any, NamedTuple
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 from sqlmodel import Session, col, select
 
-from app.events import LONDON, Event, effective, in_effect
-from app.settings import settings
+from app.events import in_effect
 from app.training.courses import COURSES
+from app.training.filters import known, within
+from app.training.grid import training_grid
 from app.training.models import Attendance, Headcount, TrainingSession
-from app.training.rules import Attended, CourseState, Declared, Thresholds, state
-from app.venues.models import Venue, VenueFacts
+from app.training.rules import CourseState
+from app.venues.facts import facts_on
+from app.venues.models import Venue
 
 _IN_TURN = (col(Headcount.effective_at), col(Headcount.recorded_at), col(Headcount.id))
 
@@ -54,59 +54,15 @@ def training_states(
 ) -> dict[UUID, dict[str, CourseState]]:
     """The standing of every venue, or of those asked for, in every course on a London day.
 
-    Four queries, however many venues there are. What had been recorded by `known_at` counts, and
-    not been voided by then; None is now. Whatever its status, a venue is in it.
+    What had been recorded by `known_at` counts, and not been voided by then; None is now.
+    Whatever its status, a venue is in it.
     """
-    attended: defaultdict[tuple[UUID, str], list[Attended]] = defaultdict(list)
-    declared: defaultdict[UUID, list[Declared]] = defaultdict(list)
-    for venue_id, course, at, new, refresher in session.execute(
-        sa.select(
-            col(Attendance.venue_id),
-            col(TrainingSession.course),
-            col(Attendance.effective_at),
-            col(Attendance.new_count),
-            col(Attendance.refresher_count),
-        )
-        .join(TrainingSession)
-        .where(
-            *known(TrainingSession, known_at),
-            *known(Attendance, known_at),
-            *within(Attendance, None, on),
-            *_at(col(Attendance.venue_id), venues),
-        )
-    ):
-        attended[venue_id, course].append(Attended(_london_day(at), new, refresher))
-    for venue_id, at, staff, left in session.execute(
-        sa.select(
-            col(Headcount.venue_id),
-            col(Headcount.effective_at),
-            col(Headcount.staff),
-            col(Headcount.left),
-        )
-        .where(
-            *known(Headcount, known_at),
-            *within(Headcount, None, on),
-            *_at(col(Headcount.venue_id), venues),
-        )
-        .order_by(*_IN_TURN)
-    ):
-        declared[venue_id].append(Declared(_london_day(at), staff, left))
-    facts = _facts(session, on, known_at, venues)
-    limits = Thresholds(settings().rag_green, settings().rag_amber, settings().due_days)
-    everywhere = session.exec(select(Venue.id)) if venues is None else venues
+    grid = training_grid(session, [on], known_at, venues=venues)
     return {
         venue_id: {
-            key: state(
-                course,
-                attended.get((venue_id, key), ()),
-                declared.get(venue_id, ()),
-                facts[venue_id].refresh_months if venue_id in facts else None,
-                on,
-                limits,
-            )
-            for key, course in COURSES.items()
+            key: grid.standings.of(0, venue, course) for course, key in enumerate(grid.courses)
         }
-        for venue_id in everywhere
+        for venue, venue_id in enumerate(grid.venues)
     }
 
 
@@ -203,7 +159,9 @@ def figures(
     ):
         for figure in (whole, by_course[course]):
             figure.sessions += sessions
-    facts = _facts(session, last, known_at)
+    venues = list(session.exec(select(Venue.id)))
+    facts = facts_on(session, venues, [last], known_at, every=True)
+    run_by = dict(zip(venues, facts.business[0].tolist(), strict=True))
     for course, venue_id, new, refresher in session.execute(
         sa.select(
             col(TrainingSession.course),
@@ -220,76 +178,11 @@ def figures(
         )
         .group_by(col(TrainingSession.course), col(Attendance.venue_id))
     ):
-        business_id = facts[venue_id].business_id if venue_id in facts else None
+        business = run_by[venue_id]
         for figure in (whole, by_course[course]):
             figure.new += new
             figure.refresher += refresher
             figure.venues.add(venue_id)
-            if business_id:
-                figure.businesses.add(business_id)
+            if business >= 0:
+                figure.businesses.add(facts.businesses[business])
     return whole, by_course
-
-
-# --- what counts -------------------------------------------------------------------------------
-
-
-def known(model: type[Event], at: datetime | None) -> list[sa.ColumnElement[bool]]:
-    """SQL: the event was recorded by an instant, and not voided by then; None is now."""
-    voided_at = col(model.voided_at)
-    if at is None:
-        return [voided_at.is_(None)]
-    return [col(model.recorded_at) <= at, voided_at.is_(None) | (voided_at > at)]
-
-
-def within(
-    model: type[Event], first: date | None, last: date | None
-) -> list[sa.ColumnElement[bool]]:
-    """SQL: the event took effect from one London day to another, both included."""
-    effective_at = col(model.effective_at)
-    return [
-        *([effective_at >= effective(first)] if first else []),
-        *([effective_at < effective(last + timedelta(days=1))] if last else []),
-    ]
-
-
-class _Facts(NamedTuple):
-    refresh_months: int | None
-    business_id: UUID | None
-
-
-def _facts(
-    session: Session,
-    on: date,
-    known_at: datetime | None,
-    venues: Collection[UUID] | None = None,
-) -> dict[UUID, _Facts]:
-    """What held of venues at the end of a London day; before a venue's first facts, those.
-
-    History is often entered for the time before a venue was registered.
-    """
-    rows = session.execute(
-        sa.select(
-            col(VenueFacts.venue_id),
-            col(VenueFacts.effective_at),
-            col(VenueFacts.refresh_months),
-            col(VenueFacts.business_id),
-        )
-        .where(*known(VenueFacts, known_at), *_at(col(VenueFacts.venue_id), venues))
-        .order_by(col(VenueFacts.effective_at), col(VenueFacts.recorded_at))
-    )
-    end = effective(on + timedelta(days=1))
-    first: dict[UUID, datetime] = {}
-    facts: dict[UUID, _Facts] = {}
-    for venue_id, at, *held in rows:
-        if at <= first.setdefault(venue_id, at) or at < end:
-            facts[venue_id] = _Facts(*held)
-    return facts
-
-
-def _at(column: Any, venues: Collection[UUID] | None) -> list[sa.ColumnElement[bool]]:
-    return [] if venues is None else [column.in_(venues)]
-
-
-@lru_cache(maxsize=10_000)
-def _london_day(instant: datetime) -> date:
-    return instant.astimezone(LONDON).date()

@@ -5,18 +5,21 @@ of the time from there on is said anew with the change in it, so that a report a
 has it, and one as known before this has not.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple, Self
 from uuid import UUID
 
+import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 from sqlalchemy import event
 from sqlalchemy.orm import UOWTransaction
 from sqlmodel import Session, col, select
 
-from app.events import in_effect, recorded
+from app.columns import Ints, last_by_day, places, read_columns
+from app.events import effective, in_effect, recorded
 from app.venues.models import Category, Venue, VenueFacts, VenueStatus
 
 
@@ -67,6 +70,86 @@ def facts_as(session: Session, at: datetime, known_at: datetime) -> dict[UUID, F
     """The facts in force at an instant, as known at another, by venue."""
     rows = session.execute(sa.select(facts_in_force(at, known_at)))
     return {venue_id: Facts(*facts) for venue_id, *facts in rows}
+
+
+@dataclass(frozen=True)
+class FactsOn:
+    """The facts of venues at the end of each of some London days, in columns of [day, venue].
+
+    A ward, business, category or status is its place in `wards`, `businesses`, `Category` or
+    `VenueStatus`, -1 where there is none; `refresh_months` is 0 where there is none. Before its
+    first facts a venue has those, and `in_force` is false; so is it of one without any, whose
+    numbers are all 0 or -1.
+    """
+
+    wards: list[UUID]
+    businesses: list[UUID]
+    in_force: NDArray[np.bool_]
+    ward: Ints
+    category: Ints
+    status: Ints
+    business: Ints
+    licensed: NDArray[np.bool_]
+    late_night: NDArray[np.bool_]
+    refresh_months: Ints
+
+
+def facts_on(
+    session: Session,
+    venues: Sequence[UUID],
+    days: Sequence[date],
+    known_at: datetime | None = None,
+    *,
+    every: bool = False,
+) -> FactsOn:
+    """The facts of some venues on some days in order, as known at an instant; None is now.
+
+    One query, which with `every` reads the facts of all venues: quicker where most are asked for.
+    """
+    known = in_effect(VenueFacts)
+    if known_at is not None:
+        known = (col(VenueFacts.recorded_at) <= known_at) & (
+            known | (col(VenueFacts.voided_at) > known_at)
+        )
+    statement = sa.select(
+        *(getattr(VenueFacts, name) for name in ("effective_at", "recorded_at", "venue_id", *FACTS))
+    ).where(known)
+    if not every:
+        statement = statement.where(col(VenueFacts.venue_id).in_(venues))
+    effective_at, recorded_at, owner, *facts = read_columns(session, statement)
+    owner = places(owner, (venue.hex for venue in venues))
+    rows = np.lexsort((recorded_at, effective_at))
+    rows = rows[owner[rows] >= 0]
+    effective_at, owner = effective_at[rows], owner[rows]
+
+    ends = [effective(day + timedelta(days=1)).replace(tzinfo=None) for day in days]
+    since = np.searchsorted(np.array(ends, "datetime64[us]"), effective_at, side="right")
+    with_facts, first = np.unique(owner, return_index=True)
+    began = np.full(len(venues), len(days))
+    began[with_facts] = since[first]
+    earliest = np.full(len(venues), np.datetime64("NaT", "us"))
+    earliest[with_facts] = effective_at[first]
+    since = np.where(effective_at == earliest[owner], 0, since)
+    held = last_by_day(since, owner, len(days), len(venues))
+
+    def by_day(column: Ints, absent: int) -> Ints:
+        # Where no row holds, its number is -1: the last one's.
+        return np.append(column[rows], absent)[held]
+
+    ward, category, status, business, licensed, late_night, refresh_months = facts
+    wards, businesses = (sorted({*words} - {""}) for words in (ward, business))
+    return FactsOn(
+        wards=[UUID(ward) for ward in wards],
+        businesses=[UUID(business) for business in businesses],
+        in_force=began <= np.arange(len(days))[:, np.newaxis],
+        ward=by_day(places(ward, wards), -1),
+        category=by_day(places(category, Category), -1),
+        status=by_day(places(status, VenueStatus), -1),
+        business=by_day(places(business, businesses), -1),
+        licensed=by_day(licensed, 0) == 1,
+        late_night=by_day(late_night, 0) == 1,
+        refresh_months=by_day(refresh_months, 0),
+    )
 
 
 def take_effect(session: Session, venue: Venue, at: datetime, facts: Collection[str] = ()) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher
+from typing import NamedTuple, Self
 
 from app.text import folded
 
@@ -19,25 +20,51 @@ _SAYS_LITTLE = frozenset(
 )
 
 
+class Written(NamedTuple):
+    """How a name is written, without marks and capitals.
+
+    `words` are those that tell something, `sorted` these in order as one text, and `unbroken` is
+    the whole name as one.
+    """
+
+    words: frozenset[str]
+    sorted: str
+    unbroken: str
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        """As a name is written."""
+        plain = folded(name)
+        words = frozenset(plain.split())
+        telling = words - _SAYS_LITTLE or words
+        return cls(telling, "".join(sorted(telling)), plain.replace(" ", ""))
+
+
 def alike(name: str, other: str) -> bool:
-    """Whether two names may well be those of one place.
+    """Whether two names may well be those of one place."""
+    return written_alike(Written.of(name), Written.of(other))
+
+
+def written_alike(name: Written, other: Written) -> bool:
+    """Whether two names may well be those of one place, by how they are written.
 
     They are if, without the words that many names share, the words of one are all in the other,
     or their letters hardly differ.
     """
-    ours, theirs = _telling(name), _telling(other)
-    if not ours or not theirs:
+    if not name.words or not other.words:
         return False
-    if ours <= theirs or theirs <= ours:
+    if name.words <= other.words or other.words <= name.words:
         return True
-    joined = "".join(sorted(ours)), "".join(sorted(theirs))
-    unbroken = folded(name).replace(" ", ""), folded(other).replace(" ", "")
-    return any(SequenceMatcher(None, *pair).ratio() >= ALIKE for pair in (joined, unbroken))
+    pairs = (name.sorted, other.sorted), (name.unbroken, other.unbroken)
+    return any(_hardly_differ(*pair) for pair in pairs)
 
 
-def _telling(name: str) -> set[str]:
-    words = set(folded(name).split())
-    return words - _SAYS_LITTLE or words
+def _hardly_differ(text: str, other: str) -> bool:
+    # The lengths often say enough, and looking at the letters takes much longer.
+    if 2 * min(len(text), len(other)) / (len(text) + len(other)) < ALIKE:
+        return False
+    letters = SequenceMatcher(None, text, other)
+    return letters.quick_ratio() >= ALIKE and letters.ratio() >= ALIKE
 
 
 def next_reference(taken: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Bundle
 from sqlmodel import Session, col
@@ -14,7 +15,8 @@ from app.schemes.history import standing_at
 from app.schemes.models import Accreditation
 from app.schemes.rules import State
 from app.text import folded
-from app.training.actions import training_states
+from app.training.grid import training_grid
+from app.training.rules import Status
 from app.venues.models import Business, Venue, VenueFacts, Ward
 from app.venues.schemas import BusinessName, FactsOut, VenueSearch, VenueSummary, WardOut, WardsOut
 from app.work import Page, Paging, page
@@ -90,12 +92,10 @@ def search_venues(session: Session, asked: VenueSearch) -> Page[VenueSummary]:
 
 def _of_training(session: Session, asked: VenueSearch, among: set[UUID]) -> list[UUID]:
     """Those venues whose training in a course stands as asked: the decay rule, not SQL, says."""
-    states = training_states(session, datetime.now(LONDON).date(), venues=among)
-    return [
-        venue
-        for venue, courses in states.items()
-        if courses[asked.course or ""].status == asked.training
-    ]
+    grid = training_grid(session, [datetime.now(LONDON).date()], venues=among)
+    status = grid.standings.status[0, :, grid.courses.index(asked.course or "")]
+    wanted = list(Status).index(asked.training or Status.NEVER)
+    return [grid.venues[place] for place in np.flatnonzero(status == wanted)]
 
 
 def _summary(row: Any) -> VenueSummary:

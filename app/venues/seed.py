@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import orjson
 from sqlmodel import select
 
+from app.bulk.transfer import SHEETS, import_sheet
 from app.db import read_session
 from app.journal import Journal
+from app.schemes.season_schemas import SeasonIn
+from app.schemes.seasons import add_season
 from app.settings import settings
 from app.venues.models import Venue
 from app.venues.venue_csv import import_venues
@@ -16,7 +20,7 @@ SEED = Path(__file__).parent.parent.parent / "seed"
 
 
 def load_seed(journal: Journal) -> bool:
-    """Load the demonstration venues in the demo environment if there are no venues yet.
+    """Load the demonstration, venues and history, in the demo environment if there is no venue yet.
 
     Returns whether it did.
     """
@@ -27,4 +31,9 @@ def load_seed(journal: Journal) -> bool:
             return False
     import_wards(journal, (SEED / "wards.geojson").read_bytes(), actor=ACTOR)
     import_venues(journal, (SEED / "venues.csv").read_bytes(), actor=ACTOR)
+    with journal.writing(ACTOR) as session:
+        for season in orjson.loads((SEED / "seasons.json").read_bytes()):
+            add_season(session, SeasonIn.model_validate(season))
+    for name in SHEETS:
+        import_sheet(name, journal, (SEED / f"{name}.csv").read_bytes(), actor=ACTOR)
     return True

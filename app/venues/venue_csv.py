@@ -11,12 +11,14 @@ from typing import Any, TypeVar
 from sqlmodel import Session, select
 
 from app.csv_file import read_rows
-from app.events import last_day
+from app.events import effective, last_day
 from app.geo import Point
-from app.journal import Journal
+from app.journal import Journal, now
 from app.schemes.imported import award_from_import, imported_window
+from app.schemes.rules import london_day
 from app.settings import settings
 from app.venues import osm_hours
+from app.venues.facts import take_effect
 from app.venues.hours import Hours, keep_exceptions
 from app.venues.imports import (
     BadCell,
@@ -231,9 +233,13 @@ class _Register:
         for venue, changes in venues:
             self._write(venue, changes)
         self.session.flush()
-        for venue, changes in venues:
+        today = london_day(now(self.session))
+        for row, (venue, changes) in zip(rows, venues, strict=True):
             if first := changes.get("safe_haven_from"):
                 award_from_import(self.session, venue, first, changes["safe_haven_until"])
+                if row.venue is None and first < today:
+                    # What was accredited then was there then, for reports on that time.
+                    take_effect(self.session, venue, effective(first))
 
     def _write(self, venue: Venue, changes: dict[str, Any]) -> None:
         for column, value in changes.items():

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -42,8 +42,17 @@ class WardMap:
 
     def ward_of(self, place: Point) -> UUID | None:
         """The ward that the place lies in or on the border of, if there is one."""
-        found = self._tree.query(shapely.Point(place.lon, place.lat), predicate="intersects")
-        return self._wards[found.min()].id if found.size else None
+        return self.wards_of([place])[0]
+
+    def wards_of(self, places: Sequence[Point]) -> list[UUID | None]:
+        """As `ward_of`, for many places at once."""
+        points = shapely.points([place.lon for place in places], [place.lat for place in places])
+        wards: list[UUID | None] = [None] * len(places)
+        found = self._tree.query(points, predicate="intersects").tolist()
+        # The first by code comes last, and stays.
+        for place, ward in sorted(zip(*found, strict=True), reverse=True):
+            wards[place] = self._wards[ward].id
+        return wards
 
 
 def import_wards(

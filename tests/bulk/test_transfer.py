@@ -456,11 +456,29 @@ def test_a_text_is_no_formula_and_comes_back(sqlite_journal: Journal) -> None:
         assert content.endswith(b"\r\n")
 
 
-@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", "\ta", "\ra", "'=1", "''=1", "'a", "a=1"])
-def test_every_text_comes_back(text: str) -> None:
+CHANGED = ["=1", "+1", "-1", "@a", "\ta", "\ra", "007", "00", f"1{15 * '0'}", "1E5", "12e3"]
+KEPT = ["a=1", "E5", "1E", "1E5a", "0", "7", "0.5", "0a", "020 7946 0001", 15 * "9", f"{16 * '9'}a"]
+
+
+@pytest.mark.parametrize("shield", ["", "'", "''"])
+@pytest.mark.parametrize("text", CHANGED + KEPT)
+def test_every_text_comes_back(text: str, shield: str) -> None:
+    text = shield + text
     content = written(["a", "b"], [{"a": text, "b": -1.5}])
     assert read_rows(content, ["a", "b"], []) == ([(2, {"a": text, "b": "-1.5"})], [])
-    assert text[0] == "'" or text == "a=1" or f"'{text}" in content.decode("utf-8-sig")
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"), [*((text, f"'{text}") for text in CHANGED), *((text, text) for text in KEPT)]
+)
+def test_a_text_is_shielded_if_a_spreadsheet_would_change_it(text: str, cell: str) -> None:
+    _, (there,) = csv.reader(io.StringIO(written(["a"], [{"a": text}]).decode("utf-8-sig")))
+    assert there == cell
+
+
+def test_numbers_are_not_shielded() -> None:
+    _, row = csv.reader(io.StringIO(written(["a", "b"], [{"a": 10**16, "b": -1}]).decode()))
+    assert row == [str(10**16), "-1"]
 
 
 def test_rows_are_recorded_by_day_and_step_whatever_their_order(sqlite_journal: Journal) -> None:

@@ -11,7 +11,7 @@ from app.db import read_session
 from app.events import LONDON, effective, recorded
 from app.geo import Point
 from app.journal import Journal
-from app.schemes.listing import listing_windows
+from app.schemes.listing import listings
 from app.training.courses import StaffRole
 from app.training.models import Attendance, TrainingSession
 from app.venues.models import Category, Venue, VenueStatus
@@ -105,9 +105,11 @@ def windows(journal: Journal) -> dict[UUID, Any]:
     """What the public is shown of now and the next day."""
     now = int(datetime.now(UTC).timestamp())
     with read_session(journal.engine) as session:
+        found = listings(session, (now, now + 86_400), datetime.fromtimestamp(now, UTC))
         return {
-            venue_id: [start <= now + 1 < end for start, end in intervals]
-            for venue_id, intervals in listing_windows(session, (now, now + 86_400)).items()
+            venue_id: [start <= now + 1 < end for start, end in listing.windows]
+            for venue_id, listing in found.items()
+            if listing.windows
         }
 
 

@@ -16,7 +16,7 @@ from app.events import effective, recorded, void
 from app.journal import Journal
 from app.schemes.history import decisions_of, settle, standing_at
 from app.schemes.imported import award_from_import, imported_window
-from app.schemes.listing import listing_windows, schemes_in_force
+from app.schemes.listing import listings
 from app.schemes.models import NO_END, Accreditation, Decision
 from app.schemes.registry import SchemeKey, schemes
 from app.schemes.rules import Kind, standing
@@ -74,17 +74,19 @@ def test_windows_are_whole_seconds_inside_the_span_and_never_longer(journal: Jou
         add(session, pubs[3], Kind.AWARDED, start, scheme=SchemeKey.ASK_FOR_ANGELA)
     within = second(start + timedelta(days=1)), second(start + timedelta(days=13))
     with read_session(journal.engine) as session:
-        assert listing_windows(session, within) == {
+        found = listings(session, within, noon)
+        assert {venue: listing.windows for venue, listing in found.items()} == {
             pubs[0]: (within,),
             pubs[1]: (
                 (within[0], second(noon)),
                 (second(noon + timedelta(hours=1)) + 1, within[1]),
             ),
+            pubs[3]: (),
         }
-        assert schemes_in_force(session, noon) == {
-            pubs[0]: [{"scheme": "safe_haven", "until": "2027-07-20", "grade": "commended"}],
-            pubs[1]: [{"scheme": "safe_haven", "until": "2028-01-01", "grade": "commended"}],
-            pubs[3]: [{"scheme": "ask_for_angela", "grade": "commended"}],
+        assert {venue: listing.schemes for venue, listing in found.items()} == {
+            pubs[0]: ({"scheme": "safe_haven", "until": "2027-07-20", "grade": "commended"},),
+            pubs[1]: ({"scheme": "safe_haven", "until": "2028-01-01", "grade": "commended"},),
+            pubs[3]: ({"scheme": "ask_for_angela", "grade": "commended"},),
         }
 
 

@@ -9,7 +9,7 @@ from httpx import Client
 
 from app.db import read_session
 from app.journal import Journal
-from app.schemes.listing import schemes_in_force
+from app.schemes.listing import listings
 from tests.schemes.steps import (
     add_pub,
     day,
@@ -65,10 +65,9 @@ def test_a_season_of_safety_thirst(
     there = standing_of(officer, venue, "safety_thirst", on="2024-08-01")
     assert (there["state"], there["grade"]) == ("in_force", "commended")
     with read_session(journal.engine) as session:
-        assert schemes_in_force(session, datetime(2024, 8, 1, tzinfo=UTC)) == {
-            venue: [{"scheme": "safety_thirst", "until": "2025-07-08", "grade": "commended"}]
-        }
-        assert schemes_in_force(session, datetime(2025, 8, 1, tzinfo=UTC)) == {}
+        (shown,) = listings(session, (0, 1), datetime(2024, 8, 1, tzinfo=UTC))[venue].schemes
+        assert shown == {"scheme": "safety_thirst", "until": "2025-07-08", "grade": "commended"}
+        assert listings(session, (0, 1), datetime(2025, 8, 1, tzinfo=UTC)) == {}
 
 
 def test_the_assessment_of_another_season_does_not_count(officer: Client, venue: UUID) -> None:

@@ -116,7 +116,7 @@ def test_all_venues_at_once(journal: Journal, engine: Engine) -> None:
     with read_session(engine) as session:
         sa.event.listen(engine, "before_cursor_execute", lambda *a: statements.append(a[2]))
         whole = training_states(session, ON)
-        assert len([sql for sql in statements if sql.startswith("SELECT")]) == 4
+        assert len([sql for sql in statements if sql.startswith("SELECT")]) == 5
         assert {venue: states["wave"].trained for venue, states in whole.items()} == dict(
             zip(venues, [1, 2, 3, 0], strict=True)
         )
@@ -133,9 +133,7 @@ def test_thresholds_are_settings(
     venue = make_venue(engine).id
     train(journal, venue, "2025-01-10", 3)
     declare(journal, venue, "2025-02-01", 4)
-    monkeypatch.setattr(
-        "app.training.actions.settings", lambda: Settings(rag_green=80, due_days=300)
-    )
+    monkeypatch.setattr("app.training.grid.settings", lambda: Settings(rag_green=80, due_days=300))
     with read_session(engine) as session:
         found = training_states(session, ON)[venue]["wave"]
         assert (found.rag, found.status) == ("amber", "due")

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -9,20 +11,34 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
+from app.audit.asked import Asked, view
+from app.audit.coverage import coverage
 from app.db import read_session
 from app.settings import settings
 from app.venues.hours import open_intervals
 from app.venues.models import Category, Facility, StepFree, Venue, VenueStatus, Ward
 from app.venues.seed import SEED, load_seed
-from tests.factories import journal_of
+from tests.factories import connected, journal_of
 from tests.venues.register import awards, import_venues, import_wards
 
 
+@pytest.fixture(scope="module")
+def seeded_engine(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    """A demonstration that tests only read: to load it takes a second."""
+    path = shutil.copyfile(sqlite_template, tmp_path_factory.mktemp("seed") / "havens.sqlite")
+    with connected(f"sqlite:///{path}") as engine, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HAVENS_ENVIRONMENT", "demo")
+        settings.cache_clear()
+        assert load_seed(journal_of(engine))
+        settings.cache_clear()
+        yield engine
+
+
 @pytest.fixture
-def seeded(request: pytest.FixtureRequest, sqlite_engine: Engine) -> list[Venue]:
-    request.getfixturevalue("demo")
-    assert load_seed(journal_of(sqlite_engine))
-    with read_session(sqlite_engine) as session:
+def seeded(seeded_engine: Engine) -> list[Venue]:
+    with read_session(seeded_engine) as session:
         return list(session.exec(select(Venue)))
 
 
@@ -48,7 +64,19 @@ def test_production_loads_no_seed(engine: Engine) -> None:
         assert not session.exec(select(Venue)).all()
 
 
-def test_the_seed_shows_all_there_is(seeded: list[Venue], sqlite_engine: Engine) -> None:
+def test_the_history_says_something(seeded_engine: Engine) -> None:
+    with read_session(seeded_engine) as session:
+        moment = Asked(as_at=date(2026, 9, 30))
+        shown = coverage(session, view(session, moment, moment, datetime.now(UTC)))
+    assert {row.venues for row in shown.courses} == {55}, "those accredited by then were there"
+    assert all(row.trained and row.without_headcount for row in shown.courses)
+    ratings = [sum(row.green for row in shown.courses), sum(row.red for row in shown.courses)]
+    assert min(ratings) > 20
+    in_force = {str(row.scheme): row.in_force for row in shown.schemes}
+    assert in_force["safe_haven"] > in_force["safety_thirst"] > in_force["ask_for_angela"] > 10
+
+
+def test_the_seed_shows_all_there_is(seeded: list[Venue], seeded_engine: Engine) -> None:
     assert {venue.category for venue in seeded} == set(Category)
     assert {facility for venue in seeded for facility in venue.facilities} == set(Facility)
     assert {venue.step_free for venue in seeded} == set(StepFree)
@@ -58,7 +86,7 @@ def test_the_seed_shows_all_there_is(seeded: list[Venue], sqlite_engine: Engine)
         (True, False),
         (True, True),
     }
-    decided = awards(sqlite_engine)
+    decided = awards(seeded_engine)
     assert len(decided) < len(seeded), "some are not accredited"
     today = date(2026, 1, 1)
     assert {last >= today for _, last in decided.values() if last} == {False, True}
@@ -77,9 +105,9 @@ def test_the_seed_shows_all_there_is(seeded: list[Venue], sqlite_engine: Engine)
     ],
 )
 def test_several_havens_are_open_at_every_hour(
-    seeded: list[Venue], sqlite_engine: Engine, monday: date, why: str
+    seeded: list[Venue], seeded_engine: Engine, monday: date, why: str
 ) -> None:
-    decided = awards(sqlite_engine)
+    decided = awards(seeded_engine)
     end = monday + timedelta(days=7)
     opened = [
         open_intervals(venue.hours, monday, end)

@@ -3,7 +3,7 @@
 import csv
 import io
 from contextlib import suppress
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from app.db import make_engine, migrate, read_session
-from app.events import last_day
+from app.events import effective, last_day
 from app.geo import Point
 from app.venues import osm_hours
 from app.venues.imports import BadCell, Change, ImportRejected, ImportReport
@@ -23,6 +23,7 @@ from app.venues.models import (
     Facility,
     StepFree,
     Venue,
+    VenueFacts,
     VenueStatus,
 )
 from app.venues.venue_csv import CELLS
@@ -271,6 +272,20 @@ def test_an_award_is_completed(
     import_venues(sqlite_engine, written({"reference": "A-1", **cells}))
     first, last = awards(sqlite_engine)["A-1"]
     assert (str(first), str(last)) == expected, why
+
+
+def test_a_new_venue_was_there_when_it_was_accredited(engine: Engine) -> None:
+    accredited = NEW | {"safe_haven_from": "2025-01-01"}
+    to_come = NEW | {"reference": "A-2", "safe_haven_from": "2095-01-01"}
+    before = datetime.now(UTC)
+    import_venues(engine, written(accredited, to_come))
+    with read_session(engine) as session:
+        since = {
+            venue.reference: facts.effective_at
+            for venue, facts in session.exec(select(Venue, VenueFacts).join(VenueFacts))
+        }
+    assert since["A-1"] == effective(date(2025, 1, 1))
+    assert before <= since["A-2"] <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize(

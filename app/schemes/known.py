@@ -1,0 +1,195 @@
+"""How all venues stand in the schemes over time, as known at an instant, read in one go."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from itertools import groupby
+from typing import NamedTuple
+from uuid import UUID
+
+import numpy as np
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.columns import read_columns
+from app.schemes.models import Decision
+from app.schemes.registry import SchemeKey
+from app.schemes.rules import NOTHING, Span, Standing, State, timeline
+
+Timelines = Mapping[tuple[UUID, SchemeKey], Sequence[Span]]
+"""By venue and scheme: every standing there ever is, in order. Without any, a venue is left out."""
+
+
+class _Known(NamedTuple):
+    """A decision that counts by what is known."""
+
+    kind: str
+    effective_at: datetime
+    recorded_at: datetime
+    until: date | None
+    grade: str | None
+    certificate: str | None
+    voided_at: None = None
+
+
+_READ = _Known._fields[:-1]
+
+_FEW = 100
+"""Up to so many venues the database is asked for; to name more takes longer than to read all."""
+
+
+def timelines(
+    session: Session,
+    known_at: datetime,
+    *,
+    schemes: Collection[SchemeKey] | None = None,
+    venues: Collection[UUID] | None = None,
+) -> dict[tuple[UUID, SchemeKey], list[Span]]:
+    """The timeline of each venue in each scheme, or in those asked for, as known at an instant."""
+    voided_at, keys = col(Decision.voided_at), (col(Decision.venue_id), col(Decision.scheme))
+    asked = sa.select(*keys, *(getattr(Decision, name) for name in _READ)).where(
+        col(Decision.recorded_at) <= known_at, voided_at.is_(None) | (voided_at > known_at)
+    )
+    if schemes is not None:
+        asked = asked.where(col(Decision.scheme).in_(schemes))
+    if venues is not None and len(venues) <= _FEW:
+        asked = asked.where(col(Decision.venue_id).in_(venues))
+    columns = read_columns(session, asked)
+    venue, scheme, kind, effective_at, recorded_at, until, grade, certificate = columns
+    took_effect, was_recorded = (
+        [at.replace(tzinfo=UTC) for at in column.tolist()] for column in (effective_at, recorded_at)
+    )
+    days = {day: date.fromisoformat(day) if day else None for day in {*until}}
+
+    def decision(row: int) -> _Known:
+        return _Known(
+            kind[row],
+            took_effect[row],
+            was_recorded[row],
+            days[until[row]],
+            grade[row] or None,
+            certificate[row] or None,
+        )
+
+    in_turn = np.lexsort((np.array(scheme), np.array(venue))).tolist()
+    if venues is not None:
+        wanted = {venue_id.hex for venue_id in venues}
+        in_turn = [row for row in in_turn if venue[row] in wanted]
+    return {
+        (UUID(of_venue), SchemeKey(of_scheme)): timeline(map(decision, rows))
+        for (of_venue, of_scheme), rows in groupby(in_turn, lambda row: (venue[row], scheme[row]))
+    }
+
+
+def standings(spans: Sequence[Span], instants: Sequence[datetime]) -> list[Standing]:
+    """How a venue stands at each of several instants, which come in order."""
+    found, there, coming = [], NOTHING, 0
+    for at in instants:
+        while coming < len(spans) and spans[coming].start <= at:
+            there = spans[coming].standing
+            coming += 1
+        found.append(there)
+    return found
+
+
+class Award(NamedTuple):
+    """One award: when it began, what it says, and when it was in force.
+
+    `in_force` are half-open and in order, None is no end; apart from each other, but for what
+    changed nothing of it. `until` is its last day, None for no end.
+    """
+
+    began: datetime
+    until: date | None
+    grade: str | None
+    certificate: str | None
+    in_force: list[tuple[datetime, datetime | None]]
+
+
+def awards(spans: Sequence[Span]) -> list[Award]:
+    """The awards that a timeline tells of, in order; one that never came into force is none."""
+    found: list[Award] = []
+    before = NOTHING
+    for start, end, there in spans:
+        if there.state is State.IN_FORCE:
+            goes_on = before.state in (State.IN_FORCE, State.SUSPENDED)
+            if not goes_on or before.award != there.award:
+                found.append(Award(start, *there.award, []))
+            found[-1].in_force.append((start, end))
+        before = there
+    return found
+
+
+class Turn(StrEnum):
+    """What becomes of an accreditation."""
+
+    AWARDED = "awarded"
+    AWARDED_AGAIN = "awarded_again"
+    REINSTATED = "reinstated"
+    RENEWED = "renewed"
+    SUSPENDED = "suspended"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+WON = (Turn.AWARDED, Turn.AWARDED_AGAIN, Turn.REINSTATED)
+"""It comes into force: for the first time, after an earlier award ended, after a suspension."""
+
+LOST = (Turn.SUSPENDED, Turn.EXPIRED, Turn.WITHDRAWN)
+"""It is in force no more. One that is suspended can't be lost again."""
+
+
+class Change(NamedTuple):
+    """A turn of a venue's accreditation in a scheme, with the standings on either side.
+
+    After a withdrawal only `before` has the award's certificate, grade and last day.
+    """
+
+    venue_id: UUID
+    scheme: SchemeKey
+    turn: Turn
+    at: datetime
+    before: Standing
+    after: Standing
+
+
+def changes(timelines: Timelines, first: datetime, last: datetime) -> list[Change]:
+    """What becomes of accreditations from one instant to another, both included, in time's order.
+
+    Those in force just before `first`, and those won, less those lost, are in force at `last`. A
+    `RENEWED` one was in force and goes on with a new award, so it is neither won nor lost.
+    """
+    found = [
+        Change(*key, turn, span.start, before, span.standing)
+        for key, spans in timelines.items()
+        for turn, before, span in _turns(spans)
+        if first <= span.start <= last
+    ]
+    return sorted(found, key=lambda change: (change.at, change.venue_id.int, change.scheme))
+
+
+def _turns(spans: Sequence[Span]) -> Iterator[tuple[Turn, Standing, Span]]:
+    before, was_in_force = NOTHING, False
+    for span in spans:
+        if turn := _turn(before, span.standing, was_in_force=was_in_force):
+            yield turn, before, span
+        before = span.standing
+        was_in_force = was_in_force or before.state is State.IN_FORCE
+
+
+def _turn(before: Standing, after: Standing, *, was_in_force: bool) -> Turn | None:
+    goes_on = before.award == after.award
+    match before.state is State.IN_FORCE, after.state is State.IN_FORCE:
+        case True, True:
+            return None if goes_on else Turn.RENEWED
+        case False, True if before.state is State.SUSPENDED and goes_on:
+            return Turn.REINSTATED
+        case False, True:
+            return Turn.AWARDED_AGAIN if was_in_force else Turn.AWARDED
+        case True, False if after.state in (State.SUSPENDED, State.WITHDRAWN):
+            return Turn(after.state)
+        case True, False:
+            # Whatever it becomes at the very instant of its end.
+            return Turn.EXPIRED
+        case _:
+            return None
