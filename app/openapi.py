@@ -52,6 +52,7 @@ FULL = PUBLIC | {
     "outreach": "Engagements, scheme tests and the problems that the public reports.",
     "bulk": "Spreadsheets in and out.",
     "journal": "Who changed what, and when.",
+    "audit": "Who is covered, on any date, by what was known then.",
 }
 """The tags of all there is."""
 

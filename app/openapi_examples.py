@@ -117,8 +117,8 @@ def _describe_parameter(parameter: Json) -> None:
 def _describe_answer(answer: Json, schemas: Json) -> None:
     if answer.get("description") != "Successful Response":
         return
-    ((_, content),) = answer["content"].items()
-    name = _name(content["schema"])
+    # What has other forms too is described by the one with a model.
+    name = _name(answer["content"]["application/json"]["schema"])
     about: str = schemas[name].get("description", "")
     answer["description"] = "A page of the list" if name.startswith("Page_") else _sentence(about)
 

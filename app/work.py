@@ -145,6 +145,15 @@ async def at_desk(request: Request) -> Work:
 Desk = Annotated[Work, Depends(at_desk)]
 
 
+async def _at_register(request: Request) -> Journal:
+    journal: Journal = request.app.state.journal
+    return journal
+
+
+Register = Annotated[Journal, Depends(_at_register)]
+"""For what needs no `ETag`: files, and reports that are new each time."""
+
+
 def to_json(shown: BaseModel) -> bytes:
     """A model as JSON; what does not apply is absent."""
     return shown.model_dump_json(by_alias=True, exclude_none=True).encode()

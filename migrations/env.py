@@ -8,6 +8,7 @@ from sqlmodel import SQLModel
 
 # The tables that a new revision is compared with.
 import app.accounts.models
+import app.audit.models
 import app.journal
 import app.outreach.models
 import app.schemes.models

@@ -22,6 +22,7 @@ from tests.servers import serving
 EVERYBODY = frozenset(Role)
 OFFICER = frozenset({Role.OFFICER})
 ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
+AUDITORS = frozenset({Role.LICENSING, Role.ADMINISTRATOR})
 
 PUBLIC = {
     ("GET", "/openapi.json"),
@@ -37,6 +38,7 @@ PUBLIC = {
     ("GET", "/health/ready"),
     ("GET", "/metrics"),
     ("POST", "/v1/auth/token"),
+    ("GET", "/v1/calendar/{secret}.ics"),
 }
 """What nobody has to sign in for; HEAD goes with GET."""
 
@@ -46,11 +48,19 @@ PREVIEWS = {"POST /v1/admin/venues/{venue_id}/hours/preview"}
 ASSESSMENTS = "POST /v1/admin/venues/{venue_id}/assessments"
 """What licensing may record too: it assesses Safety Thirst."""
 
+AUDITORS_OWN = {
+    "POST /v1/audit/packs",
+    "POST /v1/audit/calendar",
+    "POST /v1/audit/calendar/revoke",
+}
+"""What auditors make for themselves: it changes nothing of the register."""
+
 EXPECTED = (
     ("POST", ASSESSMENTS.removeprefix("POST "), OFFICER | {Role.LICENSING}),
     *(("POST", preview.removeprefix("POST "), EVERYBODY) for preview in PREVIEWS),
     ("", "/v1/auth/", EVERYBODY),
     ("", "/v1/admin/accounts", ADMINISTRATOR),
+    ("", "/v1/audit/", AUDITORS),
     ("GET", "/v1/admin/", EVERYBODY),
     ("", "/v1/admin/", OFFICER),
 )
@@ -151,7 +161,7 @@ def test_only_officers_change_the_register(routes: list[Route]) -> None:
         if r.guards and r.method not in ("GET", "HEAD") and not r.path.startswith(own)
         if others.intersection(*r.guards)
     }
-    assert may == PREVIEWS | {ASSESSMENTS}
+    assert may == PREVIEWS | AUDITORS_OWN | {ASSESSMENTS}
 
 
 def test_nobody_passes_a_guard_without_signing_in(

@@ -89,3 +89,5 @@ Officer = Annotated[Account, Depends(Guard(frozenset({Role.OFFICER})))]
 Licensing = Annotated[Account, Depends(Guard(frozenset({Role.LICENSING})))]
 Administrator = Annotated[Account, Depends(Guard(frozenset({Role.ADMINISTRATOR})))]
 Reader = Annotated[Account, Depends(Guard(frozenset(Role)))]
+AUDITORS = Guard(frozenset({Role.LICENSING, Role.ADMINISTRATOR}))
+Auditor = Annotated[Account, Depends(AUDITORS)]

@@ -10,8 +10,8 @@ from app.bulk.sheet import SheetName
 from app.db import read_session
 from app.edge import body_limit
 from app.errors import DomainError, FieldError, TooLarge, responses
-from app.journal import Journal
 from app.venues.imports import BadCell, ImportRejected, ImportReport
+from app.work import Register
 
 router = APIRouter(prefix="/v1/admin/bulk", tags=["bulk"])
 
@@ -46,18 +46,10 @@ class NotCsv(DomainError):
         super().__init__([FieldError(field="Content-Type", message=f"must be {_CSV}")])
 
 
-async def _journal(request: Request) -> Journal:
-    journal: Journal = request.app.state.journal
-    return journal
-
-
 async def _content(request: Request) -> bytes:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _CSV:
         raise NotCsv
     return await request.body()
-
-
-Register = Annotated[Journal, Depends(_journal)]
 
 
 @router.get(

@@ -1,0 +1,84 @@
+"""The private calendar over HTTP: its owner gives it an address and ends it, programs read it."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+
+from app.accounts.guards import Auditor
+from app.audit import calendar
+from app.audit.calendar import CalendarOut, CalendarSecret, NoAddress, NoSuchCalendar
+from app.db import read_session
+from app.errors import responses
+from app.work import Desk, PreconditionRequired, Stale, to_json
+
+router = APIRouter(prefix="/v1/audit/calendar", tags=["audit"])
+public = APIRouter(tags=["audit"])
+
+_NO_STORE = {"Cache-Control": "private, no-store"}
+_CHANGES = responses(Stale(), PreconditionRequired())
+_ICALENDAR = "text/calendar; charset=utf-8"
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The calendar",
+        "content": {"text/calendar": {"schema": {"type": "string"}, "example": "BEGIN:VCALENDAR"}},
+    }
+}
+
+
+@router.get("", summary="Whether your calendar has an address", response_model=CalendarOut)
+def read_calendar_address(desk: Desk, auditor: Auditor) -> Response:
+    """Since when your calendar can be read at a private address, if it can."""
+    return desk.read(lambda session: calendar.shown(session, auditor))
+
+
+@router.post(
+    "",
+    summary="Give your calendar an address",
+    response_model=CalendarSecret,
+    response_description="The address, shown this once",
+    responses=_CHANGES,
+)
+def make_calendar_address(desk: Desk, auditor: Auditor) -> Response:
+    """A new private address, for calendar programs. One that your calendar had ends at once."""
+    secret = calendar.new_secret()
+    desk.change(
+        auditor,
+        lambda session: calendar.shown(session, auditor),
+        lambda session: calendar.make_address(session, auditor, secret),
+    )
+    made = CalendarSecret(address=f"/v1/calendar/{secret}.ics")
+    return Response(to_json(made), media_type="application/json", headers=_NO_STORE)
+
+
+@router.post(
+    "/revoke",
+    summary="End your calendar's address",
+    response_model=CalendarOut,
+    response_description="It has no address",
+    responses=_CHANGES
+    | responses(NoAddress())
+    | {200: {"content": {"application/json": {"example": {}}}}},
+)
+def revoke_calendar_address(desk: Desk, auditor: Auditor) -> Response:
+    """Nobody can read your calendar any more, from the next request on."""
+    return desk.change(
+        auditor,
+        lambda session: calendar.shown(session, auditor),
+        lambda session: calendar.revoke(session, auditor),
+    )
+
+
+@public.get(
+    "/v1/calendar/{secret}.ics",
+    summary="A private calendar",
+    response_class=Response,
+    responses=_FILE | responses(NoSuchCalendar()),
+)
+def read_calendar(
+    secret: Annotated[str, Path(description="The secret part of the address")], request: Request
+) -> Response:
+    """What lapses soon or has lapsed, as iCalendar; its address is all that it takes to read it."""
+    with read_session(request.app.state.journal.engine) as session:
+        content = calendar.calendar(session, secret, datetime.now(UTC))
+    return Response(content, media_type=_ICALENDAR, headers=_NO_STORE)

@@ -1,0 +1,43 @@
+"""What people call wards, venues and businesses, as they are called today."""
+
+from collections.abc import Collection
+from typing import NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.venues.models import Business, Venue, Ward
+
+NO_WARD = "outside the wards"
+FORMER_WARD = "a former ward"
+"""For a ward that newer boundaries have done away with."""
+
+
+class VenueName(NamedTuple):
+    reference: str
+    name: str
+
+
+class WardName(NamedTuple):
+    code: str
+    name: str
+
+
+def ward_names(session: Session) -> dict[UUID | None, WardName]:
+    """The code and name of every ward; of none, for what lies in none."""
+    rows = session.exec(select(Ward.id, Ward.code, Ward.name))
+    return {None: WardName("", NO_WARD)} | {id_: WardName(*names) for id_, *names in rows}
+
+
+def venue_names(session: Session, venues: Collection[UUID] | None = None) -> dict[UUID, VenueName]:
+    """The reference and name of these venues, or of all."""
+    asked = sa.select(col(Venue.id), col(Venue.reference), col(Venue.name))
+    if venues is not None:
+        asked = asked.where(col(Venue.id).in_(venues))
+    return {id_: VenueName(*names) for id_, *names in session.execute(asked)}
+
+
+def business_names(session: Session) -> dict[UUID, str]:
+    """The name of every business."""
+    return dict(session.execute(sa.select(col(Business.id), col(Business.name))).all())

@@ -1,0 +1,272 @@
+"""The audit over HTTP: every report as JSON, CSV and XLSX, for those who answer for coverage."""
+
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from sqlmodel import Session
+
+from app.accounts.guards import Auditor
+from app.accounts.models import Account
+from app.audit import files
+from app.audit.asked import Asked, Form, Formed, View, view
+from app.audit.coverage import Coverage, coverage
+from app.audit.due import Due, DueAsked, due
+from app.audit.levy import Levy, LevyAsked, levy
+from app.audit.maps import Mapped, WardFeatures, ward_features
+from app.audit.quality import Quality, quality
+from app.audit.reads import note_read
+from app.audit.report import Report
+from app.audit.scheme_tests import (
+    SchemeTests,
+    SchemeTestsAsked,
+    VenueSchemeTests,
+    alone,
+    scheme_tests,
+    venue_scheme_tests,
+)
+from app.audit.sheet import NotKnownThen, SheetAsked, venue_sheet
+from app.audit.sheet_rows import VenueSheet
+from app.audit.trend import Trend, TrendAsked, Turn, TurnAsked, trend, turn
+from app.db import read_session
+from app.errors import FieldError, Invalid, responses
+from app.journal import Journal
+from app.venues.actions import NoSuchVenue
+from app.work import Register, to_json
+
+router = APIRouter(prefix="/v1/audit", tags=["audit"])
+
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_NO_STORE = {"Cache-Control": "private, no-store"}
+_FORMS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "text/csv": {"schema": {"type": "string"}, "example": "Course,Venues\r\nwave,412\r\n"},
+            _XLSX: {
+                "schema": {"type": "string", "contentMediaType": _XLSX},
+                "example": "(a workbook)",
+            },
+        }
+    },
+    **responses(Invalid([FieldError(field="as_at", message="lies in the future")])),
+}
+"""What `responses=` of a report's route says."""
+
+
+def _answer(
+    register: Journal, asked: Asked, name: str, make: Callable[[Session, View], Report]
+) -> Response:
+    """A report in the form that is asked for; `name` is that of its file."""
+    with read_session(register.engine) as session:
+        seen = view(session, asked, asked, datetime.now(UTC))
+        report = make(session, seen)
+    return _shown(report, asked, f"{name}-{seen.as_at}")
+
+
+R = TypeVar("R", bound=Report)
+
+
+def _answer_noted(
+    register: Journal,
+    auditor: Account,
+    asked: Asked,
+    name: str,
+    make: Callable[[Session, View], R],
+    revealed: Callable[[R], Collection[UUID]],
+) -> Response:
+    """As `_answer`, for a report that shows the test results of the venues that `revealed` names.
+
+    That it is read is journalled before it goes out, and only if there is something to go out.
+    """
+    with read_session(register.engine) as session:
+        seen = view(session, asked, asked, datetime.now(UTC))
+        report = make(session, seen)
+    answer = _shown(report, asked, f"{name}-{seen.as_at}")
+    note_read(register, auditor.actor, name, seen, revealed(report))
+    return answer
+
+
+def _shown(report: Report, asked: Formed, name: str) -> Response:
+    match asked.format:
+        case Form.JSON:
+            return Response(to_json(report), media_type="application/json", headers=_NO_STORE)
+        case Form.CSV:
+            return _file(files.as_csv(report, asked.table), "text/csv", f"{name}.csv")
+        case Form.XLSX:
+            return _file(files.as_xlsx(report), _XLSX, f"{name}.xlsx")
+
+
+def _file(content: bytes, media_type: str, name: str) -> Response:
+    headers = _NO_STORE | {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=media_type, headers=headers)
+
+
+# --- coverage --------------------------------------------------------------------------------
+
+
+@router.get("/coverage", summary="Who is covered?", response_model=Coverage, responses=_FORMS)
+def read_coverage(asked: Annotated[Asked, Query()], register: Register, _: Auditor) -> Response:
+    """How many are trained of how many, and how many venues stand in each scheme.
+
+    In all, and by ward, category and late night. Venues without a headcount are counted apart.
+    """
+    return _answer(register, asked, "coverage", coverage)
+
+
+@router.get("/trend", summary="How did coverage change?", response_model=Trend, responses=_FORMS)
+def read_trend(asked: Annotated[TrendAsked, Query()], register: Register, _: Auditor) -> Response:
+    """Coverage at each month's end, all by what was known at one instant."""
+    return _answer(
+        register, asked, "trend", lambda session, seen: trend(session, seen, asked.days(seen.as_at))
+    )
+
+
+@router.get("/trend/turn", summary="What turned it?", response_model=Turn, responses=_FORMS)
+def read_turn(asked: Annotated[TurnAsked, Query()], register: Register, _: Auditor) -> Response:
+    """The venues that moved a course's coverage in one month, and the events that did it."""
+
+    def make(session: Session, seen: View) -> Turn:
+        return turn(session, seen, asked.month, asked.course)
+
+    return _answer(register, asked, f"turn-{asked.month}", make)
+
+
+@router.get(
+    "/wards.geojson",
+    summary="Coverage on a map",
+    response_model=WardFeatures,
+    response_description="Wards with their figures",
+    responses=responses(Invalid([FieldError(field="as_at", message="lies in the future")])),
+)
+def read_ward_features(
+    asked: Annotated[Mapped, Query()], register: Register, _: Auditor
+) -> Response:
+    """Every ward with its boundary and its figures, as GeoJSON."""
+    with read_session(register.engine) as session:
+        found = ward_features(session, view(session, asked, asked, datetime.now(UTC)))
+    return Response(to_json(found), media_type="application/geo+json", headers=_NO_STORE)
+
+
+# --- one venue -------------------------------------------------------------------------------
+
+
+@router.get(
+    "/venues/{venue_id}",
+    summary="What is there to know about a venue?",
+    response_model=VenueSheet,
+    responses=_FORMS | responses(NoSuchVenue(), NotKnownThen()),
+)
+def read_venue_sheet(
+    venue_id: UUID, asked: Annotated[SheetAsked, Query()], register: Register, auditor: Auditor
+) -> Response:
+    """Its facts, standings, training, tests, reports, and the events behind each figure.
+
+    It shows how the venue's tests went; that it was read is journalled.
+    """
+    return _answer_noted(
+        register,
+        auditor,
+        Asked(**asked.model_dump()),
+        "venue-sheet",
+        lambda session, seen: venue_sheet(session, seen, venue_id),
+        lambda _: [venue_id],
+    )
+
+
+# --- scheme tests ----------------------------------------------------------------------------
+
+
+@router.get(
+    "/scheme-tests",
+    summary="How did scheme tests go?",
+    response_model=SchemeTests,
+    responses=_FORMS,
+)
+def read_scheme_tests(
+    asked: Annotated[SchemeTestsAsked, Query()], register: Register, auditor: Auditor
+) -> Response:
+    """Visited, passed, and the debriefs and retests that failures ask for: by ward, by scheme.
+
+    Where a ward has tests of one venue alone, that this was read is journalled.
+    """
+    told: set[UUID] = set()
+
+    def make(session: Session, seen: View) -> SchemeTests:
+        period = asked.period(seen.as_at)
+        told.update(alone(session, seen, *period))
+        return scheme_tests(session, seen, *period)
+
+    return _answer_noted(register, auditor, asked, "scheme-tests", make, lambda _: told)
+
+
+@router.get(
+    "/scheme-tests/venues",
+    summary="How did scheme tests go at each venue?",
+    response_model=VenueSchemeTests,
+    responses=_FORMS,
+)
+def read_venue_scheme_tests(
+    asked: Annotated[SchemeTestsAsked, Query()], register: Register, auditor: Auditor
+) -> Response:
+    """The same, venue by venue; never to be published. That it was read is journalled."""
+
+    def make(session: Session, seen: View) -> VenueSchemeTests:
+        return venue_scheme_tests(session, seen, *asked.period(seen.as_at))
+
+    return _answer_noted(
+        register,
+        auditor,
+        asked,
+        "scheme-tests-by-venue",
+        make,
+        lambda report: {row.venue_id for row in report.venues},
+    )
+
+
+# --- data quality ----------------------------------------------------------------------------
+
+
+@router.get("/quality", summary="How good is the data?", response_model=Quality, responses=_FORMS)
+def read_quality(asked: Annotated[Asked, Query()], register: Register, _: Auditor) -> Response:
+    """What is missing, old or in contradiction: how much of each, then venue by venue."""
+    return _answer(register, asked, "quality", quality)
+
+
+# --- the late-night levy's discount ----------------------------------------------------------
+
+
+@router.get("/levy", summary="Who gets the levy's discount?", response_model=Levy, responses=_FORMS)
+def read_levy(asked: Annotated[LevyAsked, Query()], register: Register, _: Auditor) -> Response:
+    """The late-night venues that hold Safety Thirst, day by day of a levy year, and near misses."""
+
+    def make(session: Session, seen: View) -> Levy:
+        return levy(session, seen, asked.year, asked.near_days)
+
+    return _answer(register, asked, "levy", make)
+
+
+# --- what is to be done ----------------------------------------------------------------------
+
+
+@router.get("/due", summary="What lapses soon or has lapsed?", response_model=Due, responses=_FORMS)
+def read_due(asked: Annotated[DueAsked, Query()], register: Register, auditor: Auditor) -> Response:
+    """A work list: accreditations, reviews and training, and apart from these the retests.
+
+    A retest shows that a test was failed, so reading which venues owe one is journalled.
+    """
+
+    def revealed(report: Due) -> set[UUID]:
+        # A CSV file has one table only, the first when none is named.
+        in_it = asked.format is not Form.CSV or asked.table == "retests"
+        return {row.venue_id for row in report.retests} if in_it else set()
+
+    return _answer_noted(
+        register,
+        auditor,
+        asked,
+        "due",
+        lambda session, seen: due(session, seen, asked.days),
+        revealed,
+    )
