@@ -14,13 +14,18 @@ from app.accounts.attempts import Attempts
 from app.accounts.routes import admin as accounts
 from app.accounts.routes import router as sign_in
 from app.accounts.tokens import Tokens
+from app.audit.calendar_routes import public as calendars
+from app.audit.calendar_routes import router as calendar
+from app.audit.pack_routes import router as packs
+from app.audit.routes import router as audit
 from app.bulk.routes import router as bulk
 from app.db import make_engine
 from app.directory import render
 from app.directory.live import Clock, Directory
 from app.directory.routes import health
 from app.directory.routes import router as havens
-from app.edge import BodyLimit, Measured
+from app.directory.shortcut import Shortcut
+from app.edge import CORS, BodyLimit, Measured
 from app.journal import Journal
 from app.journal_routes import router as journal
 from app.outreach.report_routes import public as reports
@@ -67,6 +72,8 @@ def create_app(settings: Settings | None = None, clock: Clock = time.time) -> Fa
         # A redirect would repeat what was sent, in its Location.
         redirect_slashes=False,
         redoc_url=None,
+        # A trace would hold the address, and the position in it.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.directory = directory
     app.state.journal = Journal.of(settings, engine)
@@ -88,18 +95,17 @@ def create_app(settings: Settings | None = None, clock: Clock = time.time) -> Fa
     app.include_router(report_queue)
     app.include_router(bulk)
     app.include_router(journal)
+    app.include_router(audit)
+    app.include_router(calendar)
+    app.include_router(calendars)  # public, by a secret address
+    app.include_router(packs)
     app.add_api_route("/metrics", prometheus, include_in_schema=False)  # public, no content
 
     errors.install(app)
     openapi.install(app)
     app.add_middleware(BodyLimit)
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=["*"],
-        allow_methods=["GET", "POST"],
-        allow_headers=["Content-Type", "If-None-Match"],
-        expose_headers=["ETag"],
-    )
+    app.add_middleware(CORSMiddleware, **CORS)
+    app.add_middleware(Shortcut, directory, app.state.help_json)
     app.add_middleware(Measured)
     return app
 

@@ -75,7 +75,7 @@ def test_a_database_that_goes_away_and_comes_back(
         private_postgres.start()
         add_venue(url, name="The Anchor")
         until(lambda: "The Anchor" in names(service))
-        assert "directory confirmed again" in service.log
+        until(lambda: "directory confirmed again" in service.log)
 
 
 def test_readiness_when_the_database_is_away(private_postgres: Postgres, data_dir: Path) -> None:
@@ -208,6 +208,10 @@ def test_a_change_shows_in_every_answer_within_two_seconds(
             return all(crowd.map(one_is_right, range(16)))
 
         assert is_right(["The Lantern"])
+        # What builds starts with the service, a second or two after it answers.
+        with engine.execution_options(writes=True).begin() as connection:
+            connection.execute(text("UPDATE venue SET name = 'The Anchor'"))
+        until(lambda: is_right(["The Anchor"]))
         for statement, expected in CHANGES:
             with engine.execution_options(writes=True).begin() as connection:
                 connection.execute(text(statement))

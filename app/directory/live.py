@@ -1,43 +1,64 @@
 """The directory of a running process: it follows the database, and answers without it."""
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from filelock import FileLock
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
 from app import metrics
 from app.db import read_session
 from app.directory import render
+from app.directory.builder import Outcome, builder
 from app.directory.search import Search
-from app.directory.snapshot import HOUR, Snapshot, Unusable, build, load, save
+from app.directory.snapshot import (
+    CURRENT,
+    HOUR,
+    MixedData,
+    Snapshot,
+    Unusable,
+    load,
+    mixed,
+    published,
+    refuse_mixed,
+)
 from app.errors import NotReady
 from app.venues.models import DirectoryState
+
+__all__ = ["Clock", "Directory", "MixedData"]
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 """How often the database is asked for its version; changes show within two seconds."""
 
-LOCK_SECONDS = 60
 DEGRADED_AFTER_SECONDS = 10
 
 Clock = Callable[[], float]
 
+_File = tuple[int, int, int]
+"""By which a file is told from another: its number on disk, when it was written, its size."""
 
-class MixedData(Exception):
-    """Demonstration venues where real ones belong, or the other way round."""
+_UNSEEN: _File = (-1, 0, 0)
+
+
+class NotBuilt(Exception):
+    """The directory could not be built; why, the builder has logged."""
 
 
 class Directory:
     """The current snapshot made searchable, kept current by `refresh`.
 
-    Reading is safe from any thread: what is read never changes, it is replaced whole.
+    Whatever process of this host publishes a snapshot, the others answer from it with their very
+    next answer: the file that is switched in one step is what all of them look at. Reading is safe
+    from any thread: what is read never changes, it is replaced whole.
     """
 
     def __init__(
@@ -45,9 +66,10 @@ class Directory:
     ) -> None:
         self._engine = engine
         self._folder = folder
+        self._file = folder / CURRENT
         self._demonstration = demonstration
         self.clock = clock
-        self._search: Search | None = None
+        self._current: tuple[_File | None, Search | None] = _UNSEEN, None
         self._confirmed_at = 0.0
         self._whole = lru_cache(maxsize=4)(render.whole)
         self._rendering = threading.Lock()
@@ -55,9 +77,12 @@ class Directory:
     @property
     def search(self) -> Search:
         """The current search. Raises `NotReady` before the first snapshot and past its horizon."""
-        if self._search is None or self.clock() >= self._search.snapshot.horizon:
+        if self._current[1] is not None:
+            self._look()
+        search = self._current[1]
+        if search is None or self.clock() >= search.snapshot.horizon:
             raise NotReady
-        return self._search
+        return search
 
     @property
     def age_seconds(self) -> int:
@@ -72,68 +97,101 @@ class Directory:
 
     def restore(self) -> None:
         """Begin with the last good snapshot on disk, if there is one."""
-        try:
-            snapshot = load(self._folder)
-        except Unusable as error:
-            log.info("no directory snapshot to begin with: %s", error)
-        else:
-            self._take(snapshot)
-            self._confirmed_at = snapshot.generated_at
+        self._look()
 
     def refresh(self) -> None:
-        """Ask the database whether anything changed, and take up what did.
+        """Ask the database whether anything changed, and have built and take up what did.
 
-        One process of a host builds, the others take its snapshot from disk. Raises what the
-        database raises; the directory then goes on as it is.
+        Raises what the database raises, `MixedData` and `NotBuilt`; the directory then goes on as
+        it is.
         """
+        self._look()
+        if not self._confirm() or not self._is_of_this_hour():
+            self._build()
+            self._look()
+            self._confirm()
+
+    def _confirm(self) -> bool:
+        """Whether the snapshot says what the database says now."""
         asked_at = self.clock()
         with read_session(self._engine) as session:
             state = session.exec(select(DirectoryState)).one()
-        current = self._search.snapshot if self._search else None
-        if not self._is_current(current, state, asked_at):
-            with FileLock(self._folder / "snapshot.lock", timeout=LOCK_SECONDS):
-                self._take(self._built(state, asked_at))
+        search = self._current[1]
+        if search is None or not search.snapshot.says_what(state):
+            return False
         self._confirmed_at = asked_at
+        return True
 
-    def _built(self, state: DirectoryState, now: float) -> Snapshot:
-        try:
-            snapshot = load(self._folder)
-            if self._is_current(snapshot, state, now):
-                return snapshot
-        except Unusable:
-            pass
+    def _is_of_this_hour(self) -> bool:
+        search = self._current[1]
+        return search is not None and search.snapshot.is_of_hour(self.clock())
+
+    def _build(self) -> None:
+        now, url = self.clock(), self._engine.url.render_as_string(hide_password=False)
+        match builder().build(
+            url, self._folder, now, demonstration=self._demonstration, meanwhile=self._go_on
+        ):
+            case Outcome.MIXED:
+                raise mixed(demonstration=self._demonstration)
+            case Outcome.FAILED:
+                raise NotBuilt
+            case Outcome.NOT_SAVED:
+                self._build_here(now)
+
+    def _go_on(self) -> None:
+        """While it is being built: what is there may be as good as it was."""
+        with suppress(DBAPIError):
+            self._confirm()
+        self._measure()
+
+    def _build_here(self, now: float) -> None:
+        """Without a disk there is no sharing: every process builds for itself, and answers late
+        rather than from what is no longer true."""
+        # Brings the compiler with it, as the search does.
+        from app.directory.build import build  # noqa: PLC0415
+
+        log.error("directory snapshot not saved: built for this process alone")
         with read_session(self._engine) as session:
             snapshot = build(session, now)
-        self._check(snapshot)
+        refuse_mixed(snapshot, demonstration=self._demonstration)
+        self._current = self._published_file(), Search(snapshot)
+
+    def _look(self) -> None:
+        """Take up the published snapshot if it is another one."""
+        file = self._published_file()
+        known, search = self._current
+        if file == known:
+            return
         try:
-            save(snapshot, self._folder)
-        except OSError as error:
-            log.error("directory snapshot not saved: %s", error.strerror)
-        return snapshot
+            snapshot = load(self._folder) if search is None else self._switched(file, known)
+            refuse_mixed(snapshot, demonstration=self._demonstration)
+        except Unusable as error:
+            log.info("no directory snapshot to take up: %s", error)
+        except MixedData as error:
+            if search is None:
+                raise
+            log.error("directory snapshot not taken up: %s", error)
+        else:
+            search = Search(snapshot)
+            self._confirmed_at = max(self._confirmed_at, snapshot.generated_at)
+            log.info("directory version %d with %d havens", snapshot.version, len(snapshot))
+        self._current = file, search
 
-    def _is_current(self, snapshot: Snapshot | None, state: DirectoryState, now: float) -> bool:
-        """Also rebuilt every hour, so that the horizon stays far away."""
-        return (
-            snapshot is not None
-            and (snapshot.database, snapshot.version) == (str(state.database), state.version)
-            and snapshot.generated_at // HOUR == int(now) // HOUR
-        )
+    def _switched(self, file: _File | None, known: _File | None) -> Snapshot:
+        if file and known and file[0] == known[0]:
+            raise Unusable(f"{CURRENT}: written over in place")
+        return published(self._folder)
 
-    def _check(self, snapshot: Snapshot) -> None:
-        if len(snapshot) and snapshot.demonstration != self._demonstration:
-            raise MixedData(
-                "the directory holds demonstration venues, which production must not show as real"
-                if snapshot.demonstration
-                else "the directory holds real venues; the demonstration needs one of its own"
-            )
-
-    def _take(self, snapshot: Snapshot) -> None:
-        self._check(snapshot)
-        self._search = Search(snapshot)
-        log.info("directory version %d with %d havens", snapshot.version, len(snapshot))
+    def _published_file(self) -> _File | None:
+        try:
+            there = os.stat(self._file)  # noqa: PTH116  a third of the price, at every answer
+        except OSError:
+            return None
+        return there.st_ino, there.st_mtime_ns, there.st_size
 
     def follow(self, stop: threading.Event) -> None:
         """Refresh until told to stop. Nothing that goes wrong ends it."""
+        builder().start()
         failing: str | None = None
         while not stop.is_set():
             try:
@@ -150,9 +208,9 @@ class Directory:
 
     def _measure(self) -> None:
         metrics.DIRECTORY_AGE.set(self.age_seconds)
-        if self._search:
-            metrics.DIRECTORY_VERSION.set(self._search.snapshot.version)
-            metrics.DIRECTORY_HAVENS.set(len(self._search.snapshot))
+        if search := self._current[1]:
+            metrics.DIRECTORY_VERSION.set(search.snapshot.version)
+            metrics.DIRECTORY_HAVENS.set(len(search.snapshot))
 
     # --- the whole directory -----------------------------------------------------------------
 

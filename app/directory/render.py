@@ -2,19 +2,17 @@
 
 import gzip
 import hashlib
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import orjson
 
 from app.directory.rules import Interval, intersect
-from app.directory.search import Answer, Found, Question, Search, State
+from app.directory.search import Answer, Question, Search, State
 from app.directory.snapshot import HOUR, Snapshot
-from app.geo import Point
 from app.settings import HelpContact
 
 DEMONSTRATION = "demonstration data: no haven here is real"
@@ -37,32 +35,52 @@ def help_json(contacts: Iterable[HelpContact]) -> bytes:
 
 
 def nearest(
-    search: Search, question: Question, answer: Answer, age_seconds: int, contacts: bytes
+    snapshot: Snapshot, question: Question, answer: Answer, age_seconds: int, contacts: bytes
 ) -> bytes:
-    """A `NearestAnswer`."""
-    info = _directory(search.snapshot) | {
-        "generated_at": instant(search.snapshot.generated_at),
-        "age_seconds": age_seconds,
-    }
-    parts = [b'{"at":"', instant(question.at).encode(), b'","directory":', orjson.dumps(info)]
-    for name in ("havens", "closing", "opens_next"):
-        found = [_near(search, question, haven) for haven in getattr(answer, name)]
-        parts += [b',"', name.encode(), b'":[', b",".join(found), b"]"]
-    return b"".join([*parts, b',"help":', contacts, b"}"])
+    """A `NearestAnswer`.
+
+    Whatever is the same in many answers is kept as bytes, and the rest put between.
+    """
+    fragments, at = snapshot.fragments, question.at
+    parts: list[bytes | memoryview] = [
+        _about(snapshot.version, snapshot.demonstration, snapshot.generated_at, at, age_seconds)
+    ]
+    for name, several in zip(_PARTS, answer, strict=True):
+        parts.append(name)
+        for _, begin, end, bearing, walking, until, opens_at, metres in several:
+            # Only whether it closes soon depends on the minute: many havens share one state.
+            state = _state(until, 0 < until <= at + CLOSES_SOON, opens_at)
+            seen = _SEEN % (round(metres), bearing, walking, state)
+            parts += seen, fragments[begin:end], b","
+        if several:
+            parts.pop()
+    return b"".join([*parts, b'],"help":', contacts, b"}"])
 
 
-def _near(search: Search, question: Question, found: Found) -> bytes:
-    snapshot, row = search.snapshot, found.row
-    place = Point(float(snapshot.lat[row]), float(snapshot.lon[row]))
-    seen: dict[str, Any] = {
-        "distance_m": round(found.distance_m),
-        "bearing_deg": bearing_deg(question.origin, place),
-        "walking_minutes": found.walking_minutes,
-        "open": open_state(search.state(row, question.at), question.at),
+_PARTS = b',"havens":[', b'],"closing":[', b'],"opens_next":['
+_SEEN = b'{"distance_m":%d,"bearing_deg":%d,"walking_minutes":%d,"open":%b,'
+
+
+@lru_cache(maxsize=64)
+def _about(version: int, demonstration: bool, generated_at: int, at: int, age: int) -> bytes:
+    info = _directory(version, demonstration) | {
+        "generated_at": instant(generated_at),
+        "age_seconds": age,
     }
-    if found.opens_at is not None:
-        seen["open"]["opens_at"] = instant(found.opens_at)
-    return _joined(seen, snapshot.fragment(row))
+    return b'{"at":"%b","directory":%b' % (instant(at).encode(), orjson.dumps(info))
+
+
+@lru_cache(maxsize=4096)
+def _state(until: int, closes_soon: bool, opens_at: int) -> bytes:
+    """An `OpenState` in JSON, of what the search found; as in `Found`, but for the minute."""
+    state: dict[str, Any] = {"state": "open" if until else "closed"}
+    if until > 0:
+        state["until"] = instant(until)
+    if until:
+        state["closes_soon"] = closes_soon
+    if opens_at:
+        state["opens_at"] = instant(opens_at)
+    return orjson.dumps(state)
 
 
 def one(search: Search, row: int, now: int) -> bytes:
@@ -85,15 +103,6 @@ def open_state(state: State, at: int) -> dict[str, Any]:
     return {"state": "open", "until": instant(state.until), "closes_soon": closes_soon}
 
 
-def bearing_deg(origin: Point, place: Point) -> int:
-    """The direction in which the shortest way begins, in whole degrees clockwise from north."""
-    phi1, phi2 = math.radians(origin.lat), math.radians(place.lat)
-    turn = math.radians(place.lon - origin.lon)
-    east = math.sin(turn) * math.cos(phi2)
-    north = math.cos(phi1) * math.sin(phi2) - math.sin(phi1) * math.cos(phi2) * math.cos(turn)
-    return round(math.degrees(math.atan2(east, north))) % 360
-
-
 @dataclass(frozen=True)
 class Document:
     """The whole directory in one form, compressed when first asked for that way."""
@@ -114,7 +123,7 @@ def whole(search: Search, hour: int, confirmed_hour: int, form: Form) -> Documen
 
     It depends on nothing else, so every process renders the same bytes.
     """
-    info = _directory(search.snapshot) | {
+    info = _directory(search.snapshot.version, search.snapshot.demonstration) | {
         "generated_at": instant(hour),
         "valid_from": instant(hour),
         "valid_until": instant(min(hour + AHEAD, search.snapshot.horizon)),
@@ -143,9 +152,8 @@ def _feature(snapshot: Snapshot, row: int, more: dict[str, Any]) -> bytes:
     return orjson.dumps(feature)[:-1] + b',"properties":' + properties + b"}"
 
 
-def _directory(snapshot: Snapshot) -> dict[str, Any]:
-    notice = {"notice": DEMONSTRATION} if snapshot.demonstration else {}
-    return {"version": snapshot.version, **notice}
+def _directory(version: int, demonstration: bool) -> dict[str, Any]:
+    return {"version": version, **({"notice": DEMONSTRATION} if demonstration else {})}
 
 
 def _availability(search: Search, row: int, hour: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The public API. Reads touch no database, and every one can be answered without it."""
 
+import math
 import re
 from typing import Annotated, Any
 from uuid import UUID
@@ -33,6 +34,7 @@ from app.geo import Point
 
 router = APIRouter(tags=["havens"])
 
+NEAREST = "/v1/havens/nearest"
 LOOKS_BACK_SECONDS = 5 * 60
 LOOKS_AHEAD_SECONDS = 7 * 24 * 3600
 NO_STORE = {"Cache-Control": "no-store"}
@@ -87,7 +89,7 @@ def _wrong(field: str, message: str) -> Invalid:
 
 
 @router.get(
-    "/v1/havens/nearest",
+    NEAREST,
     summary="The nearest open havens",
     response_model=NearestAnswer,
     response_description="What is open, what opens next, and whom to call",
@@ -103,11 +105,12 @@ async def nearest_havens(request: Request, directory: Live, contacts: Help) -> R
     Never an empty answer: it always says whom to call, and what opens next where little is open.
     Where you ask from is not stored or logged; `POST` keeps it out of addresses as well.
     """
-    return _answer(NearestQuestion.from_query(request.scope["query_string"]), directory, contacts)
+    asked = NearestQuestion.from_query(request.scope["query_string"])
+    return _json(answer(asked, directory, contacts))
 
 
 @router.post(
-    "/v1/havens/nearest",
+    NEAREST,
     summary="The nearest open havens, asked in a body",
     response_model=NearestAnswer,
     response_description="What is open, what opens next, and whom to call",
@@ -134,10 +137,12 @@ async def nearest_havens_in_body(request: Request, directory: Live, contacts: He
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
         raise UnsupportedMediaType
-    return _answer(NearestQuestion.from_json(await request.body()), directory, contacts)
+    asked = NearestQuestion.from_json(await request.body())
+    return _json(answer(asked, directory, contacts))
 
 
-def _answer(asked: NearestQuestion, directory: Directory, contacts: bytes) -> Response:
+def answer(asked: NearestQuestion, directory: Directory, contacts: bytes) -> bytes:
+    """The answer in JSON. Raises `Invalid` and `NotReady`."""
     now = directory.clock()
     at = asked.at.timestamp() if asked.at else now
     if not now - LOOKS_BACK_SECONDS <= at <= now + LOOKS_AHEAD_SECONDS:
@@ -146,13 +151,22 @@ def _answer(asked: NearestQuestion, directory: Directory, contacts: bytes) -> Re
         origin=Point(asked.lat, asked.lon),
         at=int(at),
         limit=asked.limit,
-        needs=sum(PROVIDES[f] for f in set(asked.facilities)) | asked.step_free * STEP_FREE,
-        max_distance_m=asked.max_distance_m or float("inf"),
+        needs=_needs(asked),
+        max_distance_m=asked.max_distance_m or math.inf,
     )
     search = directory.search
-    body = render.nearest(
-        search, question, search.answer(question), directory.age_seconds, contacts
-    )
+    found = search.answer(question)
+    return render.nearest(search.snapshot, question, found, directory.age_seconds, contacts)
+
+
+def _needs(asked: NearestQuestion) -> int:
+    needs = STEP_FREE if asked.step_free else 0
+    for facility in asked.facilities:
+        needs |= PROVIDES[facility]
+    return needs
+
+
+def _json(body: bytes) -> Response:
     return Response(body, media_type="application/json", headers=NO_STORE)
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import unquote_to_bytes
@@ -49,15 +50,19 @@ def _facilities(value: object) -> tuple[Facility, ...]:
     return tuple(Facility(name) for name in named)
 
 
+_DECIMAL = re.compile(r"[+-]?[0-9.]+([eE][+-]?[0-9]+)?")
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+
+
 def _number(value: object) -> object:
     # Pydantic would also read " 5 ", "1_0" and "5.0" for 5.
-    if isinstance(value, str) and not re.fullmatch(r"[+-]?[0-9.]+([eE][+-]?[0-9]+)?", value):
+    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
         raise ValueError("must be a decimal number")
     return value
 
 
 def _whole_number(value: object) -> object:
-    if isinstance(value, str) and not re.fullmatch(r"[+-]?[0-9]+", value):
+    if isinstance(value, str) and not _WHOLE.fullmatch(value):
         raise ValueError("must be a whole number")
     return value
 
@@ -106,7 +111,12 @@ class NearestQuestion(BaseModel):
     def from_query(cls, query: bytes) -> Self:
         """Read a query string; a parameter given twice or not in UTF-8 is an error. Raises
         `Invalid`."""
-        pairs = [_decoded(part) for part in query.split(b"&") if part]
+        if b"%" in query or b"+" in query or not query.isascii():
+            pairs = [_decoded(part) for part in query.split(b"&") if part]
+        else:
+            # Nothing to decode, in one go.
+            parts = query.decode().split("&")
+            pairs = [(name, value) for name, _, value in (p.partition("=") for p in parts if p)]
         return cls._checked(pairs, cls.model_validate_strings)
 
     @classmethod
@@ -128,23 +138,23 @@ class NearestQuestion(BaseModel):
 
     @classmethod
     def _checked(cls, pairs: list[tuple[str, Any]], validate: Any) -> Self:
-        counts = Counter(name for name, _ in pairs)
-        wrong = [
-            FieldError(field=field_name([name]), message="is given more than once")
-            for name, count in counts.items()
-            if count > 1
-        ] or [
-            FieldError(field=field_name([name]), message="is left out rather than null")
-            for name, value in pairs
-            if value is None
-        ]
-        if wrong:
-            raise Invalid(wrong)
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            counts = Counter(name for name, _ in pairs)
+            several = [name for name, count in counts.items() if count > 1]
+            raise _each(several, "is given more than once")
+        if None in values.values():
+            nulls = [name for name, value in pairs if value is None]
+            raise _each(nulls, "is left out rather than null")
         try:
-            checked: Self = validate(dict(pairs))
+            checked: Self = validate(values)
         except ValidationError as error:
             raise Invalid(field_errors(error.errors())) from None
         return checked
+
+
+def _each(names: Iterable[str], message: str) -> Invalid:
+    return Invalid([FieldError(field=field_name([name]), message=message) for name in names])
 
 
 def _decoded(part: bytes) -> tuple[str, str]:

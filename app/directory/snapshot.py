@@ -1,28 +1,22 @@
-"""The whole directory in columns: built from the database, kept on disk, read by the search."""
+"""The whole directory in columns, in one file that every process of a host maps into its memory."""
 
 import hashlib
-import io
+import json
 import logging
+import mmap
 import os
-import shutil
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, fields
+from functools import cached_property
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import numpy as np
-import orjson
-import sqlalchemy as sa
 from numpy.typing import NDArray
-from sqlmodel import Session, col, select
 
-from app.directory.rules import Interval, availability
-from app.schemes.listing import listing_windows, schemes_in_force
-from app.venues import osm_hours
-from app.venues.hours import Hours
-from app.venues.models import DirectoryState, Facility, StepFree, Venue, VenueStatus, Ward
+from app.directory.rules import Interval
+from app.venues.models import DirectoryState, Facility
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +31,12 @@ DEMONSTRATION_HAVEN = "demonstration data: not a real haven"
 PROVIDES = {facility: 1 << bit for bit, facility in enumerate(Facility)}
 STEP_FREE = 1 << len(Facility)
 
-Windows = dict[UUID, tuple[Interval, ...]]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Bits = NDArray[np.uint32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """Every haven that is listed at some time before the horizon, one row each, near ones together.
 
@@ -50,7 +44,9 @@ class Snapshot:
     `starts[offsets[s]:offsets[s + 1]]` to `ends[…]`, in order; havens with equal hours share one.
     `opens` is `UNKNOWN_HOURS` where nobody knows. `provides` has a bit for each facility and one
     for step-free access. `text[cuts[i]:cuts[i + 1]]` is what stays the same in every answer with
-    this haven in it, as JSON without its opening brace.
+    this haven in it, as JSON without its opening brace. `by_id` holds the rows in the order of
+    their ids, `rank` each row's place in it. `places` are points on the unit sphere. What comes
+    after is the tree of blocks: see `app.directory.nearest`.
     """
 
     database: str
@@ -60,27 +56,56 @@ class Snapshot:
     ids: NDArray[np.void]
     lat: Floats
     lon: Floats
+    places: Floats
     provides: Ints
     opens: Ints
     lists: Ints
+    by_id: Ints
+    rank: Ints
+    cuts: Ints
     offsets: Ints
     starts: Ints
     ends: Ints
-    cuts: Ints
+    leaves: int
+    children: Ints
+    low: Floats
+    high: Floats
+    any_provides: Ints
+    open_in: Bits
+    opens_in: Bits
+    longest: Ints
+    last_opening: Ints
+    last_shutting: Ints
+    shutting: Ints
+    shuts: Ints
+    since: Ints
     text: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    @property
+    @cached_property
     def start(self) -> int:
         """The first instant that is worked out."""
-        return _start(self.generated_at)
+        return start(self.generated_at)
 
-    @property
+    @cached_property
     def horizon(self) -> int:
         """The first instant that is not worked out any more."""
         return self.start + HORIZON
+
+    @cached_property
+    def fragments(self) -> memoryview:
+        """`text`, to be cut."""
+        return self.text.data
+
+    def says_what(self, state: DirectoryState) -> bool:
+        """Whether it was built from this state of this database."""
+        return (self.database, self.version) == (str(state.database), state.version)
+
+    def is_of_hour(self, now: float) -> bool:
+        """Whether it was built in this hour; it is every hour, which keeps the horizon far away."""
+        return self.generated_at // HOUR == int(now) // HOUR
 
     def availability(self, row: int) -> list[Interval] | None:
         """When a haven is open and listed, in order; None when its hours are unknown."""
@@ -103,176 +128,38 @@ class Snapshot:
         return UUID(bytes=self.ids[row].tobytes())
 
 
-def _start(now: float) -> int:
+def start(now: float) -> int:
     """The start of the hour before the one `now` lies in, because `at` may look back a little."""
     return int(now) // HOUR * HOUR - HOUR
 
 
-# --- from the database -----------------------------------------------------------------------
-
-
-def build(session: Session, now: float) -> Snapshot:
-    """Work out the directory from one moment of the database."""
-    state = session.exec(select(DirectoryState)).one()
-    within = _start(now), _start(now) + HORIZON
-    schedules = _Schedules(within, _on_whole_minutes(listing_windows(session, within), int(now)))
-    schemes = schemes_in_force(session, datetime.fromtimestamp(now, UTC))
-    venues = [venue for venue in _active_venues(session) if venue.id in schedules.windows]
-    lat = np.array([venue.location.lat for venue in venues], dtype=float)
-    lon = np.array([venue.location.lon for venue in venues], dtype=float)
-    order = np.argsort(_nearness(lat, lon), kind="stable")
-    venues = [venues[i] for i in order]
-    texts = [_fragment(venue, schedules.text(venue), schemes.get(venue.id, [])) for venue in venues]
-    return Snapshot(
-        database=str(state.database),
-        version=state.version,
-        generated_at=int(now),
-        demonstration=any(venue.demonstration for venue in venues),
-        ids=np.array([venue.id.bytes for venue in venues], dtype="V16"),
-        lat=lat[order],
-        lon=lon[order],
-        provides=_ints(_provides(venue) for venue in venues),
-        opens=_ints(schedules.opens(venue) for venue in venues),
-        lists=_ints(schedules.number(schedules.windows[venue.id]) for venue in venues),
-        cuts=np.cumsum([0, *map(len, texts)]),
-        text=np.frombuffer(b"".join(texts), dtype=np.uint8),
-        **schedules.columns(),
-    )
-
-
-def _active_venues(session: Session) -> list[Any]:
-    """Rows of what the directory shows, the hours as JSON text; equal texts are parsed once."""
-    columns = [getattr(Venue, name) for name in _COLUMNS]
-    rows = session.execute(
-        sa.select(
-            *columns,
-            sa.cast(Venue.hours, sa.Text).label("hours"),
-            col(Ward.name).label("ward"),
-        )
-        .outerjoin(Ward)
-        .where(col(Venue.status) == VenueStatus.ACTIVE)
-        .order_by(col(Venue.id))
-    )
-    return list(rows)
-
-
-_COLUMNS = (
-    *("id", "name", "category", "address", "postcode", "location", "phone", "entrance"),
-    *("facilities", "step_free", "demonstration", "last_checked"),
-)
-
-
-def _on_whole_minutes(windows: Windows, now: int) -> Windows:
-    """The same windows, as the search wants them: never longer at any instant still to come."""
-    whole: Windows = {}
-    for venue, several in windows.items():
-        snapped = [
-            # What began within this very second has been rounded up to its end.
-            (start // MINUTE if start <= now + 1 else -(-start // MINUTE), end // MINUTE)
-            for start, end in several
-        ]
-        kept = [(s * MINUTE, e * MINUTE) for s, e in snapped if s < e]
-        # What is over is left out, or whoever asks of a moment ago would still be sent there.
-        if left := tuple(window for window in kept if window[1] > now):
-            whole[venue] = left
-    return whole
-
-
-class _Schedules:
-    """The distinct lists of intervals within a span of time, numbered as they come up."""
-
-    def __init__(self, within: Interval, windows: Windows) -> None:
-        self.windows = windows
-        self._within = within
-        self._numbers: dict[tuple[Interval, ...], int] = {}
-        self._hours: dict[str, tuple[Hours, str]] = {}
-        self._open: dict[tuple[str, tuple[Interval, ...]], int] = {}
-
-    def number(self, intervals: tuple[Interval, ...]) -> int:
-        return self._numbers.setdefault(intervals, len(self._numbers))
-
-    def opens(self, venue: Any) -> int:
-        if venue.hours is None:
-            return UNKNOWN_HOURS
-        key = venue.hours, self.windows[venue.id]
-        if key not in self._open:
-            hours, _ = self._parsed(venue.hours)
-            self._open[key] = self.number(tuple(availability(hours, key[1], self._within)))
-        return self._open[key]
-
-    def text(self, venue: Any) -> str | None:
-        """The hours as OpenStreetMap writes them."""
-        return None if venue.hours is None else self._parsed(venue.hours)[1]
-
-    def _parsed(self, document: str) -> tuple[Hours, str]:
-        if document not in self._hours:
-            hours = Hours.model_validate_json(document)
-            self._hours[document] = hours, osm_hours.text(hours)
-        return self._hours[document]
-
-    def columns(self) -> dict[str, Ints]:
-        """Every schedule so far, one after the other."""
-        return {
-            "offsets": np.cumsum([0, *map(len, self._numbers)]),
-            "starts": _ints(start for schedule in self._numbers for start, _ in schedule),
-            "ends": _ints(end for schedule in self._numbers for _, end in schedule),
-        }
-
-
-def _provides(venue: Any) -> int:
-    bits = sum(PROVIDES[Facility(facility)] for facility in venue.facilities)
-    return bits | (STEP_FREE if venue.step_free == StepFree.YES else 0)
-
-
-def _fragment(venue: Any, opening_hours: str | None, schemes: list[dict[str, Any]]) -> bytes:
-    lat, lon = venue.location.lat, venue.location.lon
-    haven = {
-        "id": str(venue.id),
-        "name": venue.name,
-        "category": venue.category,
-        "notice": DEMONSTRATION_HAVEN if venue.demonstration else None,
-        "address": venue.address,
-        "postcode": venue.postcode,
-        "ward": venue.ward,
-        "location": {"lat": lat, "lon": lon},
-        "opening_hours": opening_hours,
-        "phone": venue.phone,
-        "entrance": venue.entrance,
-        "facilities": venue.facilities,
-        "step_free": venue.step_free,
-        "schemes": schemes,
-        "directions_url": "https://www.google.com/maps/dir/?api=1&travelmode=walking"
-        f"&destination={lat:.6f},{lon:.6f}",
-        "last_checked": venue.last_checked,
-    }
-    return orjson.dumps({k: v for k, v in haven.items() if v not in (None, "")})[1:]
-
-
-def _ints(values: Iterable[int]) -> Ints:
-    return np.fromiter(values, dtype=np.int64)
-
-
-def _nearness(lat: Floats, lon: Floats) -> NDArray[np.uint64]:
-    """A key that sorts near places near each other: the bits of both degrees interleaved."""
-    key = np.zeros(len(lat), dtype=np.uint64)
-    for shift, degrees in enumerate((lat + 90, lon + 180)):
-        bits = (degrees * (2**31 / 360)).astype(np.uint64)
-        for step, mask in (
-            (16, 0x0000FFFF0000FFFF),
-            (8, 0x00FF00FF00FF00FF),
-            (4, 0x0F0F0F0F0F0F0F0F),
-            (2, 0x3333333333333333),
-            (1, 0x5555555555555555),
-        ):
-            bits = (bits | (bits << np.uint64(step))) & np.uint64(mask)
-        key |= bits << np.uint64(shift)
-    return key
-
-
 # --- on disk ---------------------------------------------------------------------------------
+#
+# One line: the format, a checksum of the next line, a checksum of all that follows it. The next
+# line: the single values as JSON, and where each column begins. Then the columns.
 
-_CURRENT, _PREVIOUS = "directory.snapshot", "directory.previous.snapshot"
-_FORMAT = b"havens directory 1"
+CURRENT, _PREVIOUS = "directory.snapshot", "directory.previous.snapshot"
+_FORMAT = b"havens directory 2"
+_ALIGNED = 64
+
+
+class MixedData(Exception):
+    """Demonstration venues where real ones belong, or the other way round."""
+
+
+def mixed(*, demonstration: bool) -> MixedData:
+    """The error of an environment, the demonstration or not, that meets the other's directory."""
+    return MixedData(
+        "the directory holds real venues; the demonstration needs one of its own"
+        if demonstration
+        else "the directory holds demonstration venues, which production must not show as real"
+    )
+
+
+def refuse_mixed(snapshot: Snapshot, *, demonstration: bool) -> None:
+    """Raise `MixedData` when a snapshot belongs to another environment."""
+    if len(snapshot) and snapshot.demonstration != demonstration:
+        raise mixed(demonstration=demonstration)
 
 
 class Unusable(Exception):
@@ -281,21 +168,36 @@ class Unusable(Exception):
 
 def save(snapshot: Snapshot, folder: Path) -> None:
     """Replace the snapshot on disk in one step; a good one it replaces is kept as the previous."""
-    payload = io.BytesIO()
-    np.savez(payload, allow_pickle=False, **vars(snapshot))
-    body = payload.getvalue()
-    current, previous = folder / _CURRENT, folder / _PREVIOUS
+    current, previous = folder / CURRENT, folder / _PREVIOUS
     fresh, spare = current.with_suffix(".new"), previous.with_suffix(".new")
+    values = {field.name: getattr(snapshot, field.name) for field in fields(snapshot)}
+    columns = {n: value for n, value in values.items() if isinstance(value, np.ndarray)}
+    places: dict[str, tuple[str, tuple[int, ...], int]] = {}
+    end, checksum = 0, hashlib.sha256()
+    for name, column in columns.items():
+        places[name] = column.dtype.str, column.shape, end
+        end += column.nbytes + _padding(column.nbytes)
+        for part in (column.data if column.size else b"", bytes(_padding(column.nbytes))):
+            checksum.update(part)
+    single = {name: value for name, value in values.items() if name not in columns}
+    line = json.dumps({"columns": places, "size": end, **single}).encode()
+    head = b" ".join([_FORMAT, _digest(line), checksum.hexdigest().encode()])
+    line += b" " * _padding(len(head) + len(line) + 2)
+    head = b" ".join([_FORMAT, _digest(line), checksum.hexdigest().encode()])
     with fresh.open("wb") as file:
-        file.write(b" ".join([_FORMAT, hashlib.sha256(body).hexdigest().encode()]) + b"\n" + body)
+        file.write(head + b"\n" + line + b"\n")
+        for column in columns.values():
+            file.write(column.data if column.size else b"")
+            file.write(bytes(_padding(column.nbytes)))
         file.flush()
         os.fsync(file.fileno())
     try:
-        _body(current)
+        _read(current)
     except Unusable:
         pass
     else:
-        shutil.copyfile(current, spare)
+        spare.unlink(missing_ok=True)
+        spare.hardlink_to(current)
         spare.replace(previous)
     fresh.replace(current)
 
@@ -303,28 +205,53 @@ def save(snapshot: Snapshot, folder: Path) -> None:
 def load(folder: Path) -> Snapshot:
     """The last good snapshot: the current one, else the previous. Raises `Unusable`."""
     try:
-        return _read(folder / _CURRENT)
+        return _read(folder / CURRENT)
     except Unusable as error:
-        if (folder / _CURRENT).exists():
+        if (folder / CURRENT).exists():
             log.warning("directory snapshot not used: %s", error)
         return _read(folder / _PREVIOUS)
 
 
-def _read(path: Path) -> Snapshot:
-    with np.load(io.BytesIO(_body(path)), allow_pickle=False) as columns:
-        content = {n: column if column.ndim else column.item() for n, column in columns.items()}
-    try:
-        return Snapshot(**content)
-    except TypeError:
-        raise Unusable(f"{path.name}: written by another version") from None
+def published(folder: Path) -> Snapshot:
+    """The current snapshot as a process of this host has just published it. Raises `Unusable`.
+
+    It was checked when it was written: reading it all again would take longer the more it holds.
+    """
+    return _read(folder / CURRENT, whole=False)
 
 
-def _body(path: Path) -> bytes:
-    """What a snapshot file holds, once its checksum is found right."""
+def _read(path: Path, *, whole: bool = True) -> Snapshot:
     try:
-        head, _, body = path.read_bytes().partition(b"\n")
+        with path.open("rb") as file:
+            return _mapped(file, whole)
     except OSError as error:
         raise Unusable(f"{path.name}: {error.strerror}") from None
-    if head != b" ".join([_FORMAT, hashlib.sha256(body).hexdigest().encode()]):
-        raise Unusable(f"{path.name}: damaged, or written by another version")
-    return body
+    except (ValueError, TypeError, KeyError):
+        raise Unusable(f"{path.name}: damaged, or written by another version") from None
+
+
+def _mapped(file: BufferedReader, whole: bool) -> Snapshot:
+    """Raises all kinds of errors when the file is not what it should be."""
+    head, line = file.readline(200), file.readline(20_000)
+    form, of_line, of_columns = head.rstrip(b"\n").rsplit(b" ", 2)
+    if (form, of_line) != (_FORMAT, _digest(line[:-1])):
+        raise ValueError
+    values: dict[str, Any] = json.loads(line)
+    begin, size = len(head) + len(line), values.pop("size")
+    if os.fstat(file.fileno()).st_size != begin + size:
+        raise ValueError
+    # Read, not mapped, for the check: what a process has looked at through a map counts as its own.
+    if whole and hashlib.file_digest(file, "sha256").hexdigest().encode() != of_columns:
+        raise ValueError
+    memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    for name, (kind, shape, offset) in values.pop("columns").items():
+        values[name] = np.ndarray(shape, kind, memory, begin + offset)
+    return Snapshot(**values)
+
+
+def _digest(line: bytes) -> bytes:
+    return hashlib.sha256(line).hexdigest().encode()
+
+
+def _padding(size: int) -> int:
+    return -size % _ALIGNED

@@ -14,8 +14,8 @@ from sqlmodel import select
 
 from app.db import read_session
 from app.directory import render
+from app.directory.build import build
 from app.directory.search import Search
-from app.directory.snapshot import build
 from app.venues.models import Venue
 from tests.factories import BANK, connected, london
 from tests.venues.register import import_venues

@@ -1,19 +1,22 @@
 """The directory of a running process, with a clock that the test sets."""
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from filelock import FileLock
 from sqlalchemy import Engine, delete, update
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from app.db import write_session
-from app.directory.live import Directory, MixedData
+from app.directory.live import Directory, MixedData, NotBuilt
 from app.directory.search import Question
 from app.directory.snapshot import HORIZON, HOUR, load
 from app.errors import NotReady
@@ -197,6 +200,89 @@ def test_another_process_s_snapshot_is_taken_from_disk(
     first.refresh()
     assert generated_at(first) == NOW + 60
     assert names(first) == ["another", "the one"]
+
+
+def test_what_one_process_publishes_all_answer_from_at_once(
+    sqlite: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    make_venue(sqlite, name="the one")
+    first, second = (directory(sqlite, tmp_path, clock) for _ in range(2))
+    first.refresh()
+    second.restore()
+    for number in range(3):
+        with write_session(sqlite) as session:
+            make_venue(session, name=f"another {number}")
+        clock.now += 60
+        first.refresh()
+        # Without a look at the database: whoever moves from one to the other sees no older answer.
+        assert second.search.snapshot.version == first.search.snapshot.version
+        assert second.age_seconds == 0
+
+
+def test_what_was_written_over_in_place_is_not_taken_up(
+    sqlite: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    make_venue(sqlite, name="the one")
+    ours = directory(sqlite, tmp_path, clock)
+    ours.refresh()
+    before = ours.search
+    file = tmp_path / "directory.snapshot"
+    with file.open("r+b") as written:
+        written.seek(-8, os.SEEK_END)
+        written.write(b"damaged!")
+    os.utime(file, (1, 1))
+    assert ours.search is before
+    clock.now += HOUR
+    ours.refresh()
+    assert generated_at(ours) == clock.now
+
+
+def test_a_builder_that_is_killed_is_started_again(
+    sqlite: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    make_venue(sqlite, name="the one")
+    ours = directory(sqlite, tmp_path, clock)
+    ours.refresh()
+    children = psutil.Process().children()
+    for process in children:
+        if "app.directory.publish" in process.cmdline():
+            process.kill()
+            process.wait()
+    clock.now += HOUR
+    with pytest.raises(NotBuilt):
+        ours.refresh()
+    assert names(ours) == ["the one"]
+    assert ours.age_seconds == 0, "what there is has been confirmed"
+    ours.refresh()
+    assert generated_at(ours) == clock.now
+
+
+def test_a_build_that_fails_changes_nothing(sqlite: Engine, tmp_path: Path, clock: Clock) -> None:
+    make_venue(sqlite, name="the one")
+    ours = directory(sqlite, tmp_path, clock)
+    ours.refresh()
+    with sqlite.execution_options(writes=True).begin() as connection:
+        connection.exec_driver_sql("UPDATE venue SET hours = '{}nonsense'")
+    clock.now += 60
+    with pytest.raises(NotBuilt):
+        ours.refresh()
+    assert names(ours) == ["the one"]
+    assert ours.age_seconds == 60
+
+
+def test_while_another_process_builds_one_goes_on(
+    sqlite: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    make_venue(sqlite, name="the one")
+    ours = directory(sqlite, tmp_path, clock)
+    ours.refresh()
+    clock.now += HOUR
+    with FileLock(tmp_path / "snapshot.lock"):
+        ours.refresh()
+    assert generated_at(ours) == NOW
+    assert ours.age_seconds == 0, "it says what the database says"
+    ours.refresh()
+    assert generated_at(ours) == clock.now
 
 
 def test_the_snapshot_of_another_database_is_not_taken_from_disk(

@@ -5,7 +5,10 @@ every distance with another formula, and sorts everything. It follows the words 
 contract: see `Oracle.answer`.
 """
 
+import importlib
+import inspect
 import math
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -20,9 +23,12 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine, text
 from sqlmodel import Session
 
+import app.directory
 from app.db import read_session, write_session
+from app.directory import nearest
+from app.directory.build import build
 from app.directory.search import Answer, Found, Question, Search
-from app.directory.snapshot import PROVIDES, STEP_FREE, build
+from app.directory.snapshot import PROVIDES, STEP_FREE
 from app.geo import Point
 from app.venues.hours import Hours
 from app.venues.models import Facility, StepFree
@@ -532,7 +538,7 @@ def some_questions(random: Random, oracle: Oracle, number: int) -> list[Question
 
 
 def told(search: Search, found: Iterable[Found]) -> list[tuple[UUID, int, int | None]]:
-    return [(search.snapshot.uuid(f.row), f.walking_minutes, f.opens_at) for f in found]
+    return [(search.snapshot.uuid(f.row), f.walking_minutes, f.opens_at or None) for f in found]
 
 
 def compare(search: Search, oracle: Oracle, questions: Sequence[Question]) -> list[int]:
@@ -651,6 +657,23 @@ def test_orders_as_postgis_does(postgresql: Engine) -> None:
                 assert f.distance_m == pytest.approx(metres, rel=1e-9, abs=1e-6)
             compared += len(found)
     assert compared > 2000
+
+
+def test_it_is_the_same_search_without_the_compiler(
+    sqlite: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(sqlite, some_hundreds())
+    search = searched(sqlite, utc("2027-07-13T00:05"))
+    oracle = Oracle(some_hundreds(), search.snapshot.start)
+    monkeypatch.setattr(app.directory, "nearest", nearest)
+    for module in ("app.directory.compiled", "app.directory.nearest"):
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "numba", None)
+    plain = importlib.import_module("app.directory.nearest")
+    assert inspect.isfunction(plain.answer)
+    monkeypatch.setattr(search, "_nearest", plain.answer)
+    entries = compare(search, oracle, some_questions(Random(5), oracle, 200))
+    assert min(entries) > 10
 
 
 def test_havens_at_one_place_are_told_by_id(sqlite: Engine) -> None:

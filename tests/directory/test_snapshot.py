@@ -15,8 +15,9 @@ from sqlalchemy import Engine, delete, text, update
 from sqlmodel import Session, select
 
 from app.db import read_session, write_session
+from app.directory.build import build
 from app.directory.search import Search
-from app.directory.snapshot import HORIZON, HOUR, Snapshot, Unusable, build, load, save
+from app.directory.snapshot import HORIZON, HOUR, Snapshot, Unusable, load, save
 from app.schemes.models import Decision
 from app.venues.models import DirectoryState, Facility, StepFree, Venue, VenueStatus, Ward
 from tests.factories import connected, make_venue, make_ward, utc
@@ -251,14 +252,13 @@ def test_nothing_else_is_left_on_disk(two: tuple[Snapshot, Snapshot], tmp_path: 
 
 
 def cut_places(whole: bytes) -> Iterator[int]:
-    """Where a file may end too soon: in its head, between its parts, in each of them."""
+    """Where a file may end too soon: in its head, in the line after it, in its columns."""
     head = whole.index(b"\n")
     yield from (0, 1, 10, head - 64, head - 1, head, head + 1, head + 2)
-    yield from (
-        whole.index(part) for part in (b"ids.npy", b"text.npy", b"PK\x01\x02", b"PK\x05\x06")
-    )
+    columns = whole.index(b"\n", head + 1) + 1
+    yield from (columns - 2, columns - 1, columns, columns + 1)
     yield from range(head + 3, len(whole), len(whole) // 50)
-    yield from (len(whole) - 22, len(whole) - 1)
+    yield from (len(whole) - 64, len(whole) - 1)
 
 
 def test_a_file_that_ends_too_soon_is_not_used(
@@ -289,22 +289,23 @@ DAMAGED: list[tuple[Callable[[bytes], bytes], str]] = [
     (lambda whole: whole[whole.index(b"\n") + 1 :], "without its head"),
     (lambda whole: whole.replace(b"\n", b"\r\n", 1), "changed as if it were text"),
     (lambda whole: b"\0" * len(whole), "a disk that gave the room and never the bytes"),
-    (lambda whole: in_format(b"havens directory 0", whole), "of an older version"),
-    (lambda whole: in_format(b"havens directory 2", whole), "of a newer version"),
-    (lambda whole: in_format(b"havens directory 10", whole), "of a version that begins like ours"),
+    (lambda whole: in_format(b"havens directory 1", whole), "of an older version"),
+    (lambda whole: in_format(b"havens directory 3", whole), "of a newer version"),
+    (lambda whole: in_format(b"havens directory 20", whole), "of a version that begins like ours"),
 ]
 
 
 def in_format(name: bytes, whole: bytes) -> bytes:
-    body = whole.partition(b"\n")[2]
-    return name + b" " + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+    _, line, columns = whole.split(b"\n", 2)
+    sums = [hashlib.sha256(part).hexdigest().encode() for part in (line, columns)]
+    return b" ".join([name, *sums]) + b"\n" + line + b"\n" + columns
 
 
 def test_the_format_is_the_one_that_the_others_differ_from(
     two: tuple[Snapshot, Snapshot], tmp_path: Path
 ) -> None:
     whole = (tmp_path / CURRENT).read_bytes()
-    assert in_format(b"havens directory 1", whole) == whole
+    assert in_format(b"havens directory 2", whole) == whole
 
 
 @pytest.mark.parametrize(("damage", "why"), DAMAGED)

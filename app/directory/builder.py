@@ -1,0 +1,107 @@
+"""The process that builds the directory, from the side of those who want it built."""
+
+import atexit
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from enum import IntEnum
+from functools import cache
+from pathlib import Path
+from typing import IO, cast
+
+MEANWHILE_SECONDS = 0.5
+
+
+class Outcome(IntEnum):
+    """What became of an order to build."""
+
+    PUBLISHED = 0
+    FAILED = 1
+    BUSY = 2
+    """Another process of this host is at it."""
+    MIXED = 3
+    NOT_SAVED = 4
+
+
+class Builder:
+    """A process that is started with the first order at the latest, and again when it is gone."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        atexit.register(self.close)
+
+    def build(
+        self,
+        url: str,
+        folder: Path,
+        now: float,
+        *,
+        demonstration: bool,
+        meanwhile: Callable[[], object],
+    ) -> Outcome:
+        """Have the directory built from a database and published in a folder.
+
+        `meanwhile` is called now and then until it is done.
+        """
+        # Not on a command line, where everybody could read the database's password.
+        order = {
+            "url": url,
+            "folder": str(folder.absolute()),
+            "now": now,
+            "demonstration": demonstration,
+        }
+        with self._lock:
+            orders, answers = self._running()
+            try:
+                orders.write(json.dumps(order).encode() + b"\n")
+                while not select.select([answers], [], [], MEANWHILE_SECONDS)[0]:
+                    meanwhile()
+                answer = answers.readline()
+            except OSError:
+                answer = b""
+            if not answer:
+                self._end()
+                return Outcome.FAILED
+        status = int(answer)
+        return Outcome(status) if status in set(Outcome) else Outcome.FAILED
+
+    def start(self) -> None:
+        """Start the process before it is needed: its imports take a second or two."""
+        with self._lock:
+            self._running()
+
+    def close(self) -> None:
+        """End the process; another order starts another."""
+        with self._lock:
+            self._end()
+
+    def _running(self) -> tuple[IO[bytes], IO[bytes]]:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "app.directory.publish"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                # A process with threads can't fork safely, and the build has no use for them.
+                env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+                # Ctrl-C is for the service, at whose end this one ends too.
+                start_new_session=True,
+            )
+        return cast("IO[bytes]", self._process.stdin), cast("IO[bytes]", self._process.stdout)
+
+    def _end(self) -> None:
+        if self._process:
+            # Its input ends, and so does it.
+            self._process.communicate()
+            self._process = None
+
+
+@cache
+def builder() -> Builder:
+    """The one builder of this process."""
+    return Builder()
