@@ -11,6 +11,8 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 	$(if $(UPGRADE),--upgrade)
 
+PEERS := tests/bench/peers/requirements
+
 APT_GET := DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300
 MAY_APT_GET := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
@@ -30,15 +32,17 @@ test: .venv/installed-dev postgis ## lint, types, tests on SQLite and on PostGIS
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(TESTS)
 
-bench: .venv/installed-dev ## run the benchmarks (they need wrk)
-	@command -v wrk >/dev/null || ! { $(MAY_APT_GET); } || { \
-		$(APT_GET) update; $(APT_GET) install -y --no-install-recommends wrk; }
+bench: .venv/installed-dev .venv-bench/installed postgis ## run the benchmarks
+	@{ command -v wrk && command -v redis-server; } >/dev/null || ! { $(MAY_APT_GET); } || { \
+		$(APT_GET) update; $(APT_GET) install -y --no-install-recommends wrk redis-server; }
 	$(BIN)/python -m tests.bench
 
 lock: .venv/installed-dev ## rewrite the lock files from pyproject.toml (UPGRADE=1 for the newest)
 	$(LOCK) --group build --output-file requirements.lock
 	$(LOCK) --group build --group dev --constraint requirements.lock \
 		--output-file requirements-dev.lock
+	$(subst pyproject.toml,$(PEERS).in,$(LOCK)) --constraint requirements.lock \
+		--output-file $(PEERS).lock
 
 openapi: install ## rewrite openapi/ from the code
 	$(BIN)/havens openapi
@@ -59,6 +63,12 @@ openapi: install ## rewrite openapi/ from the code
 .venv/installed-dev: requirements-dev.lock .venv/installed
 	@echo "Installing the development tools into .venv"
 	@$(INSTALL) $(LOCKED) -r requirements-dev.lock
+	@touch $@
+
+.venv-bench/installed: $(PEERS).lock | .venv/installed
+	@$(BIN)/python -m venv --clear .venv-bench
+	@echo "Installing what is measured beside the service into .venv-bench"
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check $(LOCKED) -r $<
 	@touch $@
 
 # Left to itself the package also makes and starts a database of its own, which nobody asked for.
