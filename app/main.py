@@ -105,8 +105,8 @@ def create_app(settings: Settings | None = None, clock: Clock = time.time) -> Fa
     openapi.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(CORSMiddleware, **CORS)
-    app.add_middleware(Shortcut, directory, app.state.help_json)
     app.add_middleware(Measured)
+    app.add_middleware(Shortcut, directory, app.state.help_json)
     return app
 
 

@@ -5,18 +5,32 @@ from typing import Any, TypeVar
 
 from app.settings import settings
 
-njit: Any
-config: Any
-
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+numba: Any
+array_at: Any = None
+"""In compiled functions, the array of a shape and kind at an address; None without a compiler."""
 
 try:
     import numba
 except ImportError:
     # A Python that is newer than the compiler: the same loops run as they are, only slower.
-    njit, config = None, None
+    numba = None
 else:
-    njit, config = numba.njit, numba.config
+    from numba.core import cgutils, types
+    from numba.extending import intrinsic
+
+    def _typed(_: Any, address: Any) -> Any:
+        def generated(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+        return types.voidptr(address), generated
+
+    _pointer: Any = intrinsic(_typed)
+
+    @numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[untyped-decorator]
+    def array_at(address: int, shape: Any, kind: Any) -> Any:
+        return numba.carray(_pointer(address), shape, kind)
 
 
 def compiled(function: _Function) -> _Function:
@@ -30,14 +44,14 @@ def compiled_part(function: _Function) -> _Function:
 
 
 def _compiled(function: _Function, **options: bool) -> _Function:
-    if njit is None:
+    if numba is None:
         return function
     try:
-        return njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+        return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
     except RuntimeError:
         # Neither the installation nor a home can be written to.
-        config.CACHE_DIR = str(settings().data_dir.absolute() / "compiled")
+        numba.config.CACHE_DIR = str(settings().data_dir.absolute() / "compiled")
     try:
-        return njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+        return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
     except RuntimeError:
-        return njit(**options)(function)  # type: ignore[no-any-return]
+        return numba.njit(**options)(function)  # type: ignore[no-any-return]

@@ -9,12 +9,12 @@ Only plain loops on arrays here: without the compiler the same functions run in 
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.directory.compiled import compiled, compiled_part
+from app.directory.compiled import array_at, compiled, compiled_part
 from app.geo import EARTH_RADIUS_M
 
 FAN_OUT = 64
@@ -147,9 +147,66 @@ def _first_in(minutes: Bits, block: int, begin: int, end: int) -> int:
     return -1
 
 
+_KINDS: dict[Any, Any] = {Ints: np.int64, Floats: np.float64, Bits: np.uint32}
+
+
+def packed(columns: Columns) -> Any:
+    """Columns as `answer` takes them: where each lies, which is so for as long as they are kept.
+
+    Handed over one by one, two dozen arrays take longer than the search.
+    """
+    if array_at is None:
+        return columns
+    where = np.zeros((len(columns), 3), dtype=np.int64)
+    for place, (name, kind) in enumerate(Columns.__annotations__.items()):
+        column: Any = getattr(columns, name)
+        if kind is int:
+            where[place, 0] = column
+        elif column.dtype == _KINDS[kind] and column.flags.c_contiguous:
+            where[place] = column.ctypes.data, column.shape[0], column.shape[-1]
+        else:
+            raise TypeError(f"{name} is not laid out as the loops read it")
+    return where
+
+
+def _columns_at(packed: Any) -> Columns:
+    return Columns(
+        packed[0, 0],
+        packed[1, 0],
+        array_at(packed[2, 0], packed[2, 1], np.float64),
+        array_at(packed[3, 0], packed[3, 1], np.float64),
+        array_at(packed[4, 0], (packed[4, 1], packed[4, 2]), np.float64),
+        array_at(packed[5, 0], packed[5, 1], np.int64),
+        array_at(packed[6, 0], packed[6, 1], np.int64),
+        array_at(packed[7, 0], packed[7, 1], np.int64),
+        array_at(packed[8, 0], packed[8, 1], np.int64),
+        array_at(packed[9, 0], packed[9, 1], np.int64),
+        array_at(packed[10, 0], packed[10, 1], np.int64),
+        array_at(packed[11, 0], packed[11, 1], np.int64),
+        array_at(packed[12, 0], packed[12, 1], np.int64),
+        packed[13, 0],
+        array_at(packed[14, 0], (packed[14, 1], packed[14, 2]), np.int64),
+        array_at(packed[15, 0], (packed[15, 1], packed[15, 2]), np.float64),
+        array_at(packed[16, 0], (packed[16, 1], packed[16, 2]), np.float64),
+        array_at(packed[17, 0], packed[17, 1], np.int64),
+        array_at(packed[18, 0], (packed[18, 1], packed[18, 2]), np.uint32),
+        array_at(packed[19, 0], (packed[19, 1], packed[19, 2]), np.uint32),
+        array_at(packed[20, 0], packed[20, 1], np.int64),
+        array_at(packed[21, 0], packed[21, 1], np.int64),
+        array_at(packed[22, 0], packed[22, 1], np.int64),
+        array_at(packed[23, 0], packed[23, 1], np.int64),
+        array_at(packed[24, 0], packed[24, 1], np.int64),
+        array_at(packed[25, 0], packed[25, 1], np.int64),
+    )
+
+
+# Uncompiled, the columns come as they are.
+_unpacked: Any = compiled_part(_columns_at) if array_at else lambda columns: columns
+
+
 @compiled
 def answer(
-    columns: Columns, lat: float, lon: float, at: int, limit: int, needs: int, max_distance_m: float
+    packed: Any, lat: float, lon: float, at: int, limit: int, needs: int, max_distance_m: float
 ) -> tuple[Ints, Ints, Floats]:
     """The nearest havens open at `at`, those closing, and what opens next.
 
@@ -157,6 +214,7 @@ def answer(
     walking minutes, until when it is open (or `NOT_OPEN`, `NO_END`), when it opens (or 0); and the
     distances.
     """
+    columns = _unpacked(packed)
     origin = direction(lat, lon)
     found = np.empty((3 * limit, 7), dtype=np.int64)
     metres = np.empty(3 * limit)

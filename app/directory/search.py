@@ -1,7 +1,9 @@
 """Nearest search over a snapshot: exact, in memory, and looking only where it could matter."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from app.directory.rules import Interval
@@ -41,6 +43,9 @@ class Found(NamedTuple):
 
 NO_END = -1
 
+# In a third of the time that the class itself takes.
+_FOUND: Callable[[Iterable[Any]], Found] = partial(tuple.__new__, Found)
+
 
 class Answer(NamedTuple):
     """`havens` can be reached with time to spare, `closing` only just, `opens_next` later."""
@@ -69,7 +74,8 @@ class Search:
         from app.directory import nearest  # noqa: PLC0415
 
         self.snapshot = snapshot
-        self._columns = nearest.Columns(*(getattr(snapshot, n) for n in nearest.Columns._fields))
+        columns = nearest.Columns(*(getattr(snapshot, n) for n in nearest.Columns._fields))
+        self._packed = nearest.packed(columns)
         self._nearest = nearest.answer
         # Compiled here, or read from disk, so that nobody who asks has to wait for it.
         self.answer(Question(Point(0, 0), snapshot.start, needs=-1))
@@ -80,11 +86,9 @@ class Search:
             return Answer([], [], [])
         place, at, limit, needs, max_distance_m = question
         stops, lines, metres = self._nearest(
-            self._columns, place.lat, place.lon, at, limit, needs, max_distance_m
+            self._packed, place.lat, place.lon, at, limit, needs, max_distance_m
         )
-        found = [
-            Found._make((*line, m)) for line, m in zip(lines.tolist(), metres.tolist(), strict=True)
-        ]
+        found = list(map(_FOUND, zip(*lines.T.tolist(), metres.tolist(), strict=True)))
         havens, closing, _ = stops.tolist()
         return Answer(found[:havens], found[havens:closing], found[closing:])
 

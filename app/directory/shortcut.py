@@ -6,15 +6,16 @@ else the long one: whatever the framework would refuse, or do in its own way, it
 ways `NearestQuestion` reads the question and `answer` answers it.
 """
 
+from time import perf_counter
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.directory.live import Directory
-from app.directory.routes import NEAREST, NO_STORE, answer, router
+from app.directory.routes import NEAREST, NO_STORE, answer
 from app.directory.schemas import NearestQuestion
-from app.edge import BODY_LIMIT, CORS_HEADERS
+from app.edge import BODY_LIMIT, CORS_HEADERS, measure
 from app.errors import DomainError
 
-_ROUTE = next(route for route in router.routes if getattr(route, "path", "") == NEAREST)
 _HEADERS = [
     (name.lower().encode(), value.encode())
     for name, value in {**NO_STORE, "Content-Type": "application/json", "Vary": "Origin"}.items()
@@ -34,6 +35,7 @@ class Shortcut:
         if scope["type"] != "http" or scope["path"] != NEAREST:
             await self._app(scope, receive, send)
             return
+        began = perf_counter()
         headers = dict(scope["headers"])
         body = None
         try:
@@ -53,12 +55,12 @@ class Shortcut:
         if body is None:
             await self._app(scope, receive, send)
             return
-        scope["route"] = _ROUTE
         lines = [*_HEADERS, (b"content-length", b"%d" % len(body))]
         if b"origin" in headers:
             lines += _CORS
         await send({"type": "http.response.start", "status": 200, "headers": lines})
         await send({"type": "http.response.body", "body": body})
+        measure(scope["method"], NEAREST, 200, began)
 
 
 def _has_body(headers: dict[bytes, bytes]) -> bool:
