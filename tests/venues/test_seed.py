@@ -28,10 +28,11 @@ def seeded_engine(
 ) -> Iterator[Engine]:
     """A demonstration that tests only read: to load it takes a second."""
     path = shutil.copyfile(sqlite_template, tmp_path_factory.mktemp("seed") / "havens.sqlite")
-    with connected(f"sqlite:///{path}") as engine, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HAVENS_ENVIRONMENT", "demo")
-        settings.cache_clear()
-        assert load_seed(journal_of(engine))
+    with connected(f"sqlite:///{path}") as engine:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("HAVENS_ENVIRONMENT", "demo")
+            settings.cache_clear()
+            assert load_seed(journal_of(engine))
         settings.cache_clear()
         yield engine
 
