@@ -201,7 +201,7 @@ def _standings(seen: View, recorded: _Recorded, venue_id: UUID) -> list[SchemeSt
         decided = [one for one in decisions if one.scheme == key]
         there = standing(decided, seen.at, seen.known_at)
         rows.append(
-            SchemeStanding(scheme=key, name=scheme.name, sources=_ids(decided), **vars(there))
+            SchemeStanding(scheme=key, name=scheme.name, sources=_ids(decided), **there._asdict())
         )
     return rows
 

@@ -69,7 +69,7 @@ def settled(decisions: Sequence[Decision], at: datetime) -> list[dict[str, Any]]
             "scheme": decisions[0].scheme,
             "starts_at": start,
             "ends_at": end,
-            **vars(there),
+            **there._asdict(),
             "until": there.until or NO_END,
         }
         for start, end, there in timeline(decisions)

@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 from sqlmodel import Session, col
 
 from app.columns import read_columns
@@ -56,9 +57,7 @@ def timelines(
         asked = asked.where(col(Decision.venue_id).in_(venues))
     columns = read_columns(session, asked)
     venue, scheme, kind, effective_at, recorded_at, until, grade, certificate = columns
-    took_effect, was_recorded = (
-        [at.replace(tzinfo=UTC) for at in column.tolist()] for column in (effective_at, recorded_at)
-    )
+    took_effect, was_recorded = map(_instants, (effective_at, recorded_at))
     days = {day: date.fromisoformat(day) if day else None for day in {*until}}
 
     def decision(row: int) -> _Known:
@@ -79,6 +78,13 @@ def timelines(
         (UUID(of_venue), SchemeKey(of_scheme)): timeline(map(decision, rows))
         for (of_venue, of_scheme), rows in groupby(in_turn, lambda row: (venue[row], scheme[row]))
     }
+
+
+def _instants(column: NDArray[Any]) -> list[datetime]:
+    # Most take effect at the beginning of some day.
+    each, which = np.unique(column, return_inverse=True)
+    instants = [at.replace(tzinfo=UTC) for at in each.tolist()]
+    return [instants[place] for place in which.tolist()]
 
 
 def standings(spans: Sequence[Span], instants: Sequence[datetime]) -> list[Standing]:

@@ -5,7 +5,6 @@ they were recorded. One that was not a legal step when it took effect changes no
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -59,8 +58,7 @@ class Decided(Protocol):
 D = TypeVar("D", bound=Decided)
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(NamedTuple):
     """How a venue stands in a scheme.
 
     `since` is when the decision, or the expiry, that made it so took effect. `until`, `grade` and

@@ -51,7 +51,7 @@ def standings(
             "next_steps": [kind for kind in Kind if kind in steps_from(there)],
             "prerequisites": _prerequisites(session, venue.id, scheme, at, known_at),
         }
-        shown.append(StandingOut.model_validate(vars(there) | more))
+        shown.append(StandingOut.model_validate(there._asdict() | more))
     return VenueStandings(venue_id=venue.id, at=at, schemes=shown)
 
 

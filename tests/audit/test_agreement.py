@@ -227,7 +227,7 @@ def _shown(there: dict[str, Any]) -> dict[str, Any]:
 
 
 def _told(there: Standing) -> dict[str, Any]:
-    told = vars(there) | {"until": there.until and there.until.isoformat()}
+    told = there._asdict() | {"until": there.until and there.until.isoformat()}
     return {name: value for name, value in told.items() if value is not None}
 
 

@@ -138,8 +138,8 @@ def test_the_lookup_table_says_what_the_rules_say(
             if row is None:
                 assert there.state == "none"
                 continue
-            shown = {name: getattr(row, name) for name in vars(there)}
-            assert shown == vars(there) | {"until": there.until or NO_END}
+            shown = {name: getattr(row, name) for name in there._asdict()}
+            assert shown == there._asdict() | {"until": there.until or NO_END}
 
 
 def test_an_import_awards_once(journal: Journal) -> None:
