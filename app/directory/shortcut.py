@@ -52,6 +52,9 @@ class Shortcut:
                     body = answer(asked, self._directory, self._contacts)
         except DomainError:
             pass  # the framework meets it again, and makes a problem of it
+        except Exception:
+            measure(scope["method"], NEAREST, 500, began)
+            raise
         if body is None:
             await self._app(scope, receive, send)
             return

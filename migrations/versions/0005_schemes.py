@@ -231,7 +231,7 @@ def _fill_accreditation(now: datetime) -> None:
     rows = []
     for (venue_id, scheme), decisions in _decisions():
         rows += [
-            vars(there)
+            there._asdict()
             | {"venue_id": venue_id, "scheme": scheme, "starts_at": start, "ends_at": end}
             | {"until": there.until or date.max}
             for start, end, there in timeline(decisions)
