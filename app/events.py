@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Described
 from sqlmodel import Field, Session, SQLModel, col
@@ -65,9 +66,29 @@ def void(session: Session, event: Event, reason: str) -> None:
     event.void_reason = reason
 
 
-def in_effect(model: type[E_]) -> Any:
+def in_effect(model: type[Event]) -> sa.ColumnElement[bool]:
     """SQL: the event has not been voided."""
     return col(model.voided_at).is_(None)
+
+
+def known(model: type[Event], at: datetime | None) -> sa.ColumnElement[bool]:
+    """SQL: the event was recorded by an instant, and not voided by then; None is now."""
+    if at is None:
+        return in_effect(model)
+    return sa.and_(
+        col(model.recorded_at) <= at, sa.or_(in_effect(model), col(model.voided_at) > at)
+    )
+
+
+def within(
+    model: type[Event], first: date | None, last: date | None
+) -> list[sa.ColumnElement[bool]]:
+    """SQL: the event took effect from one London day to another, both included."""
+    effective_at = col(model.effective_at)
+    return [
+        *([effective_at >= effective(first)] if first else []),
+        *([effective_at < effective(last + timedelta(days=1))] if last else []),
+    ]
 
 
 def effective(day: date) -> datetime:

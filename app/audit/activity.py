@@ -16,8 +16,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.audit.asked import View
-from app.events import LONDON, effective
-from app.outreach.filters import between, known
+from app.events import LONDON, effective, known, within
 from app.outreach.models import Engagement, ProblemReport, ReportKind, ReportStep, Step
 from app.training.models import Attendance, TrainingSession
 from app.venues.facts import Facts, FactsOn, facts_on
@@ -187,7 +186,7 @@ def _count_engagements(
     ]
     for venue_id, business_id, kind, outcome, number in session.execute(
         sa.select(*columns, sa.func.count())
-        .where(*between(Engagement, first, seen.as_at), known(Engagement, seen.known_at))
+        .where(*within(Engagement, first, seen.as_at), known(Engagement, seen.known_at))
         .group_by(*columns)
     ):
         if not (who.venue(venue_id) if venue_id else who.business(business_id)):
@@ -204,7 +203,7 @@ def _count_training(
     session: Session, seen: View, first: date, who: Involved, found: Activity
 ) -> None:
     delivered = (
-        *between(TrainingSession, first, seen.as_at),
+        *within(TrainingSession, first, seen.as_at),
         known(TrainingSession, seen.known_at),
     )
     if who.venues is None:

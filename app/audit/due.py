@@ -19,7 +19,7 @@ from sqlmodel import Session, col
 from app.audit.asked import Asked, View, counted
 from app.audit.names import FORMER_WARD, WardName, business_names, venue_names, ward_names
 from app.audit.report import Report, Row, about
-from app.events import last_day
+from app.events import known, last_day, within
 from app.outreach.models import SchemeTested
 from app.outreach.rules import asks_for_retest, retest_by
 from app.outreach.scheme_tests import known_tests
@@ -27,7 +27,6 @@ from app.schemes.known import standings, timelines
 from app.schemes.registry import SchemeKey, schemes
 from app.schemes.rules import NOTHING, Kind, Span, Standing, State, london_day, review_due
 from app.training.courses import COURSES
-from app.training.filters import known, within
 from app.training.grid import training_grid
 from app.training.models import Attendance, TrainingSession
 from app.training.rules import NOBODY, Status
@@ -233,8 +232,8 @@ def _last_trained(session: Session, seen: View) -> dict[tuple[UUID, str], date]:
         )
         .join(TrainingSession)
         .where(
-            *known(TrainingSession, seen.known_at),
-            *known(Attendance, seen.known_at),
+            known(TrainingSession, seen.known_at),
+            known(Attendance, seen.known_at),
             *within(Attendance, None, seen.as_at),
         )
         .group_by(col(Attendance.venue_id), col(TrainingSession.course))

@@ -23,7 +23,7 @@ from app.audit.asked import Asked, View, instant
 from app.audit.names import business_names
 from app.audit.report import Report, Row, Share, about
 from app.errors import FieldError, Invalid
-from app.outreach.filters import known
+from app.events import known
 from app.schemes.known import Award, awards, standings, timelines
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Span, State, end_of, london_day

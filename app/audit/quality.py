@@ -22,9 +22,8 @@ from sqlmodel import Session, col, select
 from app.audit.asked import View
 from app.audit.names import FORMER_WARD, WardName, ward_names
 from app.audit.report import Report, Row, about
-from app.events import last_day
+from app.events import known, last_day
 from app.geo import haversine_m
-from app.outreach.filters import known
 from app.schemes.known import standings, timelines
 from app.schemes.registry import LISTS_PUBLICLY
 from app.schemes.rules import State, london_day

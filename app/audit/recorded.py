@@ -14,8 +14,7 @@ from sqlmodel import Session, col
 from app.audit.activity import Involved, involved
 from app.audit.asked import View
 from app.audit.names import venue_names
-from app.events import LONDON, Event
-from app.outreach.filters import known
+from app.events import LONDON, Event, known
 from app.outreach.models import Debrief, Engagement, ProblemReport, ReportStep, SchemeTest
 from app.schemes.models import Decision
 from app.training.models import Attendance, Headcount, TrainingSession

@@ -17,10 +17,9 @@ from app.audit.coverage import SOURCES, Covered, InScheme, Training
 from app.audit.names import VenueName, venue_names
 from app.audit.report import Report, Row, about
 from app.errors import FieldError, Invalid
-from app.events import LONDON, Event
+from app.events import LONDON, Event, known, within
 from app.schemes.registry import SchemeKey
 from app.training.courses import CourseKey
-from app.training.filters import known, within
 from app.training.grid import Grid, training_grid
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.rules import UNKNOWN
@@ -244,14 +243,14 @@ def _happened(
         first = days[0] + timedelta(days=1)
         stamps = (model.id, model.effective_at, model.recorded_at, model.venue_id)  # type: ignore[attr-defined]
         return sa.select(*map(col, stamps), *map(col, columns)).where(
-            *known(model, seen.known_at), *within(model, first, days[1])
+            known(model, seen.known_at), *within(model, first, days[1])
         )
 
     attended = events(Attendance, Attendance.new_count, Attendance.refresher_count).join(
         TrainingSession
     )
     attended = attended.where(
-        col(TrainingSession.course) == course, *known(TrainingSession, seen.known_at)
+        col(TrainingSession.course) == course, known(TrainingSession, seen.known_at)
     )
     for what, statement, said in (
         ("attendance", attended, "{} new, {} again"),

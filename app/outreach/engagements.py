@@ -10,8 +10,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from app.errors import DomainError, FieldError, Invalid, NotFound
-from app.events import in_effect, not_in_future, recorded
-from app.outreach.filters import between, known
+from app.events import in_effect, known, not_in_future, recorded, within
 from app.outreach.models import Engagement, EngagementKind, StepDone
 from app.outreach.schemas import DoneIn, EngagementIn
 from app.venues.models import Business, Venue
@@ -162,7 +161,7 @@ class Engaged:
 
 def engaged(session: Session, first: date, last: date, known_at: datetime | None) -> Engaged:
     """What outreach came to in some London days, the last one included, as known at an instant."""
-    conditions = [*between(Engagement, first, last), known(Engagement, known_at)]
+    conditions = [*within(Engagement, first, last), known(Engagement, known_at)]
     party = sa.func.coalesce(col(Engagement.business_id), col(Engagement.venue_id))
     businesses = session.scalar(sa.select(sa.func.count(sa.distinct(party))).where(*conditions))
     counts: dict[str, int] = dict(

@@ -8,10 +8,9 @@ from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
 from app.errors import FieldError, Invalid, responses
-from app.events import AlreadyVoid, VoidReason, in_effect, void
+from app.events import AlreadyVoid, VoidReason, in_effect, void, within
 from app.outreach import engagements, show
 from app.outreach.asked import EngagementsAsked, FiguresAsked, NextStepsAsked
-from app.outreach.filters import between
 from app.outreach.models import Engagement
 from app.outreach.schemas import (
     DoneIn,
@@ -56,7 +55,7 @@ def list_engagements(
     asked: Annotated[EngagementsAsked, Query()], desk: Desk, _: Reader
 ) -> Response:
     """Contacts with businesses, by whom they were with, of what kind and when."""
-    statement = select(Engagement).where(*between(Engagement, asked.from_, asked.until))
+    statement = select(Engagement).where(*within(Engagement, asked.from_, asked.until))
     for name in ("business_id", "venue_id", "kind", "outcome"):
         if (value := getattr(asked, name)) is not None:
             statement = statement.where(getattr(Engagement, name) == value)

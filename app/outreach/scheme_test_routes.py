@@ -9,10 +9,9 @@ from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
 from app.errors import Invalid, responses
-from app.events import LONDON, AlreadyVoid, VoidReason, effective, in_effect, void
+from app.events import LONDON, AlreadyVoid, VoidReason, effective, in_effect, void, within
 from app.outreach import scheme_tests, show
 from app.outreach.asked import FiguresAsked, RetestsAsked, SchemeTestsAsked
-from app.outreach.filters import between
 from app.outreach.models import SchemeTest
 from app.outreach.routes import BAD_DAY, NOT_IN_REGISTER
 from app.outreach.rules import rate
@@ -58,7 +57,7 @@ def list_scheme_tests(
     asked: Annotated[SchemeTestsAsked, Query()], desk: Desk, _: Reader
 ) -> Response:
     """Unannounced visits, by venue, scheme, result and day."""
-    statement = select(SchemeTest).where(*between(SchemeTest, asked.from_, asked.until))
+    statement = select(SchemeTest).where(*within(SchemeTest, asked.from_, asked.until))
     for name in ("venue_id", "scheme", "result"):
         if (value := getattr(asked, name)) is not None:
             statement = statement.where(getattr(SchemeTest, name) == value)

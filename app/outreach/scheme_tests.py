@@ -9,8 +9,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from app.errors import DomainError, FieldError, Invalid, NotFound
-from app.events import LONDON, effective, in_effect, not_in_future, recorded
-from app.outreach.filters import between, known
+from app.events import LONDON, effective, in_effect, known, not_in_future, recorded, within
 from app.outreach.models import Debrief, Result, SchemeTest
 from app.outreach.rules import KnownTest
 from app.outreach.schemas import DebriefIn, SchemeTestIn
@@ -177,7 +176,7 @@ def tested(session: Session, first: date, last: date, known_at: datetime | None)
             col(Ward.id)
             == sa.case((facts.c.venue_id.is_(None), col(Venue.ward_id)), else_=facts.c.ward_id),
         )
-        .where(*between(SchemeTest, first, last), known(SchemeTest, known_at))
+        .where(*within(SchemeTest, first, last), known(SchemeTest, known_at))
         .group_by(col(Ward.name))
         .order_by(col(Ward.name).asc().nulls_last())
     )
@@ -198,7 +197,7 @@ def known_tests(
 
     def up_to(model: type[SchemeTest] | type[Debrief]) -> list[sa.ColumnElement[bool]]:
         # What follows a test is never before it.
-        return [*between(model, first, None), col(model.effective_at) <= at, known(model, known_at)]
+        return [*within(model, first, None), col(model.effective_at) <= at, known(model, known_at)]
 
     columns = ("id", "venue_id", "scheme", "effective_at", "result", "retest_of_id")
     asked = (

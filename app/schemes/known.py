@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sqlmodel import Session, col
 
 from app.columns import read_columns
+from app.events import known
 from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import NOTHING, Span, Standing, State, timeline
@@ -47,9 +48,9 @@ def timelines(
     venues: Collection[UUID] | None = None,
 ) -> dict[tuple[UUID, SchemeKey], list[Span]]:
     """The timeline of each venue in each scheme, or in those asked for, as known at an instant."""
-    voided_at, keys = col(Decision.voided_at), (col(Decision.venue_id), col(Decision.scheme))
+    keys = col(Decision.venue_id), col(Decision.scheme)
     asked = sa.select(*keys, *(getattr(Decision, name) for name in _READ)).where(
-        col(Decision.recorded_at) <= known_at, voided_at.is_(None) | (voided_at > known_at)
+        known(Decision, known_at)
     )
     if schemes is not None:
         asked = asked.where(col(Decision.scheme).in_(schemes))

@@ -10,9 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 from sqlmodel import Session, col, select
 
-from app.events import in_effect
+from app.events import in_effect, known, within
 from app.training.courses import COURSES
-from app.training.filters import known, within
 from app.training.grid import training_grid
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.rules import CourseState
@@ -74,8 +73,8 @@ def evidence(
         select(Attendance)
         .join(TrainingSession)
         .where(
-            *known(TrainingSession, known_at),
-            *known(Attendance, known_at),
+            known(TrainingSession, known_at),
+            known(Attendance, known_at),
             *within(Attendance, None, on),
             col(Attendance.venue_id) == venue_id,
         )
@@ -85,7 +84,7 @@ def evidence(
     headcounts = session.exec(
         select(Headcount)
         .where(
-            *known(Headcount, known_at),
+            known(Headcount, known_at),
             *within(Headcount, None, on),
             col(Headcount.venue_id) == venue_id,
         )
@@ -154,7 +153,7 @@ def figures(
     whole, by_course = Figure(), {key: Figure() for key in COURSES}
     for course, sessions in session.execute(
         sa.select(col(TrainingSession.course), sa.func.count())
-        .where(*known(TrainingSession, known_at), *within(TrainingSession, first, last))
+        .where(known(TrainingSession, known_at), *within(TrainingSession, first, last))
         .group_by(col(TrainingSession.course))
     ):
         for figure in (whole, by_course[course]):
@@ -172,8 +171,8 @@ def figures(
         .select_from(Attendance)
         .join(TrainingSession)
         .where(
-            *known(TrainingSession, known_at),
-            *known(Attendance, known_at),
+            known(TrainingSession, known_at),
+            known(Attendance, known_at),
             *within(Attendance, first, last),
         )
         .group_by(col(TrainingSession.course), col(Attendance.venue_id))

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from sqlmodel import Session, col, select
 
 from app.columns import Ints, places, read_columns
-from app.events import LONDON
+from app.events import LONDON, known
 from app.settings import settings
 from app.training.courses import COURSES
-from app.training.filters import known
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.rules import (
     Attended,
@@ -101,9 +100,9 @@ def _attended(
         col(Attendance.effective_at),
         col(Attendance.new_count),
         col(Attendance.refresher_count),
-    ).where(*known(Attendance, known_at))
+    ).where(known(Attendance, known_at))
     sessions = sa.select(col(TrainingSession.id), col(TrainingSession.course)).where(
-        *known(TrainingSession, known_at)
+        known(TrainingSession, known_at)
     )
     if not every:
         attendances = attendances.where(col(Attendance.venue_id).in_(venues))
@@ -132,7 +131,7 @@ def _declared(
         col(Headcount.venue_id),
         col(Headcount.staff),
         col(Headcount.left),
-    ).where(*known(Headcount, known_at))
+    ).where(known(Headcount, known_at))
     if not every:
         headcounts = headcounts.where(col(Headcount.venue_id).in_(venues))
     at, recorded_at, id_, venue, staff, left = read_columns(session, headcounts)

@@ -19,7 +19,7 @@ from sqlalchemy.orm import UOWTransaction
 from sqlmodel import Session, col, select
 
 from app.columns import Ints, last_by_day, places, read_columns
-from app.events import effective, in_effect, recorded
+from app.events import effective, in_effect, known, recorded
 from app.venues.models import Category, Venue, VenueFacts, VenueStatus
 
 
@@ -49,7 +49,7 @@ def facts_in_force(at: datetime, known_at: datetime) -> sa.Subquery:
         partition_by=col(VenueFacts.venue_id),
         order_by=(col(VenueFacts.effective_at).desc(), col(VenueFacts.recorded_at).desc()),
     )
-    known = (
+    versions = (
         sa.select(
             col(VenueFacts.venue_id),
             *(getattr(VenueFacts, name) for name in FACTS),
@@ -57,13 +57,12 @@ def facts_in_force(at: datetime, known_at: datetime) -> sa.Subquery:
         )
         .where(
             col(VenueFacts.effective_at) <= at,
-            col(VenueFacts.recorded_at) <= known_at,
-            sa.or_(in_effect(VenueFacts), col(VenueFacts.voided_at) > known_at),
+            known(VenueFacts, known_at),
         )
         .subquery()
     )
-    shown = (known.c[name] for name in ("venue_id", *FACTS))
-    return sa.select(*shown).where(known.c.newest == 1).subquery("facts")
+    shown = (versions.c[name] for name in ("venue_id", *FACTS))
+    return sa.select(*shown).where(versions.c.newest == 1).subquery("facts")
 
 
 def facts_as(session: Session, at: datetime, known_at: datetime) -> dict[UUID, Facts]:
@@ -106,14 +105,9 @@ def facts_on(
 
     One query, which with `every` reads the facts of all venues: quicker where most are asked for.
     """
-    known = in_effect(VenueFacts)
-    if known_at is not None:
-        known = (col(VenueFacts.recorded_at) <= known_at) & (
-            known | (col(VenueFacts.voided_at) > known_at)
-        )
     statement = sa.select(
         *(getattr(VenueFacts, name) for name in ("effective_at", "recorded_at", "venue_id", *FACTS))
-    ).where(known)
+    ).where(known(VenueFacts, known_at))
     if not every:
         statement = statement.where(col(VenueFacts.venue_id).in_(venues))
     effective_at, recorded_at, owner, *facts = read_columns(session, statement)
@@ -203,11 +197,11 @@ def _versions(session: Session, change: _Change) -> Iterator[VenueFacts]:
     facts = Facts.of(change.venue)
     at = change.at or stamp["recorded_at"]
     starts = [(at, facts)]
-    if change.at is not None and (known := _known(session, change.venue.id)):
+    if change.at is not None and (told := _known(session, change.venue.id)):
         changed = {name: getattr(facts, name) for name in change.facts}
-        before = [old for start, old in known if start <= at]
-        starts = [(at, before[-1] if before else known[0][1])]
-        starts += [(start, old) for start, old in known if start > at]
+        before = [old for start, old in told if start <= at]
+        starts = [(at, before[-1] if before else told[0][1])]
+        starts += [(start, old) for start, old in told if start > at]
         starts = [(start, old._replace(**changed)) for start, old in starts]
     for start, held in starts:
         yield VenueFacts(venue_id=change.venue.id, effective_at=start, **held._asdict(), **stamp)
