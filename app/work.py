@@ -164,6 +164,15 @@ def etag(body: bytes) -> str:
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
+NO_STORE = {"Cache-Control": "private, no-store"}
+
+
+def download(content: bytes, media_type: str, name: str) -> Response:
+    """A file that whoever asked can save under a name; nothing on the way keeps it."""
+    headers = NO_STORE | {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=media_type, headers=headers)
+
+
 def _headers(body: bytes) -> dict[str, str]:
     return {"ETag": etag(body), "Cache-Control": "private, no-cache"}
 

@@ -10,12 +10,11 @@ from app.audit import calendar
 from app.audit.calendar import CalendarOut, CalendarSecret, NoAddress, NoSuchCalendar
 from app.db import read_session
 from app.errors import responses
-from app.work import Desk, PreconditionRequired, Stale, to_json
+from app.work import NO_STORE, Desk, PreconditionRequired, Stale, to_json
 
 router = APIRouter(prefix="/v1/audit/calendar", tags=["audit"])
 public = APIRouter(tags=["audit"])
 
-_NO_STORE = {"Cache-Control": "private, no-store"}
 _CHANGES = responses(Stale(), PreconditionRequired())
 _ICALENDAR = "text/calendar; charset=utf-8"
 _FILE: dict[int | str, dict[str, Any]] = {
@@ -48,7 +47,7 @@ def make_calendar_address(desk: Desk, auditor: Auditor) -> Response:
         lambda session: calendar.make_address(session, auditor, secret),
     )
     made = CalendarSecret(address=f"/v1/calendar/{secret}.ics")
-    return Response(to_json(made), media_type="application/json", headers=_NO_STORE)
+    return Response(to_json(made), media_type="application/json", headers=NO_STORE)
 
 
 @router.post(
@@ -81,4 +80,4 @@ def read_calendar(
     """What lapses soon or has lapsed, as iCalendar; its address is all that it takes to read it."""
     with read_session(request.app.state.journal.engine) as session:
         content = calendar.calendar(session, secret, datetime.now(UTC))
-    return Response(content, media_type=_ICALENDAR, headers=_NO_STORE)
+    return Response(content, media_type=_ICALENDAR, headers=NO_STORE)

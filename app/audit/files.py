@@ -12,6 +12,8 @@ from app.audit.report import Report, Table, tables, values
 from app.errors import FieldError, Invalid
 from app.events import LONDON
 
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
 
 def as_csv(report: Report, name: str | None) -> bytes:
     """One table of a report, the first when none is named. Raises `Invalid`."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import HTMLResponse
 from pydantic import Field
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
@@ -27,7 +28,7 @@ from app.audit.recorded import REVEALING
 from app.db import read_session
 from app.errors import FieldError, Invalid, responses
 from app.venues.fields import Given, Maybe
-from app.work import Desk, KeyReused, Page, Paged, Register, page, to_json
+from app.work import NO_STORE, Desk, KeyReused, Page, Paged, Register, download, page, to_json
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
@@ -66,14 +67,6 @@ class DifferenceAsked(Given):
     )
 
 
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_NO_STORE = {"Cache-Control": "private, no-store"}
-_TYPES = {
-    PackForm.JSON: "application/json",
-    PackForm.HTML: "text/html; charset=utf-8",
-    PackForm.PDF: "application/pdf",
-    PackForm.XLSX: _XLSX,
-}
 _FORMS: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
@@ -81,7 +74,7 @@ _FORMS: dict[int | str, dict[str, Any]] = {
                 "schema": {"type": "string", "contentMediaType": media_type},
                 "example": "(a document)",
             }
-            for media_type in ("text/html", "application/pdf", _XLSX)
+            for media_type in ("text/html", "application/pdf", files.XLSX)
         }
     }
 }
@@ -169,7 +162,7 @@ def check_pack(pack_id: UUID, register: Register, _: Auditor) -> Response:
     """
     with read_session(register.engine) as session:
         found = issued.check(session, issued.one_pack(session, pack_id))
-    return Response(to_json(found), media_type="application/json", headers=_NO_STORE)
+    return Response(to_json(found), media_type="application/json", headers=NO_STORE)
 
 
 @router.get(
@@ -193,21 +186,23 @@ def explain_difference(
         event.venue_id for event in found.events if event.kind in REVEALING and event.venue_id
     }
     note_read(register, auditor.actor, "difference", seen, tested)
-    return Response(to_json(found), media_type="application/json", headers=_NO_STORE)
+    return Response(to_json(found), media_type="application/json", headers=NO_STORE)
 
 
 def _in_form(document: bytes, form: PackForm) -> Response:
     if form is PackForm.JSON:
-        return Response(document, media_type=_TYPES[form], headers=_NO_STORE)
+        return Response(document, media_type="application/json", headers=NO_STORE)
     pack = QuarterlyPack.model_validate_json(document)
-    content = {
-        PackForm.HTML: documents.as_html,
-        PackForm.PDF: documents.as_pdf,
-        PackForm.XLSX: files.as_xlsx,
-    }[form](pack)
     name = f"safe-havens-{pack.about.quarter}.{form}"
-    how = "inline" if form is PackForm.HTML else "attachment"
-    headers = _NO_STORE | {"Content-Disposition": f'{how}; filename="{name}"'}
-    if form is PackForm.HTML:
-        headers["Content-Security-Policy"] = documents.POLICY
-    return Response(content, media_type=_TYPES[form], headers=headers)
+    match form:
+        case PackForm.HTML:
+            headers = {
+                **NO_STORE,
+                "Content-Disposition": f'inline; filename="{name}"',
+                "Content-Security-Policy": documents.POLICY,
+            }
+            return HTMLResponse(documents.as_html(pack), headers=headers)
+        case PackForm.PDF:
+            return download(documents.as_pdf(pack), "application/pdf", name)
+        case PackForm.XLSX:
+            return download(files.as_xlsx(pack), files.XLSX, name)

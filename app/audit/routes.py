@@ -34,18 +34,18 @@ from app.db import read_session
 from app.errors import FieldError, Invalid, responses
 from app.journal import Journal
 from app.venues.actions import NoSuchVenue
-from app.work import Register, to_json
+from app.work import NO_STORE, Register, download, to_json
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_NO_STORE = {"Cache-Control": "private, no-store"}
+R = TypeVar("R", bound=Report)
+
 _FORMS: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
             "text/csv": {"schema": {"type": "string"}, "example": "Course,Venues\r\nwave,412\r\n"},
-            _XLSX: {
-                "schema": {"type": "string", "contentMediaType": _XLSX},
+            files.XLSX: {
+                "schema": {"type": "string", "contentMediaType": files.XLSX},
                 "example": "(a workbook)",
             },
         }
@@ -56,29 +56,17 @@ _FORMS: dict[int | str, dict[str, Any]] = {
 
 
 def _answer(
-    register: Journal, asked: Asked, name: str, make: Callable[[Session, View], Report]
-) -> Response:
-    """A report in the form that is asked for; `name` is that of its file."""
-    with read_session(register.engine) as session:
-        seen = view(session, asked, asked, datetime.now(UTC))
-        report = make(session, seen)
-    return _shown(report, asked, f"{name}-{seen.as_at}")
-
-
-R = TypeVar("R", bound=Report)
-
-
-def _answer_noted(
     register: Journal,
     auditor: Account,
     asked: Asked,
     name: str,
     make: Callable[[Session, View], R],
-    revealed: Callable[[R], Collection[UUID]],
+    revealed: Callable[[R], Collection[UUID]] = lambda _: (),
 ) -> Response:
-    """As `_answer`, for a report that shows the test results of the venues that `revealed` names.
+    """A report in the form that is asked for; `name` is that of its file.
 
-    That it is read is journalled before it goes out, and only if there is something to go out.
+    If it shows the test results of venues, which `revealed` names, that it is read is journalled
+    before it goes out, and only if there is something to go out.
     """
     with read_session(register.engine) as session:
         seen = view(session, asked, asked, datetime.now(UTC))
@@ -91,46 +79,51 @@ def _answer_noted(
 def _shown(report: Report, asked: Formed, name: str) -> Response:
     match asked.format:
         case Form.JSON:
-            return Response(to_json(report), media_type="application/json", headers=_NO_STORE)
+            return Response(to_json(report), media_type="application/json", headers=NO_STORE)
         case Form.CSV:
-            return _file(files.as_csv(report, asked.table), "text/csv", f"{name}.csv")
+            return download(files.as_csv(report, asked.table), "text/csv", f"{name}.csv")
         case Form.XLSX:
-            return _file(files.as_xlsx(report), _XLSX, f"{name}.xlsx")
-
-
-def _file(content: bytes, media_type: str, name: str) -> Response:
-    headers = _NO_STORE | {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type=media_type, headers=headers)
+            return download(files.as_xlsx(report), files.XLSX, f"{name}.xlsx")
 
 
 # --- coverage --------------------------------------------------------------------------------
 
 
 @router.get("/coverage", summary="Who is covered?", response_model=Coverage, responses=_FORMS)
-def read_coverage(asked: Annotated[Asked, Query()], register: Register, _: Auditor) -> Response:
+def read_coverage(
+    asked: Annotated[Asked, Query()], register: Register, auditor: Auditor
+) -> Response:
     """How many are trained of how many, and how many venues stand in each scheme.
 
     In all, and by ward, category and late night. Venues without a headcount are counted apart.
     """
-    return _answer(register, asked, "coverage", coverage)
+    return _answer(register, auditor, asked, "coverage", coverage)
 
 
 @router.get("/trend", summary="How did coverage change?", response_model=Trend, responses=_FORMS)
-def read_trend(asked: Annotated[TrendAsked, Query()], register: Register, _: Auditor) -> Response:
+def read_trend(
+    asked: Annotated[TrendAsked, Query()], register: Register, auditor: Auditor
+) -> Response:
     """Coverage at each month's end, all by what was known at one instant."""
     return _answer(
-        register, asked, "trend", lambda session, seen: trend(session, seen, asked.days(seen.as_at))
+        register,
+        auditor,
+        asked,
+        "trend",
+        lambda session, seen: trend(session, seen, asked.days(seen.as_at)),
     )
 
 
 @router.get("/trend/turn", summary="What turned it?", response_model=Turn, responses=_FORMS)
-def read_turn(asked: Annotated[TurnAsked, Query()], register: Register, _: Auditor) -> Response:
+def read_turn(
+    asked: Annotated[TurnAsked, Query()], register: Register, auditor: Auditor
+) -> Response:
     """The venues that moved a course's coverage in one month, and the events that did it."""
 
     def make(session: Session, seen: View) -> Turn:
         return turn(session, seen, asked.month, asked.course)
 
-    return _answer(register, asked, f"turn-{asked.month}", make)
+    return _answer(register, auditor, asked, f"turn-{asked.month}", make)
 
 
 @router.get(
@@ -146,7 +139,7 @@ def read_ward_features(
     """Every ward with its boundary and its figures, as GeoJSON."""
     with read_session(register.engine) as session:
         found = ward_features(session, view(session, asked, asked, datetime.now(UTC)))
-    return Response(to_json(found), media_type="application/geo+json", headers=_NO_STORE)
+    return Response(to_json(found), media_type="application/geo+json", headers=NO_STORE)
 
 
 # --- one venue -------------------------------------------------------------------------------
@@ -165,7 +158,7 @@ def read_venue_sheet(
 
     It shows how the venue's tests went; that it was read is journalled.
     """
-    return _answer_noted(
+    return _answer(
         register,
         auditor,
         Asked(**asked.model_dump()),
@@ -198,7 +191,7 @@ def read_scheme_tests(
         told.update(alone(session, seen, *period))
         return scheme_tests(session, seen, *period)
 
-    return _answer_noted(register, auditor, asked, "scheme-tests", make, lambda _: told)
+    return _answer(register, auditor, asked, "scheme-tests", make, lambda _: told)
 
 
 @router.get(
@@ -215,7 +208,7 @@ def read_venue_scheme_tests(
     def make(session: Session, seen: View) -> VenueSchemeTests:
         return venue_scheme_tests(session, seen, *asked.period(seen.as_at))
 
-    return _answer_noted(
+    return _answer(
         register,
         auditor,
         asked,
@@ -229,22 +222,26 @@ def read_venue_scheme_tests(
 
 
 @router.get("/quality", summary="How good is the data?", response_model=Quality, responses=_FORMS)
-def read_quality(asked: Annotated[Asked, Query()], register: Register, _: Auditor) -> Response:
+def read_quality(
+    asked: Annotated[Asked, Query()], register: Register, auditor: Auditor
+) -> Response:
     """What is missing, old or in contradiction: how much of each, then venue by venue."""
-    return _answer(register, asked, "quality", quality)
+    return _answer(register, auditor, asked, "quality", quality)
 
 
 # --- the late-night levy's discount ----------------------------------------------------------
 
 
 @router.get("/levy", summary="Who gets the levy's discount?", response_model=Levy, responses=_FORMS)
-def read_levy(asked: Annotated[LevyAsked, Query()], register: Register, _: Auditor) -> Response:
+def read_levy(
+    asked: Annotated[LevyAsked, Query()], register: Register, auditor: Auditor
+) -> Response:
     """The late-night venues that hold Safety Thirst, day by day of a levy year, and near misses."""
 
     def make(session: Session, seen: View) -> Levy:
         return levy(session, seen, asked.year, asked.near_days)
 
-    return _answer(register, asked, "levy", make)
+    return _answer(register, auditor, asked, "levy", make)
 
 
 # --- what is to be done ----------------------------------------------------------------------
@@ -262,7 +259,7 @@ def read_due(asked: Annotated[DueAsked, Query()], register: Register, auditor: A
         in_it = asked.format is not Form.CSV or asked.table == "retests"
         return {row.venue_id for row in report.retests} if in_it else set()
 
-    return _answer_noted(
+    return _answer(
         register,
         auditor,
         asked,

@@ -11,7 +11,7 @@ from app.db import read_session
 from app.edge import body_limit
 from app.errors import DomainError, FieldError, TooLarge, responses
 from app.venues.imports import BadCell, ImportRejected, ImportReport
-from app.work import Register
+from app.work import Register, download
 
 router = APIRouter(prefix="/v1/admin/bulk", tags=["bulk"])
 
@@ -61,7 +61,8 @@ async def _content(request: Request) -> bytes:
 def export_sheet(sheet: SheetName, register: Register, _: Reader) -> Response:
     """All of one kind that is in the register and counts, as a spreadsheet takes it."""
     with read_session(register.engine) as session:
-        return _file(f"{sheet}.csv", transfer.export_sheet(session, sheet))
+        content = transfer.export_sheet(session, sheet)
+    return download(content, _CSV, f"{sheet}.csv")
 
 
 @router.get(
@@ -72,7 +73,7 @@ def export_sheet(sheet: SheetName, register: Register, _: Reader) -> Response:
 )
 def sheet_template(sheet: SheetName, _: Reader) -> Response:
     """The columns of a sheet, and rows to show what goes into them."""
-    return _file(f"{sheet}-template.csv", transfer.template(sheet))
+    return download(transfer.template(sheet), _CSV, f"{sheet}-template.csv")
 
 
 @router.post(
@@ -96,11 +97,3 @@ def import_sheet(
 ) -> ImportReport:
     """Record what a file says and the register does not know yet: all of it, or nothing."""
     return transfer.import_sheet(sheet, register, content, actor=officer.actor, dry_run=dry_run)
-
-
-def _file(name: str, content: bytes) -> Response:
-    headers = {
-        "Content-Disposition": f'attachment; filename="{name}"',
-        "Cache-Control": "private, no-store",
-    }
-    return Response(content, media_type=_CSV, headers=headers)
