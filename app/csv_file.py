@@ -9,6 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from app.venues.imports import BadCell, ImportRejected, read_text
@@ -91,3 +92,13 @@ def _columns(
     if bad:
         raise ImportRejected(bad)
     return columns
+
+
+def day(cell: str) -> date:
+    """A date as it is written in every file. Raises ValueError with the reason."""
+    if not re.fullmatch(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", cell.strip()):
+        raise ValueError("must be a date from 2000 to 2099, like 2026-12-31")
+    try:
+        return date.fromisoformat(cell.strip())
+    except ValueError:
+        raise ValueError("must be a date that exists") from None

@@ -1,12 +1,12 @@
 """What happened to a venue, recorded once and never overwritten."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 from pydantic import Field as Described
 from sqlmodel import Field, Session, SQLModel, col
 
@@ -16,6 +16,27 @@ from app.journal import actor, now
 from app.text import Line
 
 LONDON = ZoneInfo("Europe/London")
+_Dated = TypeVar("_Dated", bound=date)
+
+
+def in_our_time(value: _Dated) -> _Dated:
+    """A day or an instant of the years 2000 to 2099. Raises ValueError."""
+    if not 2000 <= value.year <= 2099:
+        raise ValueError("must lie in the years 2000 to 2099")
+    return value
+
+
+def _past(value: datetime) -> datetime:
+    if not datetime(2000, 1, 1, tzinfo=UTC) <= value <= datetime.now(UTC):
+        raise ValueError("must lie in the past, in the year 2000 or later")
+    return value
+
+
+Day = Annotated[date, AfterValidator(in_our_time)]
+"""A London day on which something happened, or is to."""
+
+KnownAt = Annotated[AwareDatetime, AfterValidator(_past)]
+"""An instant as known at which something is asked; in the future the answer would change."""
 
 
 class Event(SQLModel):
@@ -32,9 +53,6 @@ class Event(SQLModel):
     voided_at: datetime | None = Field(default=None, sa_type=Instant)
     voided_by: str | None = Field(default=None, max_length=100)
     void_reason: str | None = Field(default=None, max_length=500)
-
-
-E_ = TypeVar("E_", bound=Event)
 
 
 class AlreadyVoid(DomainError):

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, Field
 from sqlmodel import Session, col, select
 
 from app.errors import FieldError, Invalid
-from app.events import LONDON, effective
+from app.events import LONDON, effective, in_our_time
 from app.settings import settings
 from app.text import Line
 from app.training.rules import Thresholds
@@ -27,13 +27,11 @@ class Form(StrEnum):
     XLSX = "xlsx"
 
 
-def _in_our_time(value: datetime) -> datetime:
-    if not 2000 <= value.year <= 2099:
-        raise ValueError("must lie in the years 2000 to 2099")
+def _in_utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-KnownAt = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
+KnownAt = Annotated[AwareDatetime, AfterValidator(in_our_time), AfterValidator(_in_utc)]
 
 
 class Moment(Given):

@@ -7,7 +7,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import col, select
 
-from app.bulk.sheet import Book, Column, Sheet, Values, day, prose, refused
+from app.bulk.sheet import Book, Column, Sheet, Values, prose, refused
+from app.csv_file import day
 from app.errors import FieldError, Invalid
 from app.outreach.engagements import record_done, record_engagement
 from app.outreach.models import Engagement

@@ -9,7 +9,8 @@ from typing import Any, get_args
 import sqlalchemy as sa
 from sqlmodel import col, select
 
-from app.bulk.sheet import Book, Column, Row, Sheet, Values, day, number, prose, refused
+from app.bulk.sheet import Book, Column, Row, Sheet, Values, number, prose, refused
+from app.csv_file import day
 from app.events import in_effect
 from app.schemes.actions import Step, decide, void_decision
 from app.schemes.models import Decision

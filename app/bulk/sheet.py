@@ -1,10 +1,8 @@
 """What a sheet is: its columns, how a row is recorded, and how what is recorded becomes a row."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -46,16 +44,6 @@ def reads(kind: Any) -> Callable[[str], Any]:
             raise ValueError(field_errors(error.errors())[0].message) from None
 
     return read
-
-
-def day(cell: str) -> date:
-    """A date as it is written in every file."""
-    if not re.fullmatch(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", cell.strip()):
-        raise ValueError("must be a date from 2000 to 2099, like 2026-12-31")
-    try:
-        return date.fromisoformat(cell.strip())
-    except ValueError:
-        raise ValueError("must be a date that exists") from None
 
 
 def amount(value: int | None) -> int:

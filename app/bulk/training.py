@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import contains_eager
 from sqlmodel import col
 
-from app.bulk.sheet import Book, Column, Sheet, Values, amount, day, number, prose
+from app.bulk.sheet import Book, Column, Sheet, Values, amount, number, prose
+from app.csv_file import day
 from app.events import in_effect
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.record import add_attendance, declare_headcount, record_session

@@ -1,7 +1,6 @@
 """Which outreach records are asked for."""
 
-from datetime import date
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import (
@@ -13,21 +12,12 @@ from pydantic import (
     model_validator,
 )
 
+from app.events import Day, in_our_time
 from app.outreach.models import EngagementKind, Outcome, ReportState, Result, SchemeTested
 from app.venues.fields import Maybe
 from app.work import Paging
 
-_Dated = TypeVar("_Dated", bound=date)
-
-
-def _in_our_time(value: _Dated) -> _Dated:
-    if not 2000 <= value.year <= 2099:
-        raise ValueError("must lie in the years 2000 to 2099")
-    return value
-
-
-Day = Annotated[date, AfterValidator(_in_our_time)]
-Instant = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
+Instant = Annotated[AwareDatetime, AfterValidator(in_our_time)]
 
 
 class Given(BaseModel):

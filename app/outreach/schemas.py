@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from app.directory.schemas import Contact
-from app.outreach.asked import Day, Given
+from app.events import Day
+from app.outreach.asked import Given
 from app.outreach.models import (
     EngagementKind,
     Outcome,

@@ -1,19 +1,13 @@
 """What the training routes take and give."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from app.events import Day, KnownAt
 from app.text import Line, Prose
 from app.training.courses import CourseKey, StaffRole
 from app.training.rules import Rag, Status
@@ -24,20 +18,6 @@ MOST_PEOPLE = 10_000
 """More people than one venue has; so many more are a slip of the finger."""
 
 
-def _day(value: date) -> date:
-    if not 2000 <= value.year <= 2099:
-        raise ValueError("must lie in the years 2000 to 2099")
-    return value
-
-
-def _past(value: datetime) -> datetime:
-    if not datetime(2000, 1, 1, tzinfo=UTC) <= value <= datetime.now(UTC):
-        raise ValueError("must lie in the past, in the year 2000 or later")
-    return value
-
-
-Day = Annotated[date, AfterValidator(_day)]
-KnownAt = Annotated[AwareDatetime, AfterValidator(_past)]
 People = Annotated[int, Field(ge=0, le=MOST_PEOPLE)]
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sqlmodel import Session, select
 
-from app.csv_file import read_rows
+from app.csv_file import day, read_rows
 from app.events import effective, last_day
 from app.geo import Point
 from app.journal import Journal, now
@@ -70,14 +70,7 @@ def _uprn(text: str) -> str:
 
 
 def _date(text: str) -> date | None:
-    if not text:
-        return None
-    if not re.fullmatch(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", text):
-        raise ValueError("must be a date from 2000 to 2099, like 2026-12-31")
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ValueError("must be a date that exists") from None
+    return day(text) if text else None
 
 
 CELLS: dict[str, Callable[[str], Any]] = {
