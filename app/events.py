@@ -54,6 +54,11 @@ class Event(SQLModel):
     voided_by: str | None = Field(default=None, max_length=100)
     void_reason: str | None = Field(default=None, max_length=500)
 
+    @property
+    def on(self) -> date:
+        """The London day on which it took effect."""
+        return self.effective_at.astimezone(LONDON).date()
+
 
 class AlreadyVoid(DomainError):
     """Voiding what is void."""
@@ -71,6 +76,14 @@ class VoidReason(BaseModel):
     reason: Line = Described(min_length=3, max_length=500, examples=["Entered for the wrong venue"])
 
 
+class Voided(BaseModel):
+    """That it was a mistake."""
+
+    at: datetime
+    by: str = Described(examples=["account j.okafor"])
+    reason: str = Described(examples=["Entered for the wrong venue"])
+
+
 def recorded(session: Session) -> dict[str, Any]:
     """The fields that say when and by whom an event is recorded."""
     return {"recorded_at": now(session), "recorded_by": actor(session)}
@@ -82,6 +95,21 @@ def void(session: Session, event: Event, reason: str) -> None:
         raise AlreadyVoid
     event.voided_at, event.voided_by = now(session), actor(session)
     event.void_reason = reason
+
+
+def as_recorded(event: Event) -> dict[str, Any]:
+    """The fields that show when and by whom an event was recorded, and that it was voided."""
+    voided = None
+    if event.voided_at is not None:
+        voided = Voided(
+            at=event.voided_at, by=event.voided_by or "", reason=event.void_reason or ""
+        )
+    return {
+        "id": event.id,
+        "recorded_at": event.recorded_at,
+        "recorded_by": event.recorded_by,
+        "voided": voided,
+    }
 
 
 def in_effect(model: type[Event]) -> sa.ColumnElement[bool]:

@@ -223,6 +223,22 @@ def page(
     )
 
 
+def page_together(
+    session: Session,
+    statement: sa.Select[Any],
+    order: Sequence[Any],
+    paging: Paging,
+    show: Callable[[Session, Sequence[Any]], list[T]],
+    *,
+    newest_first: bool = False,
+) -> Page[T]:
+    """As `page`, of what is shown together: what goes with it is read once for the whole page."""
+    found: Page[Any] = page(
+        session, statement, order, paging, lambda one: one, newest_first=newest_first
+    )
+    return Page(items=show(session, found.items), next=found.next)
+
+
 def _encoded(values: Sequence[Any]) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(list(values))).decode().rstrip("=")
 

@@ -1,45 +1,24 @@
 """Which outreach records are asked for."""
 
-from typing import Annotated, Self
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
-    model_validator,
 )
 
+from app.asked import Period
 from app.events import Day, in_our_time
 from app.outreach.models import EngagementKind, Outcome, ReportState, Result, SchemeTested
-from app.venues.fields import Maybe
+from app.venues.fields import Given, Maybe
 from app.work import Paging
 
 Instant = Annotated[AwareDatetime, AfterValidator(in_our_time)]
 
 
-class Given(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _Period(Given):
-    from_: Maybe[Day] = Field(
-        default=None, alias="from", description="First day", examples=["2023-10-01"]
-    )
-    until: Maybe[Day] = Field(
-        default=None, description="Last day, included", examples=["2025-04-30"]
-    )
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.from_ and self.until and self.from_ > self.until:
-            raise ValueError("from must not be after until")
-        return self
-
-
-class FiguresAsked(_Period):
+class FiguresAsked(Period):
     """Which period the figures are for, both days included."""
 
     from_: Day = Field(alias="from", description="First day", examples=["2023-10-01"])
@@ -51,7 +30,7 @@ class FiguresAsked(_Period):
     )
 
 
-class EngagementsAsked(_Period, Paging):
+class EngagementsAsked(Period, Paging):
     """Which engagements to list, newest first."""
 
     business_id: Maybe[UUID] = None
@@ -71,7 +50,7 @@ class NextStepsAsked(Given, Paging):
     venue_id: Maybe[UUID] = None
 
 
-class SchemeTestsAsked(_Period, Paging):
+class SchemeTestsAsked(Period, Paging):
     """Which scheme tests to list, newest first."""
 
     venue_id: Maybe[UUID] = None

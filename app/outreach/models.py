@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Index, String, Text
 from sqlmodel import Field
 
-from app.events import LONDON, Event
+from app.events import Event
 
 
 class EngagementKind(StrEnum):
@@ -73,16 +73,7 @@ def _one_of(column: str, values: type[StrEnum], table: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=f"{table}_{column}")
 
 
-class _OnADay(Event):
-    """A base for events that belong to a whole London day."""
-
-    @property
-    def on(self) -> date:
-        """The London day."""
-        return self.effective_at.astimezone(LONDON).date()
-
-
-class Engagement(_OnADay, table=True):
+class Engagement(Event, table=True):
     """One contact with a business, at one of its venues or as a whole.
 
     `business_id` is who ran the venue when it was recorded. A next step stays open until somebody
@@ -112,7 +103,7 @@ class Engagement(_OnADay, table=True):
     next_step_on: date | None = None
 
 
-class StepDone(_OnADay, table=True):
+class StepDone(Event, table=True):
     """That an engagement's next step is done."""
 
     __tablename__ = "step_done"
@@ -121,7 +112,7 @@ class StepDone(_OnADay, table=True):
     note: str = Field(default="", sa_type=Text)
 
 
-class SchemeTest(_OnADay, table=True):
+class SchemeTest(Event, table=True):
     """An unannounced visit in which an officer asks, and sees what happens.
 
     `debrief_on` is the day for which a debrief was arranged; `retest_of_id` names the failed test
@@ -150,14 +141,14 @@ class SchemeTest(_OnADay, table=True):
     retest_of_id: UUID | None = Field(default=None, foreign_key="scheme_test.id", index=True)
 
 
-class Debrief(_OnADay, table=True):
+class Debrief(Event, table=True):
     """A talk with the venue about a test that it failed."""
 
     test_id: UUID = Field(foreign_key="scheme_test.id", index=True)
     note: str = Field(default="", sa_type=Text)
 
 
-class ProblemReport(_OnADay, table=True):
+class ProblemReport(Event, table=True):
     """What somebody told us about a haven: nothing says who, from where, or when in the day.
 
     It takes effect and counts as known at the end of its day. It is not journalled, because the

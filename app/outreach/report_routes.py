@@ -23,7 +23,7 @@ from app.outreach.schemas import (
     ProblemReportTaken,
     StepIn,
 )
-from app.work import Desk, Page, PreconditionRequired, Stale, page
+from app.work import Desk, Page, PreconditionRequired, Stale, page_together
 
 log = logging.getLogger(__name__)
 
@@ -99,16 +99,11 @@ def list_problem_reports(
     if asked.venue_id:
         statement = statement.where(ProblemReport.venue_id == asked.venue_id)
     order: list[Any] = [col(ProblemReport.effective_at), col(ProblemReport.id)]
-
-    def shown(session: Session) -> Page[ProblemReportOut]:
-        found = page(session, statement, order, asked, _itself, newest_first=True)
-        return Page(items=show.problem_reports(session, found.items), next=found.next)
-
-    return desk.read(shown)
-
-
-def _itself(found: ProblemReport) -> ProblemReport:
-    return found
+    return desk.read(
+        lambda session: page_together(
+            session, statement, order, asked, show.problem_reports, newest_first=True
+        )
+    )
 
 
 @router.get(

@@ -20,7 +20,7 @@ from app.outreach.schemas import (
     KindFigure,
     OutreachFigures,
 )
-from app.work import Desk, KeyReused, Page, PreconditionRequired, Stale, page
+from app.work import Desk, KeyReused, Page, PreconditionRequired, Stale, page_together
 
 router = APIRouter(prefix="/v1/admin", tags=["outreach"])
 
@@ -62,16 +62,11 @@ def list_engagements(
     if not asked.voided:
         statement = statement.where(in_effect(Engagement))
     order: list[Any] = [col(Engagement.effective_at), col(Engagement.id)]
-
-    def shown(session: Session) -> Page[EngagementOut]:
-        found = page(session, statement, order, asked, _itself, newest_first=True)
-        return Page(items=show.engagements(session, found.items), next=found.next)
-
-    return desk.read(shown)
-
-
-def _itself(found: Engagement) -> Engagement:
-    return found
+    return desk.read(
+        lambda session: page_together(
+            session, statement, order, asked, show.engagements, newest_first=True
+        )
+    )
 
 
 @router.get(
@@ -171,12 +166,9 @@ def list_next_steps(asked: Annotated[NextStepsAsked, Query()], desk: Desk, _: Re
         if (value := getattr(asked, name)) is not None:
             statement = statement.where(getattr(Engagement, name) == value)
     order: list[Any] = [col(Engagement.next_step_on), col(Engagement.id)]
-
-    def shown(session: Session) -> Page[EngagementOut]:
-        found = page(session, statement, order, asked, _itself)
-        return Page(items=show.engagements(session, found.items), next=found.next)
-
-    return desk.read(shown)
+    return desk.read(
+        lambda session: page_together(session, statement, order, asked, show.engagements)
+    )
 
 
 @router.get(

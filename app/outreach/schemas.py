@@ -8,8 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from app.directory.schemas import Contact
-from app.events import Day
-from app.outreach.asked import Given
+from app.events import Day, Voided
 from app.outreach.models import (
     EngagementKind,
     Outcome,
@@ -20,7 +19,7 @@ from app.outreach.models import (
     Step,
 )
 from app.text import Line, Prose
-from app.venues.fields import Maybe
+from app.venues.fields import Given, Maybe
 
 
 class Named(BaseModel):
@@ -34,14 +33,6 @@ class VenueNamed(Named):
     """A venue, by its id and name, and the ward it lies in."""
 
     ward: str | SkipJsonSchema[None] = Field(default=None, examples=["Bishopsgate"])
-
-
-class Voided(BaseModel):
-    """That it was a mistake."""
-
-    at: datetime
-    by: str = Field(examples=["account j.okafor"])
-    reason: str = Field(examples=["Entered for the wrong venue"])
 
 
 class _Recorded(BaseModel):

@@ -25,7 +25,7 @@ from app.outreach.schemas import (
     WardFigure,
 )
 from app.settings import settings
-from app.work import Desk, KeyReused, Page, PreconditionRequired, Stale, page
+from app.work import Desk, KeyReused, Page, PreconditionRequired, Stale, page_together
 
 router = APIRouter(prefix="/v1/admin/scheme-tests", tags=["outreach"])
 
@@ -63,19 +63,14 @@ def list_scheme_tests(
             statement = statement.where(getattr(SchemeTest, name) == value)
     if not asked.voided:
         statement = statement.where(in_effect(SchemeTest))
-
-    def shown(session: Session) -> Page[SchemeTestOut]:
-        found = page(session, statement, _BY_DAY, asked, _itself, newest_first=True)
-        return Page(items=show.scheme_tests(session, found.items), next=found.next)
-
-    return desk.read(shown)
+    return desk.read(
+        lambda session: page_together(
+            session, statement, _BY_DAY, asked, show.scheme_tests, newest_first=True
+        )
+    )
 
 
 _BY_DAY: list[Any] = [col(SchemeTest.effective_at), col(SchemeTest.id)]
-
-
-def _itself(found: SchemeTest) -> SchemeTest:
-    return found
 
 
 @router.get(
@@ -91,12 +86,15 @@ def list_retests(asked: Annotated[RetestsAsked, Query()], desk: Desk, _: Reader)
     if asked.overdue:
         in_time = effective(today - timedelta(days=settings().retest_days))
         statement = statement.where(col(SchemeTest.effective_at) < in_time)
-
-    def shown(session: Session) -> Page[RetestOut]:
-        found = page(session, statement, _BY_DAY, asked, _itself)
-        return Page(items=show.retests(session, found.items, today), next=found.next)
-
-    return desk.read(shown)
+    return desk.read(
+        lambda session: page_together(
+            session,
+            statement,
+            _BY_DAY,
+            asked,
+            lambda session, found: show.retests(session, found, today),
+        )
+    )
 
 
 @router.get(

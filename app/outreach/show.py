@@ -3,13 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.events import Event, in_effect
+from app.events import as_recorded, in_effect
 from app.outreach.models import (
     Debrief,
     Engagement,
@@ -30,7 +29,6 @@ from app.outreach.schemas import (
     SchemeTestOut,
     StepOut,
     VenueNamed,
-    Voided,
 )
 from app.settings import settings
 from app.venues.models import Business, Venue, Ward
@@ -50,7 +48,7 @@ def engagements(session: Session, found: Sequence[Engagement]) -> list[Engagemen
     }
     return [
         EngagementOut(
-            **_recorded(one),
+            **as_recorded(one),
             venue=venues[one.venue_id] if one.venue_id else None,
             business=businesses[one.business_id] if one.business_id else None,
             on=one.on,
@@ -72,7 +70,7 @@ def engagement(session: Session, found: Engagement) -> EngagementOut:
 
 def step_done(found: StepDone) -> DoneOut:
     """That a next step is done."""
-    return DoneOut(**_recorded(found), on=found.on, note=found.note or None)
+    return DoneOut(**as_recorded(found), on=found.on, note=found.note or None)
 
 
 def scheme_tests(session: Session, found: Sequence[SchemeTest]) -> list[SchemeTestOut]:
@@ -94,7 +92,7 @@ def scheme_tests(session: Session, found: Sequence[SchemeTest]) -> list[SchemeTe
     )
     return [
         SchemeTestOut(
-            **_recorded(one),
+            **as_recorded(one),
             venue=venues[one.venue_id],
             scheme=one.scheme,
             on=one.on,
@@ -132,7 +130,7 @@ def retests(session: Session, found: Sequence[SchemeTest], today: date) -> list[
 
 def debrief(found: Debrief) -> DebriefOut:
     """A debrief."""
-    return DebriefOut(**_recorded(found), on=found.on, note=found.note or None)
+    return DebriefOut(**as_recorded(found), on=found.on, note=found.note or None)
 
 
 def problem_reports(session: Session, found: Sequence[ProblemReport]) -> list[ProblemReportOut]:
@@ -154,7 +152,8 @@ def problem_reports(session: Session, found: Sequence[ProblemReport]) -> list[Pr
             comment=one.comment or None,
             state=one.state,
             steps=[
-                StepOut(**_recorded(step), step=step.step, note=step.note) for step in steps[one.id]
+                StepOut(**as_recorded(step), step=step.step, note=step.note)
+                for step in steps[one.id]
             ],
         )
         for one in found
@@ -164,20 +163,6 @@ def problem_reports(session: Session, found: Sequence[ProblemReport]) -> list[Pr
 def problem_report(session: Session, found: ProblemReport) -> ProblemReportOut:
     """One problem report."""
     return problem_reports(session, [found])[0]
-
-
-def _recorded(found: Event) -> dict[str, Any]:
-    voided = None
-    if found.voided_at is not None:
-        voided = Voided(
-            at=found.voided_at, by=found.voided_by or "", reason=found.void_reason or ""
-        )
-    return {
-        "id": found.id,
-        "recorded_at": found.recorded_at,
-        "recorded_by": found.recorded_by,
-        "voided": voided,
-    }
 
 
 def _venues(session: Session, ids: Iterable[UUID | None]) -> dict[UUID, VenueNamed]:

@@ -11,7 +11,7 @@ from sqlmodel import Field, Relationship, SQLModel
 from app.db import Instant
 from app.events import Event
 from app.schemes.registry import SchemeKey
-from app.schemes.rules import Kind, State, london_day
+from app.schemes.rules import Kind, State
 from app.venues.models import Venue
 
 NO_END = date.max
@@ -70,11 +70,6 @@ class Decision(Event, table=True):
     reason: str | None = Field(default=None, sa_type=Text)
     override_reason: str | None = Field(default=None, sa_type=Text)
     findings: list[dict[str, Any]] | None = Field(default=None, sa_type=JSON(none_as_null=True))
-
-    @property
-    def on(self) -> date:
-        """The London day on which it took effect."""
-        return london_day(self.effective_at)
 
 
 class Accreditation(SQLModel, table=True):

@@ -1,27 +1,17 @@
 """Training sessions, who attended them in numbers, and headcounts, as the database keeps them."""
 
-from datetime import date
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index, String, Text
 from sqlmodel import Field, Relationship
 
-from app.events import LONDON, Event
+from app.events import Event
 from app.training.courses import StaffRole
 
 _ROLES = ", ".join(f"'{role}'" for role in StaffRole)
 
 
-class _OfADay(Event):
-    """A base for events that belong to a whole London day."""
-
-    @property
-    def on(self) -> date:
-        """The London day."""
-        return self.effective_at.astimezone(LONDON).date()
-
-
-class TrainingSession(_OfADay, table=True):
+class TrainingSession(Event, table=True):
     """One delivery of a course. `provider` is an organisation; a voided one trained nobody."""
 
     __tablename__ = "training_session"
@@ -35,7 +25,7 @@ class TrainingSession(_OfADay, table=True):
     attendances: list["Attendance"] = Relationship(back_populates="session")
 
 
-class Attendance(_OfADay, table=True):
+class Attendance(Event, table=True):
     """How many people of one role, from one venue, took part in a session.
 
     It takes effect with its session and can be voided alone. A person's name has no place here.
@@ -57,7 +47,7 @@ class Attendance(_OfADay, table=True):
     session: TrainingSession = Relationship(back_populates="attendances")
 
 
-class Headcount(_OfADay, table=True):
+class Headcount(Event, table=True):
     """How many relevant staff a venue has, and how many trained ones left since the last time."""
 
     __table_args__ = (

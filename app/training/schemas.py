@@ -7,11 +7,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from app.events import Day, KnownAt
+from app.asked import Period
+from app.events import Day, KnownAt, Voided
 from app.text import Line, Prose
 from app.training.courses import CourseKey, StaffRole
 from app.training.rules import Rag, Status
-from app.venues.fields import Maybe
+from app.venues.fields import Given, Maybe
 from app.work import Paging
 
 MOST_PEOPLE = 10_000
@@ -21,14 +22,10 @@ MOST_PEOPLE = 10_000
 People = Annotated[int, Field(ge=0, le=MOST_PEOPLE)]
 
 
-class _Asked(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
 # --- what is recorded ------------------------------------------------------------------------
 
 
-class AttendanceIn(_Asked):
+class AttendanceIn(Given):
     """How many people of one role, from one venue, took part. Never their names."""
 
     venue_id: UUID
@@ -43,7 +40,7 @@ class AttendanceIn(_Asked):
         return self
 
 
-class SessionIn(_Asked):
+class SessionIn(Given):
     """One delivery of a course, with all who attended it."""
 
     course: CourseKey = Field(examples=["wave"])
@@ -64,7 +61,7 @@ class SessionIn(_Asked):
     attendances: list[AttendanceIn] = Field(min_length=1, max_length=200)
 
 
-class HeadcountIn(_Asked):
+class HeadcountIn(Given):
     """How many relevant staff a venue has, and how many trained ones have left."""
 
     on: Day = Field(description="The London day", examples=["2025-03-01"])
@@ -75,14 +72,6 @@ class HeadcountIn(_Asked):
 
 
 # --- what was recorded -----------------------------------------------------------------------
-
-
-class Voided(BaseModel):
-    """That it was a mistake."""
-
-    at: datetime
-    by: str = Field(examples=["account j.okafor"])
-    reason: str = Field(examples=["Entered for the wrong venue"])
 
 
 class _Recorded(BaseModel):
@@ -149,7 +138,7 @@ class CoursesOut(BaseModel):
 # --- what is asked of it ---------------------------------------------------------------------
 
 
-class _KnownAt(_Asked):
+class _KnownAt(Given):
     known_at: Maybe[KnownAt] = Field(
         default=None,
         description="As known at this instant; without it, as known now",
@@ -157,22 +146,7 @@ class _KnownAt(_Asked):
     )
 
 
-class _Period(_Asked):
-    from_: Maybe[Day] = Field(
-        default=None, alias="from", description="First day", examples=["2023-10-01"]
-    )
-    until: Maybe[Day] = Field(
-        default=None, description="Last day, included", examples=["2025-04-30"]
-    )
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.from_ and self.until and self.from_ > self.until:
-            raise ValueError("from must not be after until")
-        return self
-
-
-class SessionsAsked(_Period, Paging):
+class SessionsAsked(Period, Paging):
     """Which sessions to list, newest first."""
 
     course: Maybe[CourseKey] = None
@@ -182,7 +156,7 @@ class SessionsAsked(_Period, Paging):
     voided: bool = Field(default=False, description="Show those that were voided too")
 
 
-class HeadcountsAsked(_Asked, Paging):
+class HeadcountsAsked(Given, Paging):
     """Which headcounts of a venue to list, newest first."""
 
     voided: bool = Field(default=False, description="Show those that were voided too")
@@ -196,7 +170,7 @@ class StandingAsked(_KnownAt):
     )
 
 
-class FiguresAsked(_KnownAt, _Period):
+class FiguresAsked(_KnownAt, Period):
     """Which period the figures are for, both days included."""
 
     from_: Day = Field(alias="from", description="First day", examples=["2023-10-01"])

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
+from app.events import Event, as_recorded
 from app.training import actions
 from app.training.courses import COURSES, CourseKey
 from app.training.models import Attendance, Headcount, TrainingSession
@@ -19,7 +20,6 @@ from app.training.schemas import (
     Trained,
     TrainingFigures,
     VenueTraining,
-    Voided,
 )
 from app.venues.actions import find_venue
 
@@ -121,12 +121,5 @@ def _trained(attendances: Iterable[Attendance]) -> Trained:
     return Trained(new=new, refresher=refresher, total=new + refresher)
 
 
-def _recorded(event: TrainingSession | Attendance | Headcount) -> dict[str, Any]:
-    return {
-        "id": event.id,
-        "on": event.on,
-        "recorded_at": event.recorded_at,
-        "recorded_by": event.recorded_by,
-        "voided": event.voided_at
-        and Voided(at=event.voided_at, by=event.voided_by or "", reason=event.void_reason or ""),
-    }
+def _recorded(event: Event) -> dict[str, Any]:
+    return {"on": event.on, **as_recorded(event)}
