@@ -4,16 +4,22 @@ import os
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from hypothesis import settings
+from sqlalchemy import Engine
 
 from app.db import migrate
+from app.journal import Journal
+from tests.accounts import make_app, signed_in
 from tests.databases import NO_POSTGIS, Postgres, find_postgis
+from tests.servers import serving
 
 ROOT = Path(__file__).parent.parent
 CI = bool(os.environ.get("CI"))
@@ -22,6 +28,8 @@ CI = bool(os.environ.get("CI"))
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if CI else "local")
+
+SignIn = Callable[..., httpx.Client]
 
 _numbers = count(1)
 
@@ -127,3 +135,57 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("there is no real data here (HAVENS_REAL_DATA names its folder)")
     return folder
+
+
+# --- the application and who uses it ---------------------------------------------------------
+
+
+@pytest.fixture
+def app(database_url: str, tmp_path: Path) -> Iterator[FastAPI]:
+    """The application on a database with nothing in it, once on each kind."""
+    app = make_app(database_url, tmp_path)
+    yield app
+    app.state.journal.engine.dispose()
+
+
+@pytest.fixture
+def journal(app: FastAPI) -> Journal:
+    """The application's journal."""
+    journal: Journal = app.state.journal
+    return journal
+
+
+@pytest.fixture
+def engine(journal: Journal) -> Engine:
+    """The application's database."""
+    return journal.engine
+
+
+@pytest.fixture
+def anybody(app: FastAPI) -> Iterator[httpx.Client]:
+    """A client that has not signed in."""
+    with serving(app) as client:
+        yield client
+
+
+@pytest.fixture
+def sign_in(app: FastAPI, anybody: httpx.Client) -> Iterator[SignIn]:
+    """Makes clients that have signed in with roles."""
+    with ExitStack() as clients:
+
+        def made(*roles: str) -> httpx.Client:
+            headers = signed_in(app, *roles)
+            client = httpx.Client(base_url=anybody.base_url, headers=headers, timeout=30)
+            return clients.enter_context(client)
+
+        yield made
+
+
+@pytest.fixture
+def officer(sign_in: SignIn) -> httpx.Client:
+    return sign_in("officer")
+
+
+@pytest.fixture
+def licensing(sign_in: SignIn) -> httpx.Client:
+    return sign_in("licensing")

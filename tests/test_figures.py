@@ -1,14 +1,12 @@
 """The figures of one officer's first nineteen months: entered in full, asked for in one request."""
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx
-import pytest
 from fastapi import FastAPI
 from sqlmodel import Session
 
@@ -22,28 +20,12 @@ from app.training.courses import CourseKey, StaffRole
 from app.training.record import add_attendance, record_session
 from app.training.schemas import AttendanceIn, SessionIn
 from app.venues.models import Business, Category, Venue
-from tests.accounts import make_app, signed_in
-from tests.servers import serving
 
 FIRST, LAST = date(2023, 10, 1), date(2025, 4, 30)
 PERIOD = {"from": str(FIRST), "until": str(LAST)}
 BUSINESSES, PEOPLE = 380, 366
 OUTSIDE = (FIRST - timedelta(days=1), LAST + timedelta(days=1))
 """The days next to the period; both its ends lie in British Summer Time."""
-
-
-@pytest.fixture
-def app(database_url: str, tmp_path: Path) -> Iterator[FastAPI]:
-    app = make_app(database_url, tmp_path)
-    yield app
-    app.state.journal.engine.dispose()
-
-
-@pytest.fixture
-def officer(app: FastAPI) -> Iterator[httpx.Client]:
-    with serving(app) as client:
-        client.headers.update(signed_in(app, "officer"))
-        yield client
 
 
 class Register:

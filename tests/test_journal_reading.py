@@ -1,7 +1,6 @@
 """Reading the journal: over HTTP, page by page and venue by venue, and `havens journal`."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,40 +20,12 @@ from app.outreach.models import Debrief, Engagement, SchemeTest
 from app.settings import Settings
 from app.training.models import Attendance, TrainingSession
 from app.venues.models import Venue
-from tests.accounts import make_app, signed_in
+from tests.conftest import SignIn
 from tests.factories import connected, make_venue
-from tests.servers import serving
 
 JOURNAL = "/v1/admin/journal"
 
-SignIn = Callable[..., httpx.Client]
 Command = Callable[[str], tuple[int, str]]
-
-
-@pytest.fixture
-def app(database_url: str, tmp_path: Path) -> Iterator[FastAPI]:
-    app = make_app(database_url, tmp_path)
-    yield app
-    app.state.journal.engine.dispose()
-
-
-@pytest.fixture
-def journal(app: FastAPI) -> Journal:
-    journal: Journal = app.state.journal
-    return journal
-
-
-@pytest.fixture
-def sign_in(app: FastAPI) -> Iterator[SignIn]:
-    """Makes clients that have signed in with roles."""
-    with serving(app) as anybody, ExitStack() as clients:
-
-        def made(*roles: str) -> httpx.Client:
-            headers = signed_in(app, *roles) if roles else {}
-            client = httpx.Client(base_url=anybody.base_url, headers=headers, timeout=30)
-            return clients.enter_context(client)
-
-        yield made
 
 
 def read(client: httpx.Client, path: str = JOURNAL, **asked: Any) -> list[Any]:
@@ -163,10 +134,10 @@ def test_only_administrators_read_about_accounts(
     assert read(sign_in("licensing"), subject="account") == []
 
 
-def test_nobody_else_reads_it(sign_in: SignIn, journal: Journal) -> None:
+def test_nobody_else_reads_it(sign_in: SignIn, anybody: httpx.Client, journal: Journal) -> None:
     venue = make_venue(journal.engine).id
     for path in (JOURNAL, f"/v1/admin/venues/{venue}/journal"):
-        assert sign_in().get(path).status_code == 401
+        assert anybody.get(path).status_code == 401
         assert sign_in("officer").post(path).status_code == 405
 
 

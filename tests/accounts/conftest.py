@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -10,7 +9,6 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from app.accounts import passwords
-from tests.accounts import make_app
 
 
 @pytest.fixture(autouse=True)
@@ -20,14 +18,6 @@ def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     passwords._nobodys.cache_clear()
     yield
     passwords._nobodys.cache_clear()
-
-
-@pytest.fixture
-def app(database_url: str, tmp_path: Path) -> Iterator[FastAPI]:
-    """The application on a database with nothing in it, once on each kind."""
-    app = make_app(database_url, tmp_path)
-    yield app
-    app.state.journal.engine.dispose()
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from app.schemes.registry import SchemeKey
 from app.training.courses import CourseKey, StaffRole
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.venues.models import Venue, VenueStatus
-from tests.audit.conftest import SignIn
 from tests.audit.records import add, add_venue, change_facts, morning_of
+from tests.conftest import SignIn
 from tests.factories import make_ward
 
 AS_AT = {"as_at": "2025-03-31"}

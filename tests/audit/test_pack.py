@@ -43,8 +43,8 @@ from app.training import actions
 from app.training.courses import StaffRole
 from app.training.models import Attendance, TrainingSession
 from app.venues.models import Business, Venue, Ward
-from tests.audit.conftest import SignIn
 from tests.audit.records import add, add_venue, change_facts, morning_of
+from tests.conftest import SignIn
 from tests.factories import connected, make_ward
 
 LIMITS = {"rag_green": 75, "rag_amber": 50, "due_days": 60, "retest_days": 28}

@@ -15,8 +15,8 @@ from app.outreach import scheme_tests
 from app.outreach.models import Debrief, Result, SchemeTest, SchemeTested
 from app.outreach.rules import KnownTest, asks_for_debrief, asks_for_retest
 from app.venues.models import Category, VenueStatus
-from tests.audit.conftest import SignIn
 from tests.audit.records import add, add_venue, change_facts, morning_of
+from tests.conftest import SignIn
 from tests.factories import make_ward
 
 TESTS, BY_VENUE = "/v1/audit/scheme-tests", "/v1/audit/scheme-tests/venues"

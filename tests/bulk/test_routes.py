@@ -1,11 +1,9 @@
 """Spreadsheets over HTTP and by command."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from typer.testing import CliRunner
 
 from app.bulk.sheet import SheetName
@@ -13,23 +11,9 @@ from app.bulk.transfer import template
 from app.cli import cli
 from app.edge import BODY_LIMIT
 from app.settings import settings
-from tests.accounts import make_app, signed_in
-from tests.servers import serving
 
 CSV = {"Content-Type": "text/csv; charset=utf-8"}
 BULK = "/v1/admin/bulk"
-
-
-@pytest.fixture
-def app(database_url: str, tmp_path: Path) -> FastAPI:
-    return make_app(database_url, tmp_path)
-
-
-@pytest.fixture
-def officer(app: FastAPI) -> Iterator[httpx.Client]:
-    with serving(app) as client:
-        client.headers.update(signed_in(app, "officer"))
-        yield client
 
 
 def test_a_spreadsheet_moves_over(officer: httpx.Client) -> None:

@@ -14,8 +14,8 @@ from sqlmodel import Session
 from app.events import LONDON, effective
 from app.outreach.models import Engagement, EngagementKind, Outcome
 from app.venues.models import Business
+from tests.conftest import SignIn
 from tests.factories import make_venue
-from tests.outreach.conftest import SignIn
 
 ENGAGEMENTS = "/v1/admin/engagements"
 NEXT_STEPS = "/v1/admin/next-steps"

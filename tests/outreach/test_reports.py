@@ -17,8 +17,8 @@ from app.journal import Entry
 from app.outreach import reports
 from app.outreach.models import ProblemReport
 from app.settings import Settings
+from tests.conftest import SignIn
 from tests.factories import make_venue
-from tests.outreach.conftest import SignIn
 from tests.servers import until
 
 QUEUE = "/v1/admin/problem-reports"

@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 
 from app.events import LONDON
 from app.venues.models import Venue, VenueStatus
+from tests.conftest import SignIn
 from tests.factories import make_venue, make_ward
-from tests.outreach.conftest import SignIn
 
 TESTS = "/v1/admin/scheme-tests"
 PERIOD = {"from": "2025-01-01", "until": "2025-12-31"}

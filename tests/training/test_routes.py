@@ -20,12 +20,6 @@ FIGURES = "/v1/admin/training/figures"
 
 
 @pytest.fixture
-def engine(app: FastAPI) -> Engine:
-    engine: Engine = app.state.journal.engine
-    return engine
-
-
-@pytest.fixture
 def venue(engine: Engine) -> UUID:
     return make_venue(engine).id
 

@@ -1,17 +1,12 @@
 """What the tests of the imports and of the register share."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-import httpx
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from app.db import make_engine
 from app.settings import settings
-from tests.accounts import make_app, signed_in
-from tests.servers import serving
 
 
 @pytest.fixture
@@ -37,17 +32,3 @@ def sqlite_engine(sqlite_url: str) -> Iterator[Engine]:
     engine = make_engine(sqlite_url)
     yield engine
     engine.dispose()
-
-
-@pytest.fixture
-def app(database_url: str, tmp_path: Path) -> FastAPI:
-    """The application on a database with nothing in it, once on each kind."""
-    return make_app(database_url, tmp_path)
-
-
-@pytest.fixture
-def officer(app: FastAPI) -> Iterator[httpx.Client]:
-    """An officer who has signed in."""
-    with serving(app) as client:
-        client.headers.update(signed_in(app, "officer"))
-        yield client
