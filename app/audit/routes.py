@@ -14,7 +14,8 @@ from app.audit import files
 from app.audit.asked import Asked, Form, Formed, View, view
 from app.audit.coverage import Coverage, coverage
 from app.audit.due import Due, DueAsked, due
-from app.audit.levy import Levy, LevyAsked, levy
+from app.audit.levy import LevyAsked, levy
+from app.audit.levy_rows import Levy
 from app.audit.maps import Mapped, WardFeatures, ward_features
 from app.audit.quality import Quality, quality
 from app.audit.reads import note_read

@@ -2,26 +2,16 @@
 
 A text is a list of rules in which the later override the earlier; `Hours` have a fixed order of
 precedence. What can't be said in it exactly is refused, never guessed.
-
-Syntax: https://wiki.openstreetmap.org/wiki/Key:opening_hours/specification
 """
 
-import re
 from calendar import monthrange
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date, timedelta
 from functools import partial
 from itertools import groupby, takewhile
-from typing import Literal, NoReturn, TypeVar
-
-from lark import Lark, Token, Transformer, v_args
-from lark.exceptions import UnexpectedInput, UnexpectedToken, VisitError
-from lark.tree import Meta
-from pydantic import ValidationError
+from typing import Literal
 
 from app.venues.hours import (
-    DAY,
     WEEKDAYS,
     Closure,
     DatedException,
@@ -35,305 +25,24 @@ from app.venues.hours import (
     united,
     weekly_periods,
 )
-
-LONGEST = 1000
-"""How many characters a text may have."""
+from app.venues.osm_rules import ALL_DAY, MONTHS, HoursRefused, Rule, read_rules, valid
 
 MOST_CLOSURES = 366
 """How many timed closures one rule may stand for."""
-
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-ALL_DAY = times(0, DAY)
-
-
-class HoursRefused(ValueError):
-    """A text that does not become hours: `part` of it, word for word, and the `reason`."""
-
-    def __init__(self, part: str, reason: str) -> None:
-        super().__init__(f"{part}: {reason}" if part else reason)
-        self.part = part
-        self.reason = reason
 
 
 def parse(text: str) -> Hours:
     """The hours that a text means; raises HoursRefused where `Hours` can't say exactly that."""
     text = text.strip()
-    _refuse_at_sight(text)
-    try:
-        rules = _Reader(text).transform(_PARSER.parse(text))
-    except UnexpectedInput as error:
-        _refuse_syntax(text, error)
-    except VisitError as error:
-        raise error.orig_exc from None
-    return _valid(text[:40], partial(_hours, rules))
+    return valid(text[:40], partial(_hours, read_rules(text)))
 
 
-# --- words -----------------------------------------------------------------------------------
-
-_PARSER = Lark(
-    r"""
-    start: group (";" group)* ";"?
-    group: rule (_ADD rule)*
-    rule: ALWAYS                    -> always
-        | [dates] [days] times      -> open
-        | [dates] [days] times _OFF -> cut
-        | [dates] [days] _OFF       -> off
-    dates: range ("," range)* ":"?
-    range: point ("-" point)?
-    point: YEAR? MONTH NUMBER? | NUMBER
-    days: day ("," day)*
-    day: WEEKDAY ("-" WEEKDAY)? | HOLIDAY
-    times: span ("," span)*
-    span: TIME "-" TIME
-
-    ALWAYS.1: "24/7"
-    _OFF: /(off|closed)(?![A-Za-z])/
-    HOLIDAY: /PH(?![A-Za-z])/
-    WEEKDAY: /(Mo|Tu|We|Th|Fr|Sa|Su)(?![A-Za-z])/
-    MONTH: /(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(?![A-Za-z])/
-    YEAR: /[0-9]{4}(?![0-9:])/
-    NUMBER: /[0-9]{1,2}(?![0-9]|:[0-9])/
-    TIME: /[0-9]{1,2}:[0-9]{2}(?![0-9])/
-    // After times, a comma before anything but a time begins a rule that adds to the others.
-    _ADD.1: /,(?= *([A-Za-z]|[0-9]{4}[^0-9:]|24\/7))/
-    %ignore / +/
-    """,
-    parser="lalr",
-    propagate_positions=True,
-    maybe_placeholders=True,
-)
-
-_WEEKDAYS = "Write weekdays as Mo, Tu, We, Th, Fr, Sa and Su."
-_NOT_READ = tuple(
-    (re.compile(pattern), reason)
-    for pattern, reason in (
-        (r'"[^"]*"?', "Leave comments out."),
-        (r"[0-9]{1,2}:[0-9]{2} *\+", "Write the closing time in place of +, as in 11:00-23:00."),
-        (r"\(?\b(sunrise|sunset|dawn|dusk)\b[^ ;,]*", "Write the time of day, as in 18:00."),
-        (r"\bweek\b[^;:A-Z]*", "Write dates, as in 2027 Jun 07-2027 Jun 13."),
-        (r"\bSH\b", "Write the dates of the school holidays, as in 2027 Jul 26-2027 Aug 31."),
-        (r"\beaster\b", "Write the dates for each year, as in 2027 Mar 28."),
-        (r"\b(Mo|Tu|We|Th|Fr|Sa|Su|PH) *\[[^];]*\]?", "Write the dates, as in 2027 Jun 07."),
-        (r"\|\|", "Write ; between rules, and leave out what is a guess."),
-        (r"\bunknown\b", "Leave out times that are not known."),
-        (r"(?i)\b(mon|tues?|wed|thu(rs?)?|fri|sat|sun)([a-z]*day)?s?\b", _WEEKDAYS),
-        (r"(?i)[0-9]{1,2}([:.][0-9]{2})? *[ap]\.?m\b", "Write times as in 09:00 or 17:30."),
-    )
-)
-_WITHOUT_MINUTES = "Write times with their minutes, as in 10:00-12:00."
-_NO_TIMES = "Say when it opens and closes, as in 09:00-17:00, or write off."
-_NOT_UNDERSTOOD = "This is not understood here: write, for example, Mo-Fr 09:00-17:00; PH off."
-
-
-def _refuse_at_sight(text: str) -> None:
-    if strange := re.search(r"[^ -~]", text):
-        part = strange[0] if strange[0].isprintable() else ""
-        raise HoursRefused(part, "Write plain letters, digits and hyphens on one line.")
-    if not text:
-        raise HoursRefused("", "Write the hours, or off if it never opens.")
-    if len(text) > LONGEST:
-        raise HoursRefused(text[:40], f"Write at most {LONGEST:,} characters.")
-    for pattern, reason in _NOT_READ:
-        if found := pattern.search(text):
-            raise HoursRefused(found[0].strip(), reason)
-
-
-def _refuse_syntax(text: str, error: UnexpectedInput) -> NoReturn:
-    """Refuse the word at which reading failed, or the whole rule where that ended too soon."""
-    position = error.pos_in_stream
-    if position is None or (isinstance(error, UnexpectedToken) and error.token.type == "$END"):
-        position = len(text)
-    begun = text.rfind(";", 0, position) + 1
-    if text[position : position + 1] in ("", ";"):
-        part, reason = text[begun:position].strip() or ";", _NO_TIMES
-    else:
-        part, reason = _word_at(text, position), _NOT_UNDERSTOOD
-    if re.fullmatch(r"[0-9]{1,2}(-[0-9]{1,2})?", part):
-        reason = _WITHOUT_MINUTES
-    if part == "24/7":
-        reason = "24/7 stands by itself: with days write 00:00-24:00."
-    raise HoursRefused(part, reason)
-
-
-def _word_at(text: str, position: int) -> str:
-    words = (word for word in re.finditer(r"[^ ;,]+|[;,]", text) if word.end() > position)
-    return next(words)[0]
-
-
-_T = TypeVar("_T")
-
-
-def _valid(part: str, make: Callable[[], _T]) -> _T:
-    """What `make` makes; what the hours refuse is put down to that part of the text."""
-    try:
-        return make()
-    except ValidationError as error:
-        message = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-        raise HoursRefused(part, f"{message[0].upper()}{message[1:]}.") from None
-
-
-# --- one rule --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Rule:
-    """What one rule says, each part checked by itself; `cut`: closed for just these times."""
-
-    part: str
-    dates: tuple[Dates, ...]
-    whole_months: bool
-    weekdays: frozenset[Weekday]
-    every_day: bool
-    bank_holidays: bool
-    times: tuple[Times, ...]
-    cut: bool = False
-    adds: bool = False
-
-
-@dataclass(frozen=True)
-class _Range:
-    """Two points of a range of dates as written, each by the type of its tokens."""
-
-    part: str
-    first: Mapping[str, str]
-    last: Mapping[str, str] | None
-
-
-@v_args(meta=True, inline=True)
-class _Reader(Transformer[Token, list[_Rule]]):
-    """Turns the tree of a text into its rules."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self._text = text
-
-    def _part(self, meta: Meta) -> str:
-        return self._text[meta.start_pos : meta.end_pos]
-
-    def start(self, _: Meta, *groups: list[_Rule]) -> list[_Rule]:
-        return [rule for group in groups for rule in group]
-
-    def group(self, _: Meta, first: _Rule, *others: _Rule) -> list[_Rule]:
-        return [first, *(replace(other, adds=True) for other in others)]
-
-    def always(self, meta: Meta, _: Token) -> _Rule:
-        return self.open(meta, None, None, (ALL_DAY,))
-
-    def off(self, meta: Meta, dates: list[_Range] | None, days: frozenset[str] | None) -> _Rule:
-        return self.open(meta, dates, days, ())
-
-    def cut(
-        self,
-        meta: Meta,
-        dates: list[_Range] | None,
-        days: frozenset[str] | None,
-        spans: tuple[Times, ...],
-    ) -> _Rule:
-        return replace(self.open(meta, dates, days, spans), cut=True)
-
-    def open(
-        self,
-        meta: Meta,
-        dates: list[_Range] | None,
-        days: frozenset[str] | None,
-        spans: tuple[Times, ...],
-    ) -> _Rule:
-        return _Rule(
-            part=self._part(meta),
-            dates=tuple(_resolved(dates or ())),
-            whole_months=any("NUMBER" not in r.first and "MONTH" in r.first for r in dates or ()),
-            weekdays=frozenset(day for day in WEEKDAYS if days is None or day in days),
-            every_day=days is None,
-            bank_holidays="PH" in (days or ()),
-            times=united(spans),
-        )
-
-    def dates(self, _: Meta, *ranges: _Range) -> list[_Range]:
-        return list(ranges)
-
-    def range(
-        self, meta: Meta, first: Mapping[str, str], last: Mapping[str, str] | None = None
-    ) -> _Range:
-        return _Range(self._part(meta), first, last)
-
-    def point(self, _: Meta, *tokens: Token) -> Mapping[str, str]:
-        return {token.type: token.value for token in tokens}
-
-    def days(self, _: Meta, *several: frozenset[str]) -> frozenset[str]:
-        return frozenset().union(*several)
-
-    def day(self, meta: Meta, first: Token, last: Token | None = None) -> frozenset[str]:
-        if last is None:
-            return frozenset([first.value])
-        if last == first:
-            raise HoursRefused(self._part(meta), "Write the day once, or Mo-Su for all of them.")
-        start, end = WEEKDAYS.index(first.value), WEEKDAYS.index(last.value)
-        return frozenset(WEEKDAYS[n % 7] for n in range(start, start + (end - start) % 7 + 1))
-
-    def times(self, _: Meta, *spans: Times) -> tuple[Times, ...]:
-        return spans
-
-    def span(self, meta: Meta, opens: Token, closes: Token) -> Times:
-        """A closing past 24:00 is on the next day, and so is one not after the opening."""
-        (start_hour, start), (end_hour, end) = (
-            (int(hour), int(minute))
-            for hour, minute in (token.split(":") for token in (opens, closes))
-        )
-        start, end = start + start_hour * 60, end + end_hour * 60
-        if opens[-2:] > "59" or closes[-2:] > "59" or end > 2 * DAY:
-            raise HoursRefused(self._part(meta), "There is no such time of day.")
-        if start >= DAY:
-            raise HoursRefused(self._part(meta), "Write an opening from 00:00 to 23:59.")
-        if end <= start:
-            end += DAY
-        if end - start > DAY:
-            raise HoursRefused(self._part(meta), "Write at most 24 hours from opening to closing.")
-        return times(start, end)
-
-
-def _resolved(ranges: Sequence[_Range]) -> Iterator[Dates]:
-    """Dates in full, from ranges that may leave out a month or year written just before."""
-    before: Mapping[str, str] = {}
-    for one in ranges:
-        first = one.first
-        if "MONTH" not in first:
-            if "NUMBER" not in before:
-                raise HoursRefused(one.part, _WITHOUT_MINUTES)
-            first = {**before, **first}
-        elif "YEAR" in before and "YEAR" not in first:
-            raise HoursRefused(one.part, "Write the year with each of the dates.")
-        last = first if one.last is None else one.last
-        if ("NUMBER" in last) != ("NUMBER" in first):
-            raise HoursRefused(one.part, "Write the day of the month at both ends, or at neither.")
-        if "MONTH" not in last:
-            last = {**first, **last}
-            if int(last["NUMBER"]) < int(first["NUMBER"]):
-                raise HoursRefused(one.part, "Write the month at both ends, the first date first.")
-        if ("YEAR" in last) != ("YEAR" in first):
-            raise HoursRefused(one.part, "Write the year at both ends, or at neither.")
-        if not all(end.get("YEAR", "2000").startswith("20") for end in (first, last)):
-            raise HoursRefused(one.part, "Write a year from 2000 to 2099.")
-        start, end = _iso(first, first=True), _iso(last, first=False)
-        yield _valid(one.part, partial(Dates, first=start, last=end))
-        before = last
-
-
-def _iso(point: Mapping[str, str], *, first: bool) -> str:
-    month = MONTHS.index(point["MONTH"]) + 1
-    year = point.get("YEAR")
-    day = 1 if first else monthrange(int(year or 2000), month)[1]
-    return f"{year + '-' if year else ''}{month:02}-{int(point.get('NUMBER', day)):02}"
-
-
-# --- all the rules ---------------------------------------------------------------------------
-
-
-def _hours(rules: Sequence[_Rule]) -> Hours:
+def _hours(rules: Sequence[Rule]) -> Hours:
     """What the rules come to, in the order of precedence that `Hours` have."""
     _refuse_out_of_place(rules)
     weekly: dict[Weekday, tuple[Times, ...]] = dict.fromkeys(WEEKDAYS, ())
-    dated: list[_Rule] = []
-    holiday: _Rule | None = None
+    dated: list[Rule] = []
+    holiday: Rule | None = None
     before_holiday = 0
     overridden: set[Weekday] = set()
     for rule in rules:
@@ -372,12 +81,12 @@ def _hours(rules: Sequence[_Rule]) -> Hours:
     )
 
 
-def _plain(rule: _Rule) -> bool:
+def _plain(rule: Rule) -> bool:
     """Whether a rule with dates has the form that exceptions are written in."""
     return rule.every_day and not rule.whole_months
 
 
-def _refuse_out_of_place(rules: Sequence[_Rule]) -> None:
+def _refuse_out_of_place(rules: Sequence[Rule]) -> None:
     """Refuse the rules that can't stand where they do, or can't stand at all."""
     for number, rule in enumerate(rules):
         earlier = rules[:number]
@@ -398,7 +107,7 @@ def _refuse_out_of_place(rules: Sequence[_Rule]) -> None:
                     raise HoursRefused(other.part, "A later rule overrides it: write dates last.")
 
 
-def _refuse_undated_cut(rule: _Rule) -> None:
+def _refuse_undated_cut(rule: Rule) -> None:
     if not rule.dates or not _plain(rule) or any(len(d.first) < 10 for d in rule.dates):
         raise HoursRefused(
             rule.part,
@@ -411,10 +120,10 @@ _BankHolidays = Literal["as_usual", "closed"] | tuple[Times, ...]
 
 
 def _bank_holidays(
-    rule: _Rule,
+    rule: Rule,
     overridden: Set[Weekday],
     weekly: Mapping[Weekday, tuple[Times, ...]],
-    seasons: Iterable[_Rule],
+    seasons: Iterable[Rule],
 ) -> _BankHolidays:
     """What bank holidays come to when later weekly rules have overridden theirs on some days."""
     left = frozenset(WEEKDAYS) - overridden
@@ -428,12 +137,12 @@ def _bank_holidays(
     return rule.times or "closed"
 
 
-def _closures(rule: _Rule) -> list[Closure]:
+def _closures(rule: Rule) -> list[Closure]:
     ranges = [(date.fromisoformat(d.first), date.fromisoformat(d.last)) for d in rule.dates]
     if sum((last - first).days + 1 for first, last in ranges) * len(rule.times) > MOST_CLOSURES:
         raise HoursRefused(rule.part, f"Write at most {MOST_CLOSURES} closures in one rule.")
     return [
-        _valid(rule.part, partial(_closure, first + timedelta(days=n), cut))
+        valid(rule.part, partial(_closure, first + timedelta(days=n), cut))
         for first, last in ranges
         for n in range((last - first).days + 1)
         for cut in rule.times

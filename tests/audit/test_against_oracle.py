@@ -17,7 +17,8 @@ from app.audit.asked import Asked, View, view
 from app.audit.chapters import FEW
 from app.audit.coverage import coverage
 from app.audit.due import due
-from app.audit.levy import Levy, levy
+from app.audit.levy import levy
+from app.audit.levy_rows import Levy
 from app.audit.pack import QuarterlyPack, compose, parameters
 from app.audit.quality import Check, quality
 from app.audit.quarters import Quarter

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from opening_hours import OpeningHours
 
 from app.venues.hours import Closure, Hours, open_intervals, times_on
-from app.venues.osm_hours import LONGEST, HoursRefused, parse, text
+from app.venues.osm_hours import parse, text
+from app.venues.osm_rules import LONGEST, HoursRefused
 from tests.venues.test_hours import any_hours
 
 LONDON = ZoneInfo("Europe/London")
