@@ -1,9 +1,11 @@
 """What a report is asked: as at which day, as known when, about which venues, in which form."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from functools import cached_property
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, Field
@@ -111,16 +113,26 @@ class View:
     def at(self) -> datetime:
         return instant(self.as_at, self.known_at)
 
+    @cached_property
+    def wanted(self) -> dict[str, Collection[Any]]:
+        """What a venue's facts have to be for the report to be about it: one of these, by name."""
+        chosen = self.chosen
+        wanted: dict[str, Collection[Any]] = {"status": [VenueStatus.ACTIVE]}
+        if self.wards is not None:
+            wanted["ward_id"] = self.wards
+        if chosen.category:
+            wanted["category"] = chosen.category
+        if chosen.licensed is not None:
+            wanted["licensed"] = [chosen.licensed]
+        if chosen.late_night is not None:
+            wanted["late_night"] = [chosen.late_night]
+        if chosen.business:
+            wanted["business_id"] = chosen.business
+        return wanted
+
     def counts(self, facts: Facts) -> bool:
         """Whether a venue with these facts is one that the report is about."""
-        return (
-            facts.status == VenueStatus.ACTIVE
-            and (self.wards is None or facts.ward_id in self.wards)
-            and (not self.chosen.category or facts.category in self.chosen.category)
-            and self.chosen.licensed in (None, facts.licensed)
-            and self.chosen.late_night in (None, facts.late_night)
-            and (not self.chosen.business or facts.business_id in self.chosen.business)
-        )
+        return all(getattr(facts, name) in values for name, values in self.wanted.items())
 
 
 def instant(day: date, known_at: datetime) -> datetime:

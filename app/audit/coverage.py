@@ -243,21 +243,18 @@ def _wards(session: Session, seen: View, facts: FactsOn) -> list[tuple[UUID | No
 
 def _counts(seen: View, facts: FactsOn) -> Bools:
     """Which venues a report counts on each day: what `View.counts` says, in columns."""
-    chosen = seen.chosen
-    counted: Bools = facts.in_force & (facts.status == list(VenueStatus).index(VenueStatus.ACTIVE))
-    if seen.wards is not None:
-        wards = [place for place, ward_id in enumerate(facts.wards) if ward_id in seen.wards]
-        counted &= np.isin(facts.ward, wards)
-    if chosen.category:
-        categories = list(Category)
-        counted &= np.isin(facts.category, [categories.index(one) for one in chosen.category])
-    if chosen.licensed is not None:
-        counted &= facts.licensed == chosen.licensed
-    if chosen.late_night is not None:
-        counted &= facts.late_night == chosen.late_night
-    if chosen.business:
-        businesses = [p for p, id_ in enumerate(facts.businesses) if id_ in chosen.business]
-        counted &= np.isin(facts.business, businesses)
+    columns: dict[str, tuple[Ints | Bools, Sequence[Any]]] = {
+        "status": (facts.status, list(VenueStatus)),
+        "ward_id": (facts.ward, facts.wards),
+        "category": (facts.category, list(Category)),
+        "licensed": (facts.licensed, [False, True]),
+        "late_night": (facts.late_night, [False, True]),
+        "business_id": (facts.business, facts.businesses),
+    }
+    counted = facts.in_force.copy()
+    for name, values in seen.wanted.items():
+        column, words = columns[name]
+        counted &= np.isin(column, [place for place, word in enumerate(words) if word in values])
     return counted
 
 
