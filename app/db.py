@@ -11,14 +11,20 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import (
     Connection,
+    CursorResult,
     DateTime,
     Dialect,
     Engine,
+    Select,
+    String,
+    cast,
     create_engine,
     event,
+    func,
     make_url,
     text,
 )
+from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session
 
@@ -112,6 +118,17 @@ def write_session(engine: Engine) -> Iterator[Session]:
                 text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITE_LOCK}
             )
         yield session
+
+
+def many_rows(session: Session, statement: Select[*tuple[Any, ...]]) -> CursorResult[Any]:
+    """What a query of columns finds, fetched a few rows at a time."""
+    # Past the session, which would take longer over each row than the database does.
+    return session.connection().execute(statement, execution_options={"yield_per": 1000})
+
+
+def as_hex(column: Any) -> ColumnElement[str]:
+    """SQL: the `hex` of a column of ids, where there are too many to make a UUID of each."""
+    return func.replace(cast(column, String), "-", "")
 
 
 def migrate(url: str, revision: str = "head") -> None:

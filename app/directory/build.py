@@ -1,17 +1,22 @@
 """The directory's columns, worked out from one moment of the database."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from array import array
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any
+from itertools import starmap
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import numpy as np
 import orjson
 import sqlalchemy as sa
 from numpy.typing import NDArray
+from sqlalchemy.orm import configure_mappers
 from sqlmodel import Session, col, select
 
+from app.db import as_hex, many_rows
 from app.directory import nearest
 from app.directory.nearest import FAN_OUT, WORD
 from app.directory.rules import Interval, availability
@@ -27,9 +32,10 @@ from app.directory.snapshot import (
     Snapshot,
     start,
 )
-from app.schemes.listing import listings
+from app.geo import Point
+from app.schemes.listing import Shown, listings
 from app.venues import osm_hours
-from app.venues.hours import Hours
+from app.venues.hours import Hours, bank_holidays
 from app.venues.models import DirectoryState, Facility, StepFree, Venue, VenueStatus, Ward
 
 
@@ -39,27 +45,25 @@ def build(session: Session, now: float) -> Snapshot:
     within = start(now), start(now) + HORIZON
     schedules = _Schedules(within)
     listed = listings(session, within, datetime.fromtimestamp(now, UTC))
-    windows = {id_: _on_whole_minutes(listing.windows, int(now)) for id_, listing in listed.items()}
-    ids: list[bytes] = []
+    windows = {w: _on_whole_minutes(w, int(now)) for w in {one.windows for one in listed.values()}}
+    ids, places, rows = bytearray(), array("d"), array("q")
     texts: list[bytes] = []
-    places: list[float] = []
-    rows: list[int] = []
     demonstration = False
     for venue in _active_venues(session):
-        if window := windows.get(venue.id):
-            ids.append(venue.id.bytes)
-            places += venue.location.lat, venue.location.lon
-            rows += (
-                _facilities(venue.facilities)[1] | STEP_FREE * (venue.step_free == StepFree.YES),
-                schedules.opens(venue.hours, window),
-                schedules.number(window),
-            )
+        listing = listed.get(venue.id)
+        if listing and (window := windows[listing.windows]):
+            ids += bytes.fromhex(venue.id)
+            places.extend((venue.location.lat, venue.location.lon))
+            provided = _facilities(venue.facilities)[1]
+            provided |= STEP_FREE * (venue.step_free == StepFree.YES)
+            opens = schedules.opens(venue.hours, window)
+            rows.extend((provided, opens, schedules.number(window)))
             demonstration |= venue.demonstration
             text = schedules.text(venue.hours)
-            texts.append(_fragment(venue, text, listed[venue.id].schemes))
+            texts.append(_fragment(venue, text, listing.schemes))
     lat, lon = np.array(places).reshape(-1, 2).T
-    provides, opens, lists = np.array(rows, dtype=np.int64).reshape(-1, 3).T
-    id_column = np.array(ids, dtype="V16")
+    provides, available, lists = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+    id_column = np.frombuffer(ids, dtype="V16")
     halves = id_column.view(">u8").reshape(-1, 2)
     order = np.lexsort((halves[:, 1], halves[:, 0], _nearness(lat, lon)))
     texts = [texts[i] for i in order.tolist()]
@@ -69,7 +73,7 @@ def build(session: Session, now: float) -> Snapshot:
         "lat": lat[order],
         "lon": lon[order],
         "provides": provides[order],
-        "opens": opens[order],
+        "opens": available[order],
         "lists": lists[order],
         "by_id": by_id,
         "rank": np.argsort(by_id),
@@ -77,6 +81,8 @@ def build(session: Session, now: float) -> Snapshot:
         "text": np.frombuffer(b"".join(texts), dtype=np.uint8),
         **schedules.columns(),
     }
+    # The tree takes its memory beside one copy of them, not two.
+    texts.clear()
     columns |= _tree(columns, within[0])
     for column in columns.values():
         column.flags.writeable = False
@@ -85,7 +91,7 @@ def build(session: Session, now: float) -> Snapshot:
         version=state.version,
         generated_at=int(now),
         demonstration=demonstration,
-        leaves=-(-len(ids) // FAN_OUT),
+        leaves=-(-len(order) // FAN_OUT),
         **columns,
     )
 
@@ -93,26 +99,40 @@ def build(session: Session, now: float) -> Snapshot:
 # --- the venues ------------------------------------------------------------------------------
 
 
-def _active_venues(session: Session) -> Iterator[Any]:
-    """Rows of what the directory shows, in no order; documents as JSON text, for many are equal."""
-    columns = [getattr(Venue, name) for name in _COLUMNS]
-    yield from session.execute(
+class _Active(NamedTuple):
+    """What the directory shows of a venue; documents as JSON text, for many are equal."""
+
+    id: str
+    hours: str | None
+    facilities: str
+    ward: str | None
+    name: str
+    category: str
+    address: str
+    postcode: str
+    location: Point
+    phone: str
+    entrance: str
+    step_free: str
+    demonstration: bool
+    last_checked: date | None
+
+
+def _active_venues(session: Session) -> Iterable[_Active]:
+    """All that can be listed, in no order."""
+    found = many_rows(
+        session,
         sa.select(
-            *columns,
-            sa.cast(Venue.hours, sa.Text).label("hours"),
-            sa.cast(Venue.facilities, sa.Text).label("facilities"),
-            col(Ward.name).label("ward"),
+            as_hex(Venue.id),
+            sa.cast(Venue.hours, sa.Text),
+            sa.cast(Venue.facilities, sa.Text),
+            col(Ward.name),
+            *(getattr(Venue, name) for name in _Active._fields[4:]),
         )
         .outerjoin(Ward)
         .where(col(Venue.status) == VenueStatus.ACTIVE),
-        execution_options={"yield_per": 10_000},
     )
-
-
-_COLUMNS = (
-    *("id", "name", "category", "address", "postcode", "location", "phone", "entrance"),
-    *("step_free", "demonstration", "last_checked"),
-)
+    return starmap(_Active, found)
 
 
 def _on_whole_minutes(windows: tuple[Interval, ...], now: int) -> tuple[Interval, ...]:
@@ -174,10 +194,10 @@ def _facilities(document: str) -> tuple[list[str], int]:
     return named, sum(PROVIDES[Facility(facility)] for facility in named)
 
 
-def _fragment(venue: Any, opening_hours: str | None, schemes: Sequence[dict[str, Any]]) -> bytes:
+def _fragment(venue: _Active, opening_hours: str | None, schemes: Sequence[Shown]) -> bytes:
     lat, lon = venue.location.lat, venue.location.lon
     haven = {
-        "id": str(venue.id),
+        "id": UUID(venue.id),
         "name": venue.name,
         "category": venue.category,
         "notice": DEMONSTRATION_HAVEN if venue.demonstration else None,
@@ -299,7 +319,9 @@ def _spans(first: int, parts: int) -> Ints:
 
 
 def warm_up() -> None:
-    """Compile what a build needs, or read it from disk."""
+    """Load what a build needs, and compile it or read it from disk."""
+    configure_mappers()
+    bank_holidays(2000)
     nothing = np.zeros(0)
     none = np.zeros(0, dtype=np.int64)
     rows = {"lat": nothing, "lon": nothing, "provides": none, "opens": none}

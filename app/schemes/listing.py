@@ -7,7 +7,6 @@ from itertools import groupby
 from math import ceil, floor
 from operator import attrgetter
 from typing import Any
-from uuid import UUID
 
 from sqlmodel import Session
 
@@ -35,13 +34,13 @@ class Listing:
     schemes: tuple[Shown, ...]
 
 
-def listings(session: Session, within: Interval, at: datetime) -> dict[UUID, Listing]:
+def listings(session: Session, within: Interval, at: datetime) -> dict[str, Listing]:
     """Each venue's windows inside a span of time, and its schemes at an instant; a venue without
-    either is left out.
+    either is left out. A venue is named by its id's `hex`.
 
     Many are decided alike: what the same decisions come to is worked out once.
     """
-    found: dict[UUID, Listing] = {}
+    found: dict[str, Listing] = {}
     alike: dict[Any, Listing] = {}
     for venue_id, rows in groupby(decisions_that_list(session), attrgetter("venue_id")):
         by_scheme = [

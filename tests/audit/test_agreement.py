@@ -111,7 +111,7 @@ def test_the_audit_and_the_public_listing_agree(
     public = listings(session, (first, last), NOW)
     for venue in history.venues:
         ours = standings(audit.get((venue.id, LISTS_PUBLICLY), []), instants)
-        windows = public[venue.id].windows if venue.id in public else ()
+        windows = public[venue.id.hex].windows if venue.id.hex in public else ()
         # All in this history takes effect on a whole second.
         theirs = [any(start <= at.timestamp() < end for start, end in windows) for at in instants]
         assert [one.state is State.IN_FORCE for one in ours] == theirs, venue.id
@@ -132,7 +132,7 @@ def test_the_audit_and_the_schemes_that_the_public_sees_agree(
                 expected[venue_id].append({k: v for k, v in shown.items() if v is not None})
         # Nothing is listed in a span of no length: what is left is the schemes.
         public = listings(session, (0, 0), at)
-        assert {id_: list(one.schemes) for id_, one in public.items()} == expected
+        assert {UUID(id_): list(one.schemes) for id_, one in public.items()} == expected
 
 
 @pytest.fixture(scope="session")

@@ -107,7 +107,7 @@ def windows(journal: Journal) -> dict[UUID, Any]:
     with read_session(journal.engine) as session:
         found = listings(session, (now, now + 86_400), datetime.fromtimestamp(now, UTC))
         return {
-            venue_id: [start <= now + 1 < end for start, end in listing.windows]
+            UUID(venue_id): [start <= now + 1 < end for start, end in listing.windows]
             for venue_id, listing in found.items()
             if listing.windows
         }

@@ -76,17 +76,17 @@ def test_windows_are_whole_seconds_inside_the_span_and_never_longer(journal: Jou
     with read_session(journal.engine) as session:
         found = listings(session, within, noon)
         assert {venue: listing.windows for venue, listing in found.items()} == {
-            pubs[0]: (within,),
-            pubs[1]: (
+            pubs[0].hex: (within,),
+            pubs[1].hex: (
                 (within[0], second(noon)),
                 (second(noon + timedelta(hours=1)) + 1, within[1]),
             ),
-            pubs[3]: (),
+            pubs[3].hex: (),
         }
         assert {venue: listing.schemes for venue, listing in found.items()} == {
-            pubs[0]: ({"scheme": "safe_haven", "until": "2027-07-20", "grade": "commended"},),
-            pubs[1]: ({"scheme": "safe_haven", "until": "2028-01-01", "grade": "commended"},),
-            pubs[3]: ({"scheme": "ask_for_angela", "grade": "commended"},),
+            pubs[0].hex: ({"scheme": "safe_haven", "until": "2027-07-20", "grade": "commended"},),
+            pubs[1].hex: ({"scheme": "safe_haven", "until": "2028-01-01", "grade": "commended"},),
+            pubs[3].hex: ({"scheme": "ask_for_angela", "grade": "commended"},),
         }
 
 

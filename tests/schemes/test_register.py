@@ -65,7 +65,7 @@ def test_a_season_of_safety_thirst(
     there = standing_of(officer, venue, "safety_thirst", on="2024-08-01")
     assert (there["state"], there["grade"]) == ("in_force", "commended")
     with read_session(journal.engine) as session:
-        (shown,) = listings(session, (0, 1), datetime(2024, 8, 1, tzinfo=UTC))[venue].schemes
+        (shown,) = listings(session, (0, 1), datetime(2024, 8, 1, tzinfo=UTC))[venue.hex].schemes
         assert shown == {"scheme": "safety_thirst", "until": "2025-07-08", "grade": "commended"}
         assert listings(session, (0, 1), datetime(2025, 8, 1, tzinfo=UTC)) == {}
 
