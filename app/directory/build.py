@@ -18,7 +18,7 @@ from sqlmodel import Session, col, select
 
 from app.db import as_hex, many_rows
 from app.directory import nearest
-from app.directory.nearest import FAN_OUT, WORD
+from app.directory.nearest import FAN_OUT, LEAF, WORD
 from app.directory.rules import Interval, availability
 from app.directory.snapshot import (
     DEMONSTRATION_HAVEN,
@@ -91,7 +91,7 @@ def build(session: Session, now: float) -> Snapshot:
         version=state.version,
         generated_at=int(now),
         demonstration=demonstration,
-        leaves=-(-len(order) // FAN_OUT),
+        leaves=-(-len(order) // LEAF),
         **columns,
     )
 
@@ -259,7 +259,7 @@ def _tree(rows: dict[str, Any], begin: int) -> dict[str, Any]:
     """The blocks over rows that are in order: see `nearest.Columns`."""
     places = np.empty((len(rows["lat"]), 3))
     nearest.directions(rows["lat"], rows["lon"], places)
-    cuts = np.arange(0, len(places), FAN_OUT)
+    cuts = np.arange(0, len(places), LEAF)
     level = {
         "low": np.minimum.reduceat(places, cuts),
         "high": np.maximum.reduceat(places, cuts),
@@ -270,12 +270,12 @@ def _tree(rows: dict[str, Any], begin: int) -> dict[str, Any]:
     schedules = (rows[name] for name in ("opens", "offsets", "starts", "ends"))
     nearest.summarise(begin, *schedules, *minutes, *lasting)
     level |= dict(zip(list(_SUMMED_UP)[3:], [*minutes, *lasting], strict=True))
-    levels, children, first, parts = [level], [_spans(0, len(places))], 0, len(cuts)
+    levels, children, first, parts = [level], [_spans(0, len(places), LEAF)], 0, len(cuts)
     while parts > 1:
         cuts = np.arange(0, parts, FAN_OUT)
         below = levels[-1]
         levels.append({n: how.reduceat(below[n], cuts) for n, how in _SUMMED_UP.items()})
-        children.append(_spans(first, parts))
+        children.append(_spans(first, parts, FAN_OUT))
         first, parts = first + parts, len(cuts)
     whole = {name: np.concatenate([level[name] for level in levels]) for name in _SUMMED_UP}
     for name in ("open_in", "opens_in"):
@@ -290,7 +290,7 @@ def _shutting(rows: dict[str, Any], sizes: list[int]) -> dict[str, Ints]:
     """When something shuts in each block of each level, and since when at the earliest it is open
     then: to tell whether anything that is open now shuts at a certain time."""
     offsets, known = rows["offsets"], np.flatnonzero(rows["opens"] >= 0)
-    pairs = np.stack((known // FAN_OUT, rows["opens"][known]), axis=-1)
+    pairs = np.stack((known // LEAF, rows["opens"][known]), axis=-1)
     block, schedule = np.unique(pairs, axis=0).T if len(pairs) else pairs.T
     lengths = offsets[schedule + 1] - offsets[schedule]
     # The place of each interval of each of these schedules, one after the other.
@@ -312,10 +312,10 @@ def _shutting(rows: dict[str, Any], sizes: list[int]) -> dict[str, Ints]:
     }
 
 
-def _spans(first: int, parts: int) -> Ints:
-    """From where to where the parts of each block go."""
-    begins = np.arange(0, parts, FAN_OUT)
-    return first + np.stack((begins, np.minimum(begins + FAN_OUT, parts)), axis=-1)
+def _spans(first: int, parts: int, several: int) -> Ints:
+    """From where to where the parts of each block of several go."""
+    begins = np.arange(0, parts, several)
+    return first + np.stack((begins, np.minimum(begins + several, parts)), axis=-1)
 
 
 def warm_up() -> None:

@@ -1,7 +1,7 @@
 """The search itself, as compiled loops over columns: best first, through a tree of blocks.
 
-Rows lie in blocks of `FAN_OUT`, those in blocks of blocks, each with its bounding box and with what
-a search must know to pass it by at any instant: the minutes in which a haven inside is open, opens
+Rows lie in blocks of `LEAF`, those in blocks of blocks, each with its bounding box and with what a
+search must know to pass it by at any instant: the minutes in which a haven inside is open, opens
 and shuts. These don't change as time goes by, so nothing is worked out again at midnight, at
 closing time, or when somebody asks about next Friday.
 
@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 from app.directory.compiled import array_at, compiled, compiled_part
 from app.geo import EARTH_RADIUS_M
 
-FAN_OUT = 64
+LEAF, FAN_OUT = 32, 8
+"""How many rows a block of rows holds, and how many blocks a block of blocks: fewer take a search
+fewer steps and more memory, of which the sets of minutes of the smallest blocks are the most."""
+
 WORD = 32
 """Minutes in one element of a set of minutes; more would mix signed and unsigned arithmetic."""
 
@@ -28,7 +31,8 @@ NEVER = 2**62
 WALKING_MINUTES_PER_M = 1.3 / 80
 MARGIN = 5 * MINUTE
 NEAR_M = 2000.0
-"""When fewer than `limit` havens lie this near, the answer also says what opens next."""
+"""When fewer than `limit` havens lie this near, the answer also says what opens next. When `limit`
+do, none farther than this that is about to shut is of any use."""
 
 HAVENS, CLOSING, OPENS_NEXT = range(3)
 NOT_OPEN, NO_END = 0, -1
@@ -109,7 +113,7 @@ def summarise(
     Here a set of minutes has a line for each block.
     """
     for row in range(len(opens)):
-        block = row // FAN_OUT
+        block = row // LEAF
         schedule = opens[row]
         if schedule < 0:
             continue
@@ -224,6 +228,9 @@ def answer(
     # A loop, so that the search is compiled once.
     for kind in range(OPENS_NEXT + 1):
         farthest = max_distance_m if kind != OPENS_NEXT else math.inf
+        if kind == CLOSING and total == limit:
+            # Nobody goes far, past as many open doors as they asked for, to one about to shut.
+            farthest = min(farthest, max(NEAR_M, metres[total - 1]))
         if kind != OPENS_NEXT or near < limit:
             total += _best(
                 kind,
@@ -284,7 +291,7 @@ def _best(
         _sink(heap_at, heap_m, heap_block, waiting)
         begin, end = columns.children[block, 0], columns.children[block, 1]
         if block >= columns.leaves:
-            if waiting + FAN_OUT > len(heap_at):
+            if waiting + end - begin > len(heap_at):
                 heap_at = np.concatenate((heap_at, np.empty_like(heap_at)))
                 heap_m = np.concatenate((heap_m, np.empty_like(heap_m)))
                 heap_block = np.concatenate((heap_block, np.empty_like(heap_block)))
@@ -294,8 +301,7 @@ def _best(
                 if kind != OPENS_NEXT and _first_in(columns.open_in, child, now, now + 1) < 0:
                     continue
                 near, far = _bounds(origin, columns.low[child], columns.high[child])
-                # Rounding must never make a block look farther, or less far, than a row in it.
-                near_m = _metres(near) * (1 - 1e-9)
+                near_m = _at_least(near)
                 if near_m > max_distance_m:
                     continue
                 # Before which instant no row in it can be ranked, and whether any can be at all.
@@ -309,7 +315,7 @@ def _best(
                     ):
                         continue
                 elif kind == CLOSING:
-                    latest = at + MINUTE * _minutes(_metres(far) * (1 + 1e-9)) + MARGIN
+                    latest = at + MINUTE * _minutes(_at_most(far)) + MARGIN
                     i, end_of = _schedule(columns.shutting, child)
                     i = _current(columns.shuts, i, end_of, arrival)
                     while i < end_of and columns.shuts[i] < latest and columns.since[i] > at:
@@ -465,6 +471,24 @@ def _bounds(origin: tuple[float, float, float], low: Floats, high: Floats) -> tu
 def _metres(chord_squared: float) -> float:
     """The way over the earth along a chord of the unit sphere."""
     return 2 * EARTH_RADIUS_M * math.asin(min(math.sqrt(chord_squared) / 2, 1.0))
+
+
+# The arc is dear, and a block need only never look farther, or less far, than a row in it: not by
+# rounding either.
+
+
+@compiled_part
+def _at_least(chord_squared: float) -> float:
+    """No more than `_metres`: the straight line is shorter."""
+    return EARTH_RADIUS_M * math.sqrt(chord_squared) * (1 - 1e-9)
+
+
+@compiled_part
+def _at_most(chord_squared: float) -> float:
+    """No less than `_metres`: up to a tenth of the earth's radius, the arc is hardly longer."""
+    if chord_squared > 0.01:
+        return _metres(chord_squared) * (1 + 1e-9)
+    return EARTH_RADIUS_M * math.sqrt(chord_squared) * 1.0005
 
 
 @compiled_part

@@ -291,7 +291,8 @@ class NearestAnswer(BaseModel):
         description="Open, and still open 5 minutes after one has walked there"
     )
     closing: list[NearHaven] = Field(
-        description="Open, and can be reached before closing, but without those 5 minutes"
+        description="Open, and can be reached before closing, but without those 5 minutes; none"
+        " that lies beyond 2 km and beyond `limit` of `havens`"
     )
     opens_next: list[NearHaven] = Field(
         description="When fewer than `limit` of `havens` lie within 2 km: what opens next, by the"

@@ -155,10 +155,12 @@ class Everything:
             ]
 
         havens = first(in_time & near, metres)
+        last = np.sort(metres[in_time & near])[limit - 1 : limit]
+        only_just &= near & (metres <= (max(2000, last[0]) if len(last) else math.inf))
         few = np.count_nonzero(in_time & near & (metres <= 2000)) < limit
         return {
             "havens": havens,
-            "closing": first(only_just & near, metres),
+            "closing": first(only_just, metres),
             "opens_next": first(waited_for, np.maximum(opens, arrival), metres) if few else [],
         }
 

@@ -62,6 +62,7 @@ def city(
     add("prospect", 30, "24/7", status=VenueStatus.PROSPECT)
     add("closed down", 40, "24/7", status=VenueStatus.CLOSED)
     add("never accredited", 60, "24/7", safe_haven_from=None, safe_haven_until=None)
+    add("closing farther off", 2500, "Mo-Su 10:00-00:13")
     add("far away", 5000, "24/7")
     with serving_directory(folder / "data", url, lambda: FRIDAY_NIGHT) as client:
         yield client
@@ -164,6 +165,12 @@ def test_whether_it_is_open(
 def test_closing_is_what_can_only_just_be_reached(city: httpx.Client) -> None:
     # 600 m are ten minutes, so one comes at 23:40; two minutes are less than the margin of five.
     assert names(nearest(city)["closing"]) == ["closing"]
+
+
+def test_nobody_goes_far_past_open_havens_to_one_that_closes(city: httpx.Client) -> None:
+    # Five are nearer than 2 km. The sixth is farther off than what only just can be reached.
+    assert names(nearest(city, limit=5)["closing"]) == ["closing"]
+    assert names(nearest(city, limit=6)["closing"]) == ["closing", "closing farther off"]
 
 
 def test_opens_next_when_little_is_open_nearby(city: httpx.Client) -> None:
@@ -359,6 +366,7 @@ def test_what_is_not_listed_is_not_there(
 
 LISTED = {
     *("always", "late", "until midnight", "until a minute past", "closing", "morning"),
+    "closing farther off",
     *("closed before you come", "unknown hours", "last day", "far away"),
 }
 
