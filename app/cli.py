@@ -18,15 +18,13 @@ from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
 from app import db
-from app import openapi as contract
-from app import serve as start
+from app import serve as serving
 from app.accounts.cli import accounts
 from app.bulk.sheet import SheetName
 from app.bulk.transfer import SHEETS, export_sheet, import_sheet
-from app.directory.live import MixedData
+from app.directory.snapshot import MixedData
 from app.journal import Journal, command_actor
 from app.journal_cli import journal
-from app.main import create_app
 from app.settings import SECRET_BYTES, Settings, UnsafeSettings, settings
 from app.venues.fhrs import import_fhrs
 from app.venues.imports import ImportRejected, ImportReport
@@ -54,12 +52,16 @@ def serve(
     """Bring the database up to date, build the directory, and serve."""
     typer.echo(f"Nearest haven: http://{host}:{port}/v1/havens/nearest?lat=51.5155&lon=-0.0922")
     typer.echo(f"API docs:      http://{host}:{port}/docs")
-    start.serve(settings(), host, port, workers)
+    serving.serve(settings(), host, port, workers)
 
 
 @cli.command()
 def openapi() -> None:
     """Write the published contract into openapi/."""
+    # What these bring with them `serve` must import itself.
+    from app import openapi as contract  # noqa: PLC0415
+    from app.main import create_app  # noqa: PLC0415
+
     app = create_app(Settings(secret_key=SecretStr("-" * SECRET_BYTES)))
     for path in contract.write(app, Path("openapi")):
         typer.echo(path)

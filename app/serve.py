@@ -1,95 +1,38 @@
-"""Starting the service: everything that must be true before the first request."""
+"""Serving, in one process or in several."""
 
-import gc
-import logging
 import os
 import shutil
+from multiprocessing import get_context
 
 import uvicorn
-from fastapi import FastAPI
-from filelock import FileLock
-from sqlalchemy.exc import OperationalError
-from sqlmodel import Session, select
+import uvicorn._subprocess
 
 from app import logs
-from app.accounts.demo import demo_accounts
-from app.db import make_engine, migrate, read_session
-from app.directory.builder import builder
-from app.directory.live import Directory, MixedData
-from app.journal import Journal
-from app.main import create_app
 from app.settings import Settings
-from app.venues.models import Venue
-from app.venues.seed import load_seed
-
-log = logging.getLogger(__name__)
-
-
-def prepare(settings: Settings) -> None:
-    """Migrate, load the demonstration if this is one, and build the first snapshot.
-
-    Without a database it leaves all that: the last snapshot on disk still answers. Raises
-    `MixedData` when the database or the snapshot belongs to another environment.
-    """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    engine = make_engine(settings.database_url)
-    journal = Journal.of(settings, engine)
-    directory = Directory(engine, settings.data_dir, demonstration=settings.demonstration)
-    directory.restore()
-    with FileLock(settings.data_dir / "start.lock"):
-        try:
-            migrate(settings.database_url)
-            with read_session(engine) as session:
-                refuse_mixed(session, settings)
-            load_seed(journal)
-            for name, password in demo_accounts(journal, settings).items():
-                print(f"Sign in as     {name} with {password}")  # noqa: T201  nobody reads logs for it
-            directory.refresh()
-        except OperationalError as error:
-            log.error(
-                "no database (%s): starting from the snapshot on disk", type(error.orig).__name__
-            )
-        finally:
-            builder().close()
-            engine.dispose()
-
-
-def refuse_mixed(session: Session, settings: Settings) -> None:
-    """Raise `MixedData` when demonstration venues stand where real ones belong, or vice versa."""
-    foreign = session.exec(
-        select(Venue.reference).where(Venue.demonstration != settings.demonstration).limit(1)
-    ).first()
-    if foreign is not None:
-        raise MixedData(
-            "this database holds real venues; the demonstration needs one of its own"
-            if settings.demonstration
-            else "this database holds demonstration venues, which production must not show as real"
-        )
-
-
-def started_app() -> FastAPI:
-    """The application of a process that serves."""
-    app = create_app()
-    # What is there from the start stays: to look through it again and again is a third of the work
-    # of a large report, and makes some answers wait.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    return app
 
 
 def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     """Prepare, then serve until told to stop."""
     logs.configure(settings.log_level)
-    prepare(settings)
     if workers > 1:
-        # Read when prometheus_client is first imported, which the workers do.
+        # Workers that began with nothing would each import for two seconds, one that replaces a
+        # dead one too.
+        uvicorn._subprocess.spawn = get_context("fork")  # type: ignore[assignment]  # noqa: SLF001
         folder = settings.data_dir / "metrics"
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        folder.mkdir(parents=True)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    # Reads that as it is imported.
+    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415
+
+    from app.start import prepare  # noqa: PLC0415
+
+    prepare(settings)
+    if workers > 1:
+        # This process answers nothing, and what it says of its directory counts for nothing.
+        mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
     uvicorn.run(
-        "app.serve:started_app",
+        "app.start:started_app",
         factory=True,
         host=host,
         port=port,
@@ -101,6 +44,6 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=10,
-        # On a busy machine a worker may import for longer than the usual five seconds.
+        # On a busy machine a worker may be held up for longer than the usual five seconds.
         timeout_worker_healthcheck=60,
     )

@@ -68,9 +68,7 @@ class Service:
     def workers(self) -> list[psutil.Process]:
         """The processes that answer, where there are several."""
         return [
-            child
-            for child in self.process.children()
-            if any("spawn_main" in word for word in child.cmdline())
+            child for child in self.process.children() if child.cmdline() == self.process.cmdline()
         ]
 
     def started(self) -> int:

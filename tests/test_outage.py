@@ -4,16 +4,18 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import text
 
-from app.directory.live import MixedData
-from app.serve import prepare
+from app.directory.live import Directory
+from app.directory.snapshot import HOUR, MixedData, Unusable, load
+from app.start import prepare
 from tests.databases import Postgres
-from tests.factories import utc
+from tests.factories import connected, utc
 from tests.servers import (
     Service,
     add_venue,
@@ -149,6 +151,36 @@ def test_a_damaged_snapshot_is_built_anew(sqlite_url: str, data_dir: Path) -> No
         with serving_directory(data_dir, sqlite_url) as client:
             assert names(client) == ["The Lantern"]
         assert snapshot.stat().st_size > 100
+
+
+def test_a_snapshot_of_the_format_before_is_built_anew(sqlite_url: str, data_dir: Path) -> None:
+    add_venue(sqlite_url, name="The Lantern")
+    settings = settings_for(data_dir, sqlite_url)
+    prepare(settings)
+    snapshot = data_dir / "directory.snapshot"
+    _, line, columns = snapshot.read_bytes().split(b"\n", 2)
+    sums = [sha256(part).hexdigest().encode() for part in (line, columns)]
+    snapshot.write_bytes(b"\n".join([b" ".join([b"havens directory 2", *sums]), line, columns]))
+    with pytest.raises(Unusable):
+        load(data_dir)
+    prepare(settings)
+    assert len(load(data_dir)) == 1
+
+
+def test_a_start_waits_for_a_change_but_not_for_a_new_hour(sqlite_url: str, data_dir: Path) -> None:
+    add_venue(sqlite_url, name="The Lantern")
+    settings = settings_for(data_dir, sqlite_url)
+    hours_ago = int(time.time()) - 3 * HOUR
+    with connected(sqlite_url) as engine:
+        Directory(engine, data_dir, demonstration=False, clock=lambda: hours_ago).refresh()
+    prepare(settings)
+    assert load(data_dir).generated_at == hours_ago
+    with running(data_dir, sqlite_url) as service:
+        assert names(service) == ["The Lantern"]
+        until(lambda: load(data_dir).generated_at > hours_ago)
+    add_venue(sqlite_url, name="The Anchor")
+    prepare(settings)
+    assert len(load(data_dir)) == 2
 
 
 # --- a process -------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 import atexit
 import json
-import os
 import select
 import subprocess
 import sys
@@ -87,8 +86,6 @@ class Builder:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=0,
-                # A process with threads can't fork safely, and the build has no use for them.
-                env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
                 # Ctrl-C is for the service, at whose end this one ends too.
                 start_new_session=True,
             )

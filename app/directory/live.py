@@ -99,6 +99,17 @@ class Directory:
         """Begin with the last good snapshot on disk, if there is one."""
         self._look()
 
+    def will_do(self) -> bool:
+        """Whether to begin with what there is: it says what the database says, and as far ahead as
+        anybody may ask. Raises what the database raises."""
+        self._look()
+        search = self._current[1]
+        return (
+            self._confirm()
+            and search is not None
+            and search.snapshot.horizon >= self.clock() + render.AHEAD
+        )
+
     def refresh(self) -> None:
         """Ask the database whether anything changed, and have built and take up what did.
 
@@ -191,7 +202,6 @@ class Directory:
 
     def follow(self, stop: threading.Event) -> None:
         """Refresh until told to stop. Nothing that goes wrong ends it."""
-        builder().start()
         failing: str | None = None
         while not stop.is_set():
             try:
@@ -204,7 +214,9 @@ class Directory:
                     log.warning("directory not confirmed: %s", type(error).__name__, exc_info=True)
                 failing = type(error).__name__
             self._measure()
-            stop.wait(POLL_SECONDS)
+            if not stop.wait(POLL_SECONDS):
+                # Not at once: it would import at the expense of the first answers.
+                builder().start()
 
     def _measure(self) -> None:
         metrics.DIRECTORY_AGE.set(self.age_seconds)

@@ -16,7 +16,9 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from app.db import write_session
+from app.directory.builder import builder
 from app.directory.live import Directory, MixedData, NotBuilt
+from app.directory.render import AHEAD
 from app.directory.search import Question
 from app.directory.snapshot import HORIZON, HOUR, load
 from app.errors import NotReady
@@ -68,6 +70,11 @@ def names(of: Directory) -> list[str]:
 
 def generated_at(of: Directory) -> int:
     return of.search.snapshot.generated_at
+
+
+def builders() -> list[psutil.Process]:
+    children = psutil.Process().children()
+    return [child for child in children if "app.directory.publish" in child.cmdline()]
 
 
 # --- following the database ------------------------------------------------------------------
@@ -150,6 +157,42 @@ def test_it_is_built_anew_when_the_hour_is_full(
     ours.refresh()
     assert generated_at(ours) == THE_HOUR + HOUR
     assert ours.search.snapshot.horizon == horizon + HOUR
+
+
+@pytest.mark.parametrize(
+    ("later", "is_enough"),
+    [
+        (0, True),
+        (HOUR, True),
+        (6 * DAY, True),
+        (THE_HOUR - HOUR + HORIZON - AHEAD - NOW, True),
+        (THE_HOUR - HOUR + HORIZON - AHEAD - NOW + 1, False),
+        (HORIZON, False),
+    ],
+    ids=["now", "an hour", "six days", "the last second", "too late", "past the horizon"],
+)
+def test_one_begins_with_a_directory_that_reaches_as_far_as_anybody_may_ask(
+    sqlite: Engine, tmp_path: Path, clock: Clock, later: float, is_enough: bool
+) -> None:
+    make_venue(sqlite, name="the one")
+    directory(sqlite, tmp_path, clock).refresh()
+    assert directory(sqlite, tmp_path, Clock(NOW + later)).will_do() is is_enough
+
+
+def test_one_does_not_begin_with_what_is_no_longer_true(
+    engine: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    make_venue(engine, name="the one")
+    ours = directory(engine, tmp_path, clock)
+    assert not ours.will_do(), "there is nothing yet"
+    ours.refresh()
+    assert ours.will_do()
+    make_venue(engine, name="another")
+    assert not ours.will_do()
+    ours.refresh()
+    assert ours.will_do()
+    (tmp_path / "directory.snapshot").write_bytes(b"damaged")
+    assert not directory(engine, tmp_path, clock).will_do()
 
 
 def test_it_begins_with_what_is_on_disk(sqlite: Engine, tmp_path: Path, clock: Clock) -> None:
@@ -243,11 +286,9 @@ def test_a_builder_that_is_killed_is_started_again(
     make_venue(sqlite, name="the one")
     ours = directory(sqlite, tmp_path, clock)
     ours.refresh()
-    children = psutil.Process().children()
-    for process in children:
-        if "app.directory.publish" in process.cmdline():
-            process.kill()
-            process.wait()
+    for process in builders():
+        process.kill()
+        process.wait()
     clock.now += HOUR
     with pytest.raises(NotBuilt):
         ours.refresh()
@@ -460,6 +501,17 @@ def test_following_outlives_whatever_goes_wrong(
     assert seen == [["the one"], ["the one"], ["another", "the one"]]
     assert caplog.text.count("directory not confirmed") == 1, "said once, not twice a second"
     assert caplog.text.count("directory confirmed again") == 1
+
+
+def test_what_builds_is_started_once_the_first_answers_are_given(
+    sqlite: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    ours = directory(sqlite, tmp_path, clock)
+    ours.refresh()
+    builder().close()
+    seen: list[int] = []
+    ours.follow(Rounds(*[lambda: seen.append(len(builders()))] * 3))
+    assert seen == [0, 1, 1]
 
 
 # --- the whole directory ---------------------------------------------------------------------

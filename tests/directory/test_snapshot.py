@@ -1,10 +1,10 @@
 """The directory as it is built from a database and kept on disk."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, delete, text, update
 from sqlmodel import Session, select
+from xxhash import xxh3_128
 
 from app.db import read_session, write_session
 from app.directory.build import build
@@ -254,7 +255,7 @@ def test_nothing_else_is_left_on_disk(two: tuple[Snapshot, Snapshot], tmp_path: 
 def cut_places(whole: bytes) -> Iterator[int]:
     """Where a file may end too soon: in its head, in the line after it, in its columns."""
     head = whole.index(b"\n")
-    yield from (0, 1, 10, head - 64, head - 1, head, head + 1, head + 2)
+    yield from (0, 1, 10, head - 32, head - 1, head, head + 1, head + 2)
     columns = whole.index(b"\n", head + 1) + 1
     yield from (columns - 2, columns - 1, columns, columns + 1)
     yield from range(head + 3, len(whole), len(whole) // 50)
@@ -289,15 +290,16 @@ DAMAGED: list[tuple[Callable[[bytes], bytes], str]] = [
     (lambda whole: whole[whole.index(b"\n") + 1 :], "without its head"),
     (lambda whole: whole.replace(b"\n", b"\r\n", 1), "changed as if it were text"),
     (lambda whole: b"\0" * len(whole), "a disk that gave the room and never the bytes"),
-    (lambda whole: in_format(b"havens directory 1", whole), "of an older version"),
-    (lambda whole: in_format(b"havens directory 3", whole), "of a newer version"),
-    (lambda whole: in_format(b"havens directory 20", whole), "of a version that begins like ours"),
+    (lambda whole: in_format(b"havens directory 2", whole, sha256), "of an older version"),
+    (lambda whole: in_format(b"havens directory 4", whole), "of a newer version"),
+    (lambda whole: in_format(b"havens directory 30", whole), "of a version that begins like ours"),
+    (lambda whole: in_format(b"havens directory 3", whole, sha256), "with another checksum"),
 ]
 
 
-def in_format(name: bytes, whole: bytes) -> bytes:
+def in_format(name: bytes, whole: bytes, checksum: Callable[[bytes], Any] = xxh3_128) -> bytes:
     _, line, columns = whole.split(b"\n", 2)
-    sums = [hashlib.sha256(part).hexdigest().encode() for part in (line, columns)]
+    sums = [checksum(part).hexdigest().encode() for part in (line, columns)]
     return b" ".join([name, *sums]) + b"\n" + line + b"\n" + columns
 
 
@@ -305,7 +307,7 @@ def test_the_format_is_the_one_that_the_others_differ_from(
     two: tuple[Snapshot, Snapshot], tmp_path: Path
 ) -> None:
     whole = (tmp_path / CURRENT).read_bytes()
-    assert in_format(b"havens directory 2", whole) == whole
+    assert in_format(b"havens directory 3", whole) == whole
 
 
 @pytest.mark.parametrize(("damage", "why"), DAMAGED)
