@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -24,7 +25,6 @@ from app.directory import render
 from app.directory.live import Clock, Directory
 from app.directory.routes import health
 from app.directory.routes import router as havens
-from app.directory.shortcut import Shortcut
 from app.edge import CORS, BodyLimit, Measured
 from app.journal import Journal
 from app.journal_routes import router as journal
@@ -52,13 +52,14 @@ def create_app(settings: Settings | None = None, clock: Clock = time.time) -> Fa
     )
 
     @asynccontextmanager
-    async def follow_the_database(_: FastAPI) -> AsyncIterator[None]:
+    async def follow_the_database(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         directory.restore()
         stop = threading.Event()
         # A thread of its own, and a daemon: a database that hangs can't delay a shutdown.
         follower = threading.Thread(target=directory.follow, args=[stop], daemon=True)
         follower.start()
-        yield
+        # For `Shortcut`, which answers before any of what follows.
+        yield {"directory": directory, "contacts": app.state.help_json}
         stop.set()
         follower.join(timeout=2)
         engine.dispose()
@@ -106,7 +107,6 @@ def create_app(settings: Settings | None = None, clock: Clock = time.time) -> Fa
     app.add_middleware(BodyLimit)
     app.add_middleware(CORSMiddleware, **CORS)
     app.add_middleware(Measured)
-    app.add_middleware(Shortcut, directory, app.state.help_json)
     return app
 
 

@@ -38,7 +38,7 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
         port=port,
         workers=workers,
         loop="uvloop",
-        http="httptools",
+        http="app.directory.shortcut:Shortcut",
         access_log=False,
         log_config=None,
         proxy_headers=False,

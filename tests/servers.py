@@ -23,6 +23,7 @@ from sqlalchemy import Engine
 
 from app.db import make_engine
 from app.directory.live import Clock
+from app.directory.shortcut import Shortcut
 from app.main import create_app
 from app.settings import Settings
 from tests.factories import make_venue
@@ -180,7 +181,7 @@ def serving(app: FastAPI) -> Iterator[httpx.Client]:
         app,
         host="127.0.0.1",
         port=0,
-        http="httptools",
+        http=Shortcut,
         access_log=False,
         log_config=None,
         server_header=False,

@@ -1,18 +1,21 @@
 """The short way to the nearest havens answers as the framework does, or leaves it to it."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
+import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
 
+from app.directory import shortcut
 from app.directory.live import Directory
 from app.directory.routes import NEAREST
 from app.directory.schemas import NearestQuestion
@@ -109,76 +112,191 @@ def test_both_ways_are_counted_alike(service: httpx.Client) -> None:
 # --- which way -------------------------------------------------------------------------------
 
 
+class Wire(asyncio.Transport):
+    """A connection whose other end is the test."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
 @pytest.fixture
 def sqlite(sqlite_url: str) -> Iterator[Engine]:
     with connected(sqlite_url) as engine:
         yield engine
 
 
+Talk = Callable[..., tuple[list[str], Wire]]
+
+
 @pytest.fixture
-def ask(sqlite: Engine, tmp_path: Path) -> Callable[..., list[str]]:
-    """Who answered one request: the shortcut, or whom it left it to, and what that one heard."""
+def talk(sqlite: Engine, tmp_path: Path) -> Talk:
+    """Send packets over one connection: who answered each request, in order, and what was heard.
+
+    The framework here says what it got as `method path?query body`.
+    """
     make_venue(sqlite, hours="24/7")
     directory = Directory(sqlite, tmp_path, demonstration=False, clock=lambda: FRIDAY_NIGHT)
     directory.refresh()
 
-    def ask(
-        method: str, query: str = HERE, *bodies: bytes, path: str = NEAREST, **headers: str
-    ) -> list[str]:
-        seen: list[str] = []
-        parts = [
-            {"type": "http.request", "body": body, "more_body": n < len(bodies)}
-            for n, body in enumerate(bodies, 1)
-        ]
+    async def framework(scope: Scope, receive: Receive, send: Send) -> None:
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                break
+            body, more = body + message["body"], message["more_body"]
+        said = b"%b %b?%b %b" % (
+            scope["method"].encode(),
+            scope["raw_path"],
+            scope["query_string"],
+            body,
+        )
+        length = b"%d" % len(said)
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]}
+        )
+        await send({"type": "http.response.body", "body": said})
 
-        async def receive() -> Message:
-            return parts.pop(0)
+    async def converse(packets: Sequence[bytes | Callable[[Shortcut], None]]) -> Wire:
+        config = uvicorn.Config(framework, http=Shortcut, proxy_headers=False, log_config=None)
+        state = ServerState()
+        line = Shortcut(config, state, {"directory": directory, "contacts": b"[]"})
+        wire = Wire()
+        line.connection_made(wire)
+        for packet in packets:
+            if isinstance(packet, bytes):
+                line.data_received(packet)
+            else:
+                packet(line)
+            for _ in range(10):  # so many turns are more than an answer takes
+                await asyncio.sleep(0)
+        line.connection_lost(None)
+        await asyncio.gather(*state.tasks)
+        assert line.timeout_keep_alive_task is None
+        return wire
 
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                seen.append(f"shortcut {message['status']}")
+    def talk(*packets: bytes | Callable[[Shortcut], None]) -> tuple[list[str], Wire]:
+        wire = asyncio.run(converse(packets))
+        heard, rest = [], wire.written.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
+        while rest:
+            head, _, rest = rest.partition(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+            body, rest = rest[:length].decode(), rest[length:]
+            heard.append("shortcut" if body.startswith('{"at":') else body)
+        return heard, wire
 
-        async def framework(scope: Scope, receive: Receive, send: Send) -> None:
-            body = b""
-            for _ in bodies:
-                body += (await receive())["body"]
-            seen.append(f"framework {len(body)}")
-
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "query_string": query.encode(),
-            "headers": [(n.replace("_", "-").encode(), v.encode()) for n, v in headers.items()],
-        }
-        asyncio.run(Shortcut(framework, directory, b"[]")(scope, receive, send))
-        return seen
-
-    return ask
+    return talk
 
 
-def test_what_is_common_takes_the_short_way(ask: Callable[..., list[str]]) -> None:
+def request(line: str, body: bytes = b"", **headers: str) -> bytes:
+    """A request as it comes over the wire."""
+    lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([f"{line} HTTP/1.1", "Host: a", *lines, "", ""]).encode() + body
+
+
+ASK = f"GET {NEAREST}?{HERE}"
+POSTED = {"content_type": "application/json", "content_length": str(len(IN_JSON))}
+
+
+def test_what_is_common_takes_the_short_way(talk: Talk) -> None:
     body = IN_JSON.encode()
-    posted = {"content_type": "application/json", "content_length": str(len(body))}
-    assert ask("GET") == ["shortcut 200"]
-    assert ask("GET", f"{HERE}&limit=3&at=2026-11-28T09:00:00Z&facilities=seat") == ["shortcut 200"]
-    assert ask("GET", origin="https://elsewhere.test", cookie="a=b") == ["shortcut 200"]
-    assert ask("POST", "", body, **posted) == ["shortcut 200"]
+    for asked in (
+        request(ASK),
+        request(f"{ASK}&limit=3&at=2026-11-28T09:00:00Z&facilities=seat"),
+        request(ASK, origin="https://elsewhere.test", cookie="a=b"),
+        request(f"POST {NEAREST}", body, **POSTED),
+        request(f"POST {NEAREST}?ignored", body, **POSTED),
+    ):
+        assert talk(asked)[0] == ["shortcut"]
+        # However it was cut on its way here.
+        assert talk(*(asked[n : n + 7] for n in range(0, len(asked), 7)))[0] == ["shortcut"]
 
 
-def test_what_is_not_is_left_to_the_framework_whole(ask: Callable[..., list[str]]) -> None:
-    body = IN_JSON.encode()
-    posted = {"content_type": "application/json", "content_length": str(len(body))}
-    for method, query in (("GET", "lat=1"), ("GET", f"{HERE}&limit=0"), ("HEAD", HERE)):
-        assert ask(method, query) == ["framework 0"]
-    assert ask("GET", path="/v1/havens") == ["framework 0"]
-    assert ask("GET", HERE, b"?", content_length="1") == ["framework 1"]
-    assert ask("POST", "", body[:5], body[5:], **posted) == [f"framework {len(body)}"]
-    assert ask("POST", "", body[:-1], **posted) == [f"framework {len(body) - 1}"]
-    assert ask("POST", "", body, **posted | {"content_length": "99999"}) == ["framework 31"]
-    assert ask("POST", "", body, **posted | {"content_length": "+31"}) == ["framework 31"]
-    assert ask("POST", "", body, content_type="application/json") == ["framework 31"]
-    assert ask("POST", "", body, content_length="31") == ["framework 31"]
+@pytest.mark.parametrize(
+    ("asked", "heard"),
+    [
+        (request(f"GET {NEAREST}?lat=1"), f"GET {NEAREST}?lat=1 "),
+        (request(f"{ASK}&limit=0"), f"{ASK}&limit=0 "),
+        (request(f"{ASK}#here"), f"{ASK} "),
+        (request(f"GET /v1/havens?{HERE}"), f"GET /v1/havens?{HERE} "),
+        (request(f"GET {NEAREST}/?{HERE}"), f"GET {NEAREST}/?{HERE} "),
+        (request(f"PUT {NEAREST}?{HERE}"), f"PUT {NEAREST}?{HERE} "),
+        (request(ASK, b"?", content_length="1"), f"{ASK} ?"),
+        (request(ASK, b"1\r\n?\r\n0\r\n\r\n", transfer_encoding="chunked"), f"{ASK} ?"),
+        (request(ASK, x="1", X="2"), f"{ASK} "),
+        (request(ASK, expect="100-continue"), f"{ASK} "),
+        (request(ASK, upgrade="h2c", connection="upgrade"), f"{ASK} "),
+        (request(ASK, connection="close"), f"{ASK} "),
+        (request(ASK).replace(b"1.1", b"1.0"), f"{ASK} "),
+        (request(ASK, connection="keep-alive").replace(b"1.1", b"1.0"), f"{ASK} "),
+        (
+            request(f"POST {NEAREST}", IN_JSON[:-1].encode() + b" ", **POSTED),
+            f"POST {NEAREST}? {IN_JSON[:-1]} ",
+        ),
+        (
+            request(f"POST {NEAREST}", b" " * 99999, **POSTED | {"content_length": "99999"}),
+            f"POST {NEAREST}? {' ' * 99999}",
+        ),
+        (
+            request(f"POST {NEAREST}", IN_JSON.encode(), content_length=str(len(IN_JSON))),
+            f"POST {NEAREST}? {IN_JSON}",
+        ),
+    ],
+    ids=range(17),
+)
+def test_what_is_not_is_left_to_the_framework_whole(talk: Talk, asked: bytes, heard: str) -> None:
+    assert talk(asked)[0] == [heard]
+    step = max(7, len(asked) // 20)
+    assert talk(*(asked[n : n + step] for n in range(0, len(asked), step)))[0] == [heard]
+
+
+def test_several_at_once_are_answered_in_order(talk: Talk) -> None:
+    other = request(f"GET /v1/havens?{HERE}")
+    assert talk(request(ASK) * 3)[0] == ["shortcut"] * 3
+    # What was asked after something that takes its time waits for it.
+    heard = talk(request(ASK) + other + request(ASK))[0]
+    assert heard == ["shortcut", f"GET /v1/havens?{HERE} ", f"{ASK} "]
+
+
+def test_a_client_that_does_not_read_is_waited_for(talk: Talk) -> None:
+    assert talk(lambda line: line.pause_writing(), request(ASK))[0] == []
+    heard = talk(
+        lambda line: line.pause_writing(), request(ASK), lambda line: line.resume_writing()
+    )[0]
+    assert heard == [f"{ASK} "]
+
+
+def test_the_server_ends_only_when_what_has_begun_is_answered(talk: Talk) -> None:
+    asked = request(f"POST {NEAREST}", IN_JSON.encode(), **POSTED)
+    heard, wire = talk(asked[:-5], lambda line: line.shutdown(), asked[-5:])
+    assert heard == [f"POST {NEAREST}? {IN_JSON}"]
+    assert wire.closed
+
+
+def test_a_fault_of_the_short_way_is_logged_and_the_framework_answers(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(shortcut, "answer", lambda *_: 1 // 0)
+    assert talk(request(ASK))[0] == [f"{ASK} "]
+    assert "ZeroDivisionError" in caplog.text
+    assert "51.5134" not in caplog.text
 
 
 # --- one contract ----------------------------------------------------------------------------
