@@ -19,14 +19,12 @@ import psutil
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy import Engine
 
-from app.db import make_engine
 from app.directory.live import Clock
 from app.directory.shortcut import Shortcut
 from app.main import create_app
 from app.settings import Settings
-from tests.factories import make_venue
+from tests.factories import connected, make_venue
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_SECONDS = 30
@@ -244,15 +242,5 @@ def add_venue(database_url: str, *, hours: str | None = "24/7", **details: Any) 
 
     As plain SQL, as if another program had done it.
     """
-    with database(database_url) as engine:
+    with connected(database_url) as engine:
         return make_venue(engine, hours=hours, **{"name": "The Lantern", **details}).id
-
-
-@contextmanager
-def database(url: str) -> Iterator[Engine]:
-    """An engine that leaves no connection behind."""
-    engine = make_engine(url)
-    try:
-        yield engine
-    finally:
-        engine.dispose()

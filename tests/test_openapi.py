@@ -26,8 +26,8 @@ from app.main import create_app
 from app.settings import Settings
 from app.venues.models import Facility
 from app.work import at_desk
-from tests.factories import utc
-from tests.servers import add_venue, database, serving_directory, settings_for, until
+from tests.factories import connected, utc
+from tests.servers import add_venue, serving_directory, settings_for, until
 
 PUBLISHED = Path(__file__).parent.parent / "openapi"
 NEAREST = "/v1/havens/nearest"
@@ -378,13 +378,13 @@ def live(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Ite
     """A service whose directory is the one of the examples."""
     folder = tmp_path_factory.mktemp("contract")
     url = f"sqlite:///{shutil.copyfile(sqlite_template, folder / 'havens.sqlite')}"
-    with database(url) as engine, engine.execution_options(writes=True).begin() as writing:
+    with connected(url) as engine, engine.execution_options(writes=True).begin() as writing:
         ward = {"id": "0" * 32, "code": "W", "name": examples.ONE["ward"], "boundary": "{}"}
         into = "INSERT INTO ward (id, code, name, boundary) VALUES (:id, :code, :name, :boundary)"
         writing.execute(text(into), ward)
     for haven in examples.WHOLE["havens"]:
         _add_example(url, haven)
-    with database(url) as engine, engine.execution_options(writes=True).begin() as writing:
+    with connected(url) as engine, engine.execution_options(writes=True).begin() as writing:
         writing.execute(text("UPDATE directory_state SET version = 42"))
     now = utc("2026-11-27T23:04:11")
     with serving_directory(folder / "data", url, lambda: now, environment="demo") as client:

@@ -19,7 +19,6 @@ from tests.factories import connected, utc
 from tests.servers import (
     Service,
     add_venue,
-    database,
     refusal,
     running,
     serving_directory,
@@ -223,7 +222,7 @@ def test_a_change_shows_in_every_answer_within_two_seconds(
     haven = add_venue(database_url, name="The Lantern")
     with (
         running(data_dir, database_url, workers=2) as service,
-        database(database_url) as engine,
+        connected(database_url) as engine,
         ThreadPoolExecutor(8) as crowd,
     ):
 

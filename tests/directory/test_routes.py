@@ -17,8 +17,8 @@ from sqlalchemy import text
 from app.directory.live import Clock
 from app.geo import Point
 from app.venues.models import Facility, StepFree, VenueStatus
-from tests.factories import BANK, utc
-from tests.servers import add_venue, database, serving_directory, until
+from tests.factories import BANK, connected, utc
+from tests.servers import add_venue, serving_directory, until
 
 FRIDAY_NIGHT = utc("2026-11-27T23:30")
 NEAREST = "/v1/havens/nearest"
@@ -278,7 +278,7 @@ def test_the_operator_says_whom_to_call(serve: Serve, monkeypatch: pytest.Monkey
 def test_version_and_age(serve: Serve, sqlite_url: str) -> None:
     now = float(FRIDAY_NIGHT)
     add_venue(sqlite_url)
-    with serve(lambda: now) as client, database(sqlite_url) as engine:
+    with serve(lambda: now) as client, connected(sqlite_url) as engine:
         first = nearest(client)["directory"]
         assert first == {
             "version": first["version"],
