@@ -1,12 +1,13 @@
 """What happened to a venue, recorded once and never overwritten."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, TypeVar
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 from pydantic import Field as Described
 from sqlmodel import Field, Session, SQLModel, col
 
@@ -17,6 +18,15 @@ from app.text import Line
 
 LONDON = ZoneInfo("Europe/London")
 _Dated = TypeVar("_Dated", bound=date)
+
+
+def _iso_date(value: object) -> object:
+    # Pydantic would also take a number, for seconds since 1970.
+    if isinstance(value, str) and not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        raise ValueError("must be a date, like 2026-11-27")
+    if isinstance(value, int | float):
+        raise ValueError("must be a date, like 2026-11-27")
+    return value
 
 
 def in_our_time(value: _Dated) -> _Dated:
@@ -32,7 +42,7 @@ def _past(value: datetime) -> datetime:
     return value
 
 
-Day = Annotated[date, AfterValidator(in_our_time)]
+Day = Annotated[date, BeforeValidator(_iso_date), AfterValidator(in_our_time)]
 """A London day on which something happened, or is to."""
 
 KnownAt = Annotated[AwareDatetime, AfterValidator(_past)]

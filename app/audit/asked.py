@@ -12,12 +12,12 @@ from pydantic import AfterValidator, AwareDatetime, Field
 from sqlmodel import Session, col, select
 
 from app.errors import FieldError, Invalid
-from app.events import LONDON, effective, in_our_time
+from app.events import LONDON, Day, effective, in_our_time
 from app.settings import settings
 from app.text import Line
 from app.training.rules import Thresholds
 from app.venues.facts import Facts, facts_as
-from app.venues.fields import A_BUSINESS_ID, Day, Given, Maybe
+from app.venues.fields import A_BUSINESS_ID, Given, Maybe
 from app.venues.models import Business, Category, VenueStatus, Ward
 
 

@@ -14,6 +14,7 @@ from app.audit.asked import Asked, View
 from app.audit.names import FORMER_WARD, WardName, venue_names, ward_names
 from app.audit.report import Report, Row, Share, about
 from app.errors import FieldError, Invalid
+from app.events import Day
 from app.outreach.rules import (
     KnownTest,
     asks_for_debrief,
@@ -24,7 +25,7 @@ from app.outreach.rules import (
 )
 from app.outreach.scheme_tests import known_tests
 from app.schemes.registry import SchemeKey, schemes
-from app.venues.fields import A_VENUE_ID, Absent, Day, Maybe
+from app.venues.fields import A_VENUE_ID, Absent, Maybe
 from app.venues.models import VenueStatus
 
 SOURCES = ["scheme tests", "debriefs", "venue facts"]

@@ -1,33 +1,14 @@
 """Which outreach records are asked for."""
 
-from typing import Annotated
 from uuid import UUID
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    Field,
-)
+from pydantic import Field
 
 from app.asked import Period
-from app.events import Day, in_our_time
+from app.events import Day
 from app.outreach.models import EngagementKind, Outcome, ReportState, Result, SchemeTested
 from app.venues.fields import Given, Maybe
 from app.work import Paging
-
-Instant = Annotated[AwareDatetime, AfterValidator(in_our_time)]
-
-
-class FiguresAsked(Period):
-    """Which period the figures are for, both days included."""
-
-    from_: Day = Field(alias="from", description="First day", examples=["2023-10-01"])
-    until: Day = Field(description="Last day, included", examples=["2025-04-30"])
-    known_at: Maybe[Instant] = Field(
-        default=None,
-        description="As known at this instant; without it, as known now",
-        examples=["2025-04-30T17:00:00Z"],
-    )
 
 
 class EngagementsAsked(Period, Paging):

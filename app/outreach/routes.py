@@ -7,10 +7,11 @@ from fastapi import APIRouter, Query, Response
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
+from app.asked import FiguresAsked
 from app.errors import FieldError, Invalid, responses
 from app.events import AlreadyVoid, VoidReason, in_effect, void, within
 from app.outreach import engagements, show
-from app.outreach.asked import EngagementsAsked, FiguresAsked, NextStepsAsked
+from app.outreach.asked import EngagementsAsked, NextStepsAsked
 from app.outreach.models import Engagement
 from app.outreach.schemas import (
     DoneIn,

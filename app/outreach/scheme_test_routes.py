@@ -8,10 +8,11 @@ from fastapi import APIRouter, Query, Response
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
+from app.asked import FiguresAsked
 from app.errors import Invalid, responses
 from app.events import LONDON, AlreadyVoid, VoidReason, effective, in_effect, void, within
 from app.outreach import scheme_tests, show
-from app.outreach.asked import FiguresAsked, RetestsAsked, SchemeTestsAsked
+from app.outreach.asked import RetestsAsked, SchemeTestsAsked
 from app.outreach.models import SchemeTest
 from app.outreach.routes import BAD_DAY, NOT_IN_REGISTER
 from app.outreach.rules import rate

@@ -1,14 +1,11 @@
 """Kinds of values that the routes of schemes take and give."""
 
-from datetime import date
 from typing import Annotated
 
 from pydantic import Field
 
 from app.text import Line, Prose
-from app.venues import fields
 
-Day = Annotated[fields.Day, Field(le=date(2099, 12, 31))]
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Title = Annotated[Line, Field(min_length=1, max_length=200)]
 Note = Annotated[Prose, Field(max_length=4000)]

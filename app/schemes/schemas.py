@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field
 
-from app.events import KnownAt
-from app.schemes.fields import AN_ID, Day, Key, Note, Reason
+from app.events import Day, KnownAt
+from app.schemes.fields import AN_ID, Key, Note, Reason
 from app.schemes.models import NO_END, Accreditation, Decision
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind, State

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.schemes.fields import AN_ID, Day, Key, Title
+from app.events import Day
+from app.schemes.fields import AN_ID, Key, Title
 from app.schemes.models import Season
 from app.schemes.registry import SchemeKey
 from app.venues.fields import Maybe

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from sqlmodel import Session, col
 
 from app.accounts.guards import Officer, Reader
+from app.asked import FiguresAsked
 from app.errors import FieldError, Invalid, responses
 from app.events import LONDON, AlreadyVoid, VoidReason, void
 from app.training import actions, record, show
@@ -25,7 +26,6 @@ from app.training.schemas import (
     AttendanceOut,
     CourseOut,
     CoursesOut,
-    FiguresAsked,
     HeadcountIn,
     HeadcountOut,
     HeadcountsAsked,

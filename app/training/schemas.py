@@ -138,14 +138,6 @@ class CoursesOut(BaseModel):
 # --- what is asked of it ---------------------------------------------------------------------
 
 
-class _KnownAt(Given):
-    known_at: Maybe[KnownAt] = Field(
-        default=None,
-        description="As known at this instant; without it, as known now",
-        examples=["2025-04-30T17:00:00Z"],
-    )
-
-
 class SessionsAsked(Period, Paging):
     """Which sessions to list, newest first."""
 
@@ -162,19 +154,17 @@ class HeadcountsAsked(Given, Paging):
     voided: bool = Field(default=False, description="Show those that were voided too")
 
 
-class StandingAsked(_KnownAt):
+class StandingAsked(Given):
     """On which day a venue's training is asked for."""
 
+    known_at: Maybe[KnownAt] = Field(
+        default=None,
+        description="As known at this instant; without it, as known now",
+        examples=["2025-04-30T17:00:00Z"],
+    )
     on: Maybe[Day] = Field(
         default=None, description="The London day; without it, today", examples=["2025-04-30"]
     )
-
-
-class FiguresAsked(_KnownAt, Period):
-    """Which period the figures are for, both days included."""
-
-    from_: Day = Field(alias="from", description="First day", examples=["2023-10-01"])
-    until: Day = Field(description="Last day, included", examples=["2025-04-30"])
 
 
 # --- what it comes to ------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
 from app.errors import DomainError, Invalid, NotFound, responses
-from app.events import LONDON, not_in_future
+from app.events import LONDON, Day, not_in_future
 from app.journal import now
 from app.text import Line
 from app.venues.actions import NoSuchVenue, find_venue
@@ -21,7 +21,6 @@ from app.venues.fields import (
     A_BUSINESS_ID,
     A_VENUE_ID,
     Absent,
-    Day,
     Email,
     Given,
     Maybe,

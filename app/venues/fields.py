@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection
-from datetime import date
 from typing import Annotated, TypeVar
 
 from pydantic import (
@@ -47,15 +46,6 @@ A_VENUE_ID = "6f1c0c5e-2f6e-4d4b-9a57-0f7c3f1f2a10"
 A_BUSINESS_ID = "0b8f6c1e-7f44-4c3e-8a55-2d1f9be0a7c3"
 
 
-def _iso_date(value: object) -> object:
-    # Pydantic would also take a number, for seconds since 1970.
-    if isinstance(value, str) and not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        raise ValueError("must be a date, like 2026-11-27")
-    if isinstance(value, int | float):
-        raise ValueError("must be a date, like 2026-11-27")
-    return value
-
-
 def _postcode(value: str) -> str:
     joined = value.upper().replace(" ", "")
     if joined and not re.fullmatch("[A-Z]{1,2}[0-9][A-Z0-9]?[0-9][A-Z]{2}", joined):
@@ -82,7 +72,6 @@ def _absent(value: object) -> object:
     return None if value == "" else value
 
 
-Day = Annotated[date, BeforeValidator(_iso_date), Field(ge=date(2000, 1, 1))]
 Name = Annotated[Line, Field(min_length=1, max_length=200)]
 Reference = Annotated[Line, Field(min_length=1, max_length=50)]
 Reason = Annotated[Prose, Field(min_length=3, max_length=500)]

@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from app.events import Day
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import State
 from app.text import Line, Prose
@@ -22,7 +23,6 @@ from app.venues.fields import (
     A_BUSINESS_ID,
     A_VENUE_ID,
     Absent,
-    Day,
     Facilities,
     Given,
     Maybe,
