@@ -75,7 +75,7 @@ def _line(folder: Path, size: int) -> tuple[str, ...]:
         drive(server.url, 1)
         run = middle([drive(server.url, SECONDS) for _ in range(ROUNDS)])
         weight = pss_mb(server.processes)
-        change = _change(server, folder)
+        change = until_shown(server, folder)
     return (
         f"{size:,}",
         f"{run.per_second:,.0f}",
@@ -97,8 +97,8 @@ def _edit(folder: Path) -> int:
     return int(version)
 
 
-def _change(server: Server, folder: Path) -> float:
-    """Seconds from a commit until each worker answers from it."""
+def until_shown(server: Server, folder: Path) -> float:
+    """Seconds from a commit, which this makes, until each worker answers from it."""
     connections = server.connections(WORKERS)
     version = _edit(folder)
     began, told = time.monotonic(), [0]
@@ -145,7 +145,7 @@ def _while_building(server: Server, folder: Path, size: int, build_seconds: floa
     with _watched(server, weights):
         _edit(folder)
         busy = drive(server.url, seconds)
-        _change(server, folder)
+        until_shown(server, folder)
         _edit(folder)
         building = np.percentile(open_loop.measure(server.port, rate, seconds), (50, 99))
     rows = [

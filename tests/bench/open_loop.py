@@ -1,22 +1,21 @@
 """Latency at a constant rate: `python -m tests.bench.open_loop PORT RATE SECONDS`.
 
 Requests fall due at equal intervals whether or not earlier ones were answered, and each is timed
-from the instant at which it fell due, so that a stall counts for all that it held up. The timer is
-good for a millisecond: up to that much of each time is this program's own.
+from the instant at which it fell due, so that a stall counts for all that it held up.
 """
 
-import asyncio
+import gc
 import json
+import select
+import socket
 import subprocess
 import sys
 import tempfile
 from collections import deque
 from pathlib import Path
 from time import perf_counter
-from typing import cast
 
 import numpy as np
-import uvloop
 from numpy.typing import NDArray
 
 from tests.bench.load import ASK, drive, need_wrk
@@ -56,102 +55,48 @@ def main() -> None:
 def measure(port: int, rate: float, seconds: float) -> NDArray[np.float64]:
     """Ask in a process of its own; returns what each answer took, in ms."""
     command = [sys.executable, "-m", "tests.bench.open_loop", str(port), str(rate), str(seconds)]
-    # Not through a pipe, which the event loop leaves in a state that loses output.
-    with tempfile.TemporaryFile() as took_ms:
-        subprocess.run(command, stdout=took_ms, check=True, timeout=10 * seconds + 60)
-        took_ms.seek(0)
-        return np.array(json.load(took_ms))
+    asked = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=10 * seconds + 60)
+    return np.array(json.loads(asked.stdout))
 
 
-class Schedule:
-    """Requests that fall due, the connections that are free for them, and what answers took."""
-
-    def __init__(self, rate: float, seconds: float) -> None:
-        chance = np.random.default_rng(1)
-        places = zip(chance.uniform(*LAT, 1000), chance.uniform(*LON, 1000), strict=True)
-        paths = [ASK.format(lat=f"{lat:.6f}", lon=f"{lon:.6f}") for lat, lon in places]
-        self._requests = [f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode() for path in paths]
-        self._rate, self._count, self._sent = rate, int(rate * seconds), 0
-        self._began = 0.0
-        self._free: deque[Connection] = deque()
-        self._loop = asyncio.get_running_loop()
-        self._finished = self._loop.create_future()
-        self._took_ms: list[float] = []
-
-    async def run(self, port: int) -> list[float]:
-        """Ask all on one port; returns what the answers took."""
-        for _ in range(CONNECTIONS):
-            _, connection = await self._loop.create_connection(
-                lambda: Connection(self), "127.0.0.1", port
-            )
-            self._free.append(connection)
-        self._began = perf_counter()
-        self._tick()
-        await self._finished
-        return self._took_ms
-
-    def answered(self, connection: "Connection", due_at: float) -> None:
-        """Take note of an answer, and of the connection that is free again."""
-        self._took_ms.append((perf_counter() - due_at) * 1000)
-        self._free.append(connection)
-        if len(self._took_ms) == self._count:
-            self._finished.set_result(None)
-        else:
-            self._send()
-
-    def failed(self, reason: str) -> None:
-        """Give up."""
-        if not self._finished.done():
-            self._finished.set_exception(RuntimeError(reason))
-
-    def _tick(self) -> None:
-        self._send()
-        if self._sent < self._count:
-            self._loop.call_later(0.001, self._tick)
-
-    def _send(self) -> None:
-        due = min(self._count, int((perf_counter() - self._began) * self._rate))
-        while self._sent < due and self._free:
-            due_at = self._began + self._sent / self._rate
-            self._free.popleft().ask(self._requests[self._sent % len(self._requests)], due_at)
-            self._sent += 1
+def ask_all(port: int, rate: float, seconds: float) -> list[float]:
+    """Ask at a rate; returns what each answer took from when its request fell due, in ms."""
+    chance = np.random.default_rng(1)
+    places = zip(chance.uniform(*LAT, 1000), chance.uniform(*LON, 1000), strict=True)
+    paths = [ASK.format(lat=f"{lat:.6f}", lon=f"{lon:.6f}") for lat, lon in places]
+    requests = [f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode() for path in paths]
+    count, sent = int(rate * seconds), 0
+    took_ms: list[float] = []
+    free = deque(socket.create_connection(("127.0.0.1", port)) for _ in range(CONNECTIONS))
+    due_at: dict[socket.socket, float] = {}
+    began = perf_counter()
+    while len(took_ms) < count:
+        while free and sent < count and began + sent / rate <= perf_counter():
+            connection = free.popleft()
+            due_at[connection] = began + sent / rate
+            connection.sendall(requests[sent % len(requests)])
+            sent += 1
+        is_next_due = free and sent < count
+        patience = max(0.0, began + sent / rate - perf_counter()) if is_next_due else None
+        for connection in select.select(due_at, [], [], patience)[0]:
+            _read_answer(connection)
+            took_ms.append((perf_counter() - due_at.pop(connection)) * 1000)
+            free.append(connection)
+    return took_ms
 
 
-class Connection(asyncio.Protocol):
-    """One connection, which has one question open at most."""
-
-    def __init__(self, schedule: Schedule) -> None:
-        self._schedule = schedule
-        self._due_at = 0.0
-        self._received = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-
-    def ask(self, request: bytes, due_at: float) -> None:
-        self._due_at = due_at
-        self._transport.write(request)
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        head, parted, body = self._received.partition(b"\r\n\r\n")
-        if not parted:
-            return
-        if not head.startswith(b"HTTP/1.1 200"):
-            self._schedule.failed(self._received.decode())
-        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-        if len(body) == length:
-            self._received = b""
-            self._schedule.answered(self, self._due_at)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._schedule.failed(f"a connection was closed: {exc}")
-
-
-async def _ask(port: int, rate: float, seconds: float) -> list[float]:
-    return await Schedule(rate, seconds).run(port)
+def _read_answer(connection: socket.socket) -> None:
+    received, length = b"", -1
+    while length < 0 or len(received) < length:
+        received += connection.recv(65536) or sys.exit("a connection was closed")
+        if length < 0 and (head := received.find(b"\r\n\r\n")) > 0:
+            if not received.startswith(b"HTTP/1.1 200"):
+                sys.exit(received.decode())
+            announced = received[:head].lower().partition(b"content-length:")[2]
+            length = head + 4 + int(announced.partition(b"\r\n")[0])
 
 
 if __name__ == "__main__":
+    gc.disable()
     port, rate, seconds = sys.argv[1:]
-    print(json.dumps(uvloop.run(_ask(int(port), float(rate), float(seconds)))))
+    print(json.dumps(ask_all(int(port), float(rate), float(seconds))))

@@ -22,6 +22,7 @@ from uuid import UUID
 import httpx
 import numpy as np
 
+from tests.bench.growth import until_shown
 from tests.bench.report import say, table
 from tests.bench.servers import Server, ours, pss_mb
 from tests.bench.venues import HOURS, LAT, LON, fill, made_up
@@ -78,6 +79,8 @@ def main(minutes: float) -> None:
         database = Path(folder, "havens.sqlite")
         fill(f"sqlite:///{database}", SIZE)
         with ours(Path(folder), WORKERS) as server:
+            # In its first seconds a service imports what it builds directories with.
+            until_shown(server, Path(folder))
             witness = asyncio.run(_soak(server, database, minutes * 60))
     first, last, slope = witness.memory
     rows = [
