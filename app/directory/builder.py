@@ -86,8 +86,9 @@ class Builder:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=0,
-                # Ctrl-C is for the service, at whose end this one ends too.
-                start_new_session=True,
+                # Ctrl-C is for the service, at whose end this one ends too. A session of its own
+                # would get a share of the processor of its own, however nice it is.
+                process_group=0,
             )
         return cast("IO[bytes]", self._process.stdin), cast("IO[bytes]", self._process.stdout)
 
