@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -49,7 +50,7 @@ class Server:
             found = {
                 process.pid: by_port[accepted.raddr[1]]
                 for process in self.processes
-                for accepted in process.net_connections("tcp4")
+                for accepted in _connections(process)
                 if accepted.status == "ESTABLISHED" and accepted.raddr[1] in by_port
             }
             for connection in set(several) - set(found.values()):
@@ -59,6 +60,13 @@ class Server:
             for connection in found.values():
                 connection.close()
         sys.exit(f"{workers} processes should answer, and do not")
+
+
+def _connections(process: psutil.Process) -> Sequence[Any]:
+    with suppress(psutil.NoSuchProcess):  # a build's ends with it
+        connections: Sequence[Any] = process.net_connections("tcp4")
+        return connections
+    return []
 
 
 @contextmanager
