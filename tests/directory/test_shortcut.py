@@ -238,6 +238,7 @@ def test_what_is_common_takes_the_short_way(talk: Talk) -> None:
         (request(f"GET /v1/havens?{HERE}"), f"GET /v1/havens?{HERE} "),
         (request(f"GET {NEAREST}/?{HERE}"), f"GET {NEAREST}/?{HERE} "),
         (request(f"PUT {NEAREST}?{HERE}"), f"PUT {NEAREST}?{HERE} "),
+        (request(f"HEAD {NEAREST}?{HERE}"), ""),
         (request(ASK, b"?", content_length="1"), f"{ASK} ?"),
         (request(ASK, b"1\r\n?\r\n0\r\n\r\n", transfer_encoding="chunked"), f"{ASK} ?"),
         (request(ASK, x="1", X="2"), f"{ASK} "),
@@ -258,8 +259,17 @@ def test_what_is_common_takes_the_short_way(talk: Talk) -> None:
             request(f"POST {NEAREST}", IN_JSON.encode(), content_length=str(len(IN_JSON))),
             f"POST {NEAREST}? {IN_JSON}",
         ),
+        (
+            request(
+                f"POST {NEAREST}",
+                b"%x\r\n%b\r\n0\r\n\r\n" % (len(IN_JSON), IN_JSON.encode()),
+                content_type="application/json",
+                transfer_encoding="chunked",
+            ),
+            f"POST {NEAREST}? {IN_JSON}",
+        ),
     ],
-    ids=range(17),
+    ids=range(19),
 )
 def test_what_is_not_is_left_to_the_framework_whole(talk: Talk, asked: bytes, heard: str) -> None:
     assert talk(asked)[0] == [heard]
