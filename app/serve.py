@@ -22,13 +22,13 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    # Reads that as it is imported.
-    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415
-
+    # Brings what counts, which reads that as it is imported.
     from app.start import prepare  # noqa: PLC0415
 
     prepare(settings)
     if workers > 1:
+        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415
+
         # This process answers nothing, and what it says of its directory counts for nothing.
         mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
     uvicorn.run(

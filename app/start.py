@@ -12,7 +12,7 @@ from app.accounts.demo import demo_accounts
 from app.db import make_engine, migrate, read_session
 from app.directory.builder import builder
 from app.directory.live import Directory
-from app.directory.snapshot import MixedData
+from app.directory.snapshot import mixed
 from app.journal import Journal
 from app.main import create_app
 from app.settings import Settings
@@ -58,11 +58,7 @@ def refuse_mixed(session: Session, settings: Settings) -> None:
         select(Venue.reference).where(Venue.demonstration != settings.demonstration).limit(1)
     ).first()
     if foreign is not None:
-        raise MixedData(
-            "this database holds real venues; the demonstration needs one of its own"
-            if settings.demonstration
-            else "this database holds demonstration venues, which production must not show as real"
-        )
+        raise mixed("this database", demonstration=settings.demonstration)
 
 
 def started_app() -> FastAPI:

@@ -270,12 +270,12 @@ def _tree(rows: dict[str, Any], begin: int) -> dict[str, Any]:
     schedules = (rows[name] for name in ("opens", "offsets", "starts", "ends"))
     nearest.summarise(begin, *schedules, *minutes, *lasting)
     level |= dict(zip(list(_SUMMED_UP)[3:], [*minutes, *lasting], strict=True))
-    levels, children, first, parts = [level], [_spans(0, len(places), LEAF)], 0, len(cuts)
+    levels, children, first, parts = [level], [_spans(cuts, len(places), 0)], 0, len(cuts)
     while parts > 1:
         cuts = np.arange(0, parts, FAN_OUT)
         below = levels[-1]
         levels.append({n: how.reduceat(below[n], cuts) for n, how in _SUMMED_UP.items()})
-        children.append(_spans(first, parts, FAN_OUT))
+        children.append(_spans(cuts, parts, first))
         first, parts = first + parts, len(cuts)
     whole = {name: np.concatenate([level[name] for level in levels]) for name in _SUMMED_UP}
     for name in ("open_in", "opens_in"):
@@ -312,10 +312,9 @@ def _shutting(rows: dict[str, Any], sizes: list[int]) -> dict[str, Ints]:
     }
 
 
-def _spans(first: int, parts: int, several: int) -> Ints:
-    """From where to where the parts of each block of several go."""
-    begins = np.arange(0, parts, several)
-    return first + np.stack((begins, np.minimum(begins + several, parts)), axis=-1)
+def _spans(cuts: Ints, parts: int, first: int) -> Ints:
+    """From where to where the parts of each block go, counted from the first of all."""
+    return first + np.stack((cuts, np.append(cuts, parts)[1:]), axis=-1)
 
 
 def warm_up() -> None:

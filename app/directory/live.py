@@ -143,7 +143,7 @@ class Directory:
             url, self._folder, now, demonstration=self._demonstration, meanwhile=self._go_on
         ):
             case Outcome.MIXED:
-                raise mixed(demonstration=self._demonstration)
+                raise mixed("the directory", demonstration=self._demonstration)
             case Outcome.FAILED:
                 raise NotBuilt
             case Outcome.NOT_SAVED:

@@ -5,7 +5,9 @@ search must know to pass it by at any instant: the minutes in which a haven insi
 and shuts. These don't change as time goes by, so nothing is worked out again at midnight, at
 closing time, or when somebody asks about next Friday.
 
-Only plain loops on arrays here: without the compiler the same functions run in Python.
+Only plain loops on arrays here: without the compiler the same functions run in Python. They stand
+in one file with the constants and the columns that they are compiled for, because what the compiler
+keeps on disk is made anew only when that file changes.
 """
 
 import math

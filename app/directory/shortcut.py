@@ -81,7 +81,7 @@ class Shortcut(HttpToolsProtocol):
 
     def _is_ordinary(self) -> bool:
         """Whether the request, by its head, is one to be answered here, and now."""
-        if not self.url.startswith(_PATH) or self.url[len(_PATH) :][:1] not in (b"?", b""):
+        if self.url.partition(b"?")[0] != _PATH:
             return False
         headers = dict(self.headers)
         match self.parser.get_method():
@@ -110,7 +110,7 @@ class Shortcut(HttpToolsProtocol):
         method = self.parser.get_method()
         try:
             if method == b"GET":
-                asked = NearestQuestion.from_query(self.url[len(_PATH) + 1 :])
+                asked = NearestQuestion.from_query(self.url.partition(b"?")[2])
             else:
                 asked = NearestQuestion.from_json(body)
             told = answer(asked, self.app_state["directory"], self.app_state["contacts"])

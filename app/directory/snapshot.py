@@ -148,19 +148,19 @@ class MixedData(Exception):
     """Demonstration venues where real ones belong, or the other way round."""
 
 
-def mixed(*, demonstration: bool) -> MixedData:
-    """The error of an environment, the demonstration or not, that meets the other's directory."""
+def mixed(where: str, *, demonstration: bool) -> MixedData:
+    """The error of an environment, the demonstration or not, that meets the other's venues."""
     return MixedData(
-        "the directory holds real venues; the demonstration needs one of its own"
+        f"{where} holds real venues; the demonstration needs one of its own"
         if demonstration
-        else "the directory holds demonstration venues, which production must not show as real"
+        else f"{where} holds demonstration venues, which production must not show as real"
     )
 
 
 def refuse_mixed(snapshot: Snapshot, *, demonstration: bool) -> None:
     """Raise `MixedData` when a snapshot belongs to another environment."""
     if len(snapshot) and snapshot.demonstration != demonstration:
-        raise mixed(demonstration=demonstration)
+        raise mixed("the directory", demonstration=demonstration)
 
 
 class Unusable(Exception):

@@ -76,8 +76,8 @@ def ask_all(port: int, rate: float, seconds: float) -> list[float]:
             due_at[connection] = began + sent / rate
             connection.sendall(requests[sent % len(requests)])
             sent += 1
-        is_next_due = free and sent < count
-        patience = max(0.0, began + sent / rate - perf_counter()) if is_next_due else None
+        can_send = free and sent < count
+        patience = max(0.0, began + sent / rate - perf_counter()) if can_send else None
         for connection in select.select(due_at, [], [], patience)[0]:
             _read_answer(connection)
             took_ms.append((perf_counter() - due_at.pop(connection)) * 1000)
