@@ -69,6 +69,18 @@ class UnsupportedMediaType(DomainError):
         super().__init__([FieldError(field="Content-Type", message="must be application/json")])
 
 
+class Compressed(DomainError):
+    """A body in a `Content-Encoding` that is not read here."""
+
+    status = 415
+    code = "compressed"
+    title = "The body must not be compressed"
+    headers = MappingProxyType({"Accept-Encoding": "identity"})
+
+    def __init__(self) -> None:
+        super().__init__([FieldError(field="Content-Encoding", message="must be left out")])
+
+
 class TooLarge(DomainError):
     status = 413
     code = "too-large"
@@ -141,14 +153,16 @@ def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
     """Pydantic's errors without their input, one entry per field."""
     seen: dict[str, FieldError] = {}
     for error in errors:
-        name = field_name(error["loc"])
+        name = field_name(() if error["type"] == "json_invalid" else error["loc"])
         seen.setdefault(name, FieldError(field=name, message=_message(error)))
     return list(seen.values())
 
 
 _MESSAGES = {
     "extra_forbidden": "is not a known field",
+    "json_invalid": "is not valid JSON",
     "missing": "is required",
+    "model_attributes_type": "must be a JSON object, sent as application/json",
     "uuid_parsing": "must be a UUID",
 }
 """Where Pydantic's own words would be unclear, or repeat a piece of the input."""
@@ -175,6 +189,12 @@ def install(app: FastAPI) -> None:
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == NotFound.status:
             return problem(NotFound.status, NotFound.code, NotFound.title)
+        if error.status_code == HTTPStatus.BAD_REQUEST:
+            # So the framework answers what it can't read; a body in bad JSON it calls invalid.
+            is_text = not isinstance(error.__cause__, UnicodeDecodeError)
+            message = "can't be read" if is_text else "is not UTF-8"
+            errors = [FieldError(field="body", message=message)]
+            return problem(Invalid.status, Invalid.code, Invalid.title, errors)
         phrase = HTTPStatus(error.status_code).phrase
         code = phrase.lower().replace(" ", "-")
         headers = {**(error.headers or {}), **_allowed(request, error.status_code)}
@@ -203,4 +223,5 @@ def _allowed(request: Request, status: int) -> dict[str, str]:
         for context in iter_route_contexts(request.app.routes)
         if context.path == route.path
     )
-    return {"Allow": ", ".join(sorted(set().union(*methods)))}
+    allowed = set().union(*methods)
+    return {"Allow": ", ".join(sorted(allowed | {"HEAD"} if "GET" in allowed else allowed))}

@@ -36,6 +36,32 @@ def in_our_time(value: _Dated) -> _Dated:
     return value
 
 
+def instant(value: object) -> datetime:
+    """An instant as RFC 3339 writes it, with its offset. Raises ValueError.
+
+    In an address a `+` reads as a space. A leap second counts as the second before it.
+    """
+    if isinstance(value, datetime):
+        return value
+    text = str(value).upper().replace(":59:60", ":59:59")
+    if not (parts := _INSTANT.fullmatch(text)):
+        raise ValueError(
+            "must be a date and time such as 2026-11-27T23:30:00Z (in an address write + as %2B)"
+        )
+    if not parts["offset"]:
+        raise ValueError("must carry an offset, as in 2026-11-27T23:30:00Z")
+    try:
+        return datetime.fromisoformat(parts["local"] + parts["offset"].replace(" ", "+"))
+    except ValueError:
+        raise ValueError("must be a day of the calendar and a time of day") from None
+
+
+_INSTANT = re.compile(
+    r"(?P<local>[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?)"
+    "(?P<offset>Z|[ +-][0-9]{2}:?[0-5][0-9])?"
+)
+
+
 def _past(value: datetime) -> datetime:
     if not datetime(2000, 1, 1, tzinfo=UTC) <= value <= datetime.now(UTC):
         raise ValueError("must lie in the past, in the year 2000 or later")
@@ -45,7 +71,9 @@ def _past(value: datetime) -> datetime:
 Day = Annotated[date, BeforeValidator(_iso_date), AfterValidator(in_our_time)]
 """A London day on which something happened, or is to."""
 
-KnownAt = Annotated[AwareDatetime, AfterValidator(_past)]
+GivenInstant = Annotated[AwareDatetime, BeforeValidator(instant)]
+
+KnownAt = Annotated[GivenInstant, AfterValidator(_past)]
 """An instant as known at which something is asked; in the future the answer would change."""
 
 

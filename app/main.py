@@ -8,7 +8,6 @@ from typing import Any
 
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.middleware.cors import CORSMiddleware
 
 from app import errors, logs, metrics, openapi
 from app.accounts.attempts import Attempts
@@ -25,7 +24,7 @@ from app.directory import render
 from app.directory.live import Clock, Directory
 from app.directory.routes import health
 from app.directory.routes import router as havens
-from app.edge import CORS, BodyLimit, Measured
+from app.edge import CORS, BodyLimit, Cors, Measured, Normalised
 from app.journal import Journal
 from app.journal_routes import router as journal
 from app.outreach.report_routes import public as reports
@@ -80,6 +79,7 @@ def create_app(settings: Settings | None = None, clock: Clock = time.time) -> Fa
     app.state.journal = Journal.of(settings, engine)
     app.state.tokens = Tokens.of(settings, clock)
     app.state.attempts = Attempts()
+    app.state.trusted_proxies = settings.trusted_proxies
     app.state.help_json = render.help_json(settings.help_contacts)
 
     app.include_router(havens)  # public
@@ -105,7 +105,8 @@ def create_app(settings: Settings | None = None, clock: Clock = time.time) -> Fa
     errors.install(app)
     openapi.install(app)
     app.add_middleware(BodyLimit)
-    app.add_middleware(CORSMiddleware, **CORS)
+    app.add_middleware(Cors, **CORS)
+    app.add_middleware(Normalised)
     app.add_middleware(Measured)
     return app
 

@@ -15,7 +15,7 @@ from app.accounts.guards import Forbidden, Guard, PasswordIsTemporary, visiting
 from app.accounts.tokens import Unauthorized
 from app.directory.schemas import HavenFeatures, NearestQuestion
 from app.edge import body_limit
-from app.errors import PROBLEM_JSON, DomainError, Invalid, Problem, TooLarge, responses
+from app.errors import PROBLEM_JSON, Compressed, DomainError, Invalid, Problem, TooLarge, responses
 from app.openapi_examples import add_examples
 from app.work import KEY_LENGTH, KeyReused, PreconditionRequired, Stale, at_desk
 
@@ -26,6 +26,9 @@ Where is the nearest Safe Haven that is open now, and will still be when I get t
 Times are RFC 3339 in UTC; opening hours and whole days are London's. What does not apply is
 absent, never null. Errors are problem details (RFC 9457) that never repeat what was sent; a wrong
 address answers 404 and a wrong method 405, likewise as a problem.
+
+What can be read with GET takes HEAD too, which answers the same without the body. A parameter that
+is empty, one named `_` and a slash at the end of an address are as if left out.
 """
 OF_THE_REGISTER = """
 The register behind it is for those who sign in. What happened is recorded once, and never edited:
@@ -93,7 +96,7 @@ def contract(app: FastAPI, tags: dict[str, str]) -> dict[str, Any]:
             operation = document["paths"][route.path][method.lower()]
             _complete(operation, method, route.dependant)
             if "requestBody" in operation:
-                _also(operation, TooLarge(body_limit(str(route.path))))
+                _also(operation, TooLarge(body_limit(str(route.path))), Compressed())
     # Only what the framework would answer with is described by these, and it never does.
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)

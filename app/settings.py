@@ -7,8 +7,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SECRET_BYTES = 32
 
@@ -66,6 +74,13 @@ class SchemeChange(BaseModel):
     ] = Field(default={}, max_length=60)
 
 
+def _several(value: object) -> object:
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+Networks = tuple[IPvAnyNetwork, ...]
+
+
 class UnsafeSettings(ValueError):
     """Settings that must not meet the public."""
 
@@ -102,6 +117,11 @@ class Settings(BaseSettings):
         default=50, ge=1, description="How many problem reports a day are kept about one haven"
     )
     help_contacts: tuple[HelpContact, ...] = Field(default=HELP, min_length=1)
+    trusted_proxies: Annotated[Networks, NoDecode, BeforeValidator(_several)] = Field(
+        default=(),
+        description="Our own proxies, whose X-Forwarded-For is believed: addresses or networks,"
+        " with commas or spaces between them",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @model_validator(mode="before")

@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, Field
 from sqlmodel import Session, col, select
 
 from app.errors import FieldError, Invalid
-from app.events import LONDON, Day, effective, in_our_time
+from app.events import LONDON, Day, GivenInstant, effective, in_our_time
 from app.settings import settings
 from app.text import Line
 from app.training.rules import Thresholds
@@ -33,7 +33,7 @@ def _in_utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-KnownAt = Annotated[AwareDatetime, AfterValidator(in_our_time), AfterValidator(_in_utc)]
+KnownAt = Annotated[GivenInstant, AfterValidator(in_our_time), AfterValidator(_in_utc)]
 
 
 class Moment(Given):

@@ -1,7 +1,6 @@
 """The public API. Reads touch no database, and every one can be answered without it."""
 
 import math
-import re
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from app.directory.schemas import (
 )
 from app.directory.search import Question
 from app.directory.snapshot import PROVIDES, STEP_FREE
-from app.edge import BODY_LIMIT
+from app.edge import BODY_LIMIT, conditions, preferred
 from app.errors import (
     FieldError,
     Invalid,
@@ -173,7 +172,6 @@ def _json(body: bytes) -> Response:
 _TAGGED = {"ETag": {"description": "Names this content", "schema": {"type": "string"}}}
 
 
-@router.head("/v1/havens", include_in_schema=False)
 @router.get(
     "/v1/havens",
     summary="The whole directory",
@@ -211,30 +209,25 @@ async def whole_directory(request: Request, directory: Live) -> Response:
     Drawn up when something changes, and every hour. Compressed for those who accept gzip, GeoJSON
     for those who accept that.
     """
-    form: render.Form = (
-        "geojson" if GEOJSON in request.headers.get("accept", "").lower() else "json"
+    accepted, coded = (
+        ",".join(request.headers.getlist(name)) for name in ("accept", "accept-encoding")
     )
+    media_type = preferred(accepted, ("application/json", GEOJSON))
+    form: render.Form = "geojson" if media_type == GEOJSON else "json"
     document = await run_in_threadpool(directory.document, form)
-    gzipped = _takes_gzip(request.headers.get("accept-encoding", ""))
+    gzipped = preferred(coded, ("identity", "gzip")) == "gzip"
     headers = {
         "ETag": f'"{document.tag}-{form}{"-gzip" * gzipped}"',
         "Cache-Control": "no-cache",
         "Vary": "Accept, Accept-Encoding",
     }
-    known = request.headers.get("if-none-match", "").replace("W/", "")
-    if headers["ETag"] in map(str.strip, known.split(",")) or known.strip() == "*":
+    if {headers["ETag"], "*"} & conditions(request.headers, "if-none-match"):
         return Response(status_code=304, headers=headers)
-    media_type = GEOJSON if form == "geojson" else "application/json"
     if not gzipped:
         return Response(document.body, media_type=media_type, headers=headers)
     headers["Content-Encoding"] = "gzip"
     body = await run_in_threadpool(lambda: document.compressed)
     return Response(body, media_type=media_type, headers=headers)
-
-
-def _takes_gzip(accepted: str) -> bool:
-    codings = (coding.partition(";") for coding in accepted.lower().replace(" ", "").split(","))
-    return any(name == "gzip" and not re.fullmatch(r"q=0(\.0*)?", q) for name, _, q in codings)
 
 
 @router.get(
@@ -273,7 +266,6 @@ async def whom_to_call(contacts: Help) -> Response:
 health = APIRouter(prefix="/health", tags=["operators"])
 
 
-@health.head("/live", include_in_schema=False)
 @health.get(
     "/live",
     summary="Is the process up?",
@@ -286,7 +278,6 @@ async def health_live() -> Response:
     return Response(b'{"status":"ok"}', media_type="application/json", headers=NO_STORE)
 
 
-@health.head("/ready", include_in_schema=False)
 @health.get(
     "/ready",
     summary="Can it answer?",

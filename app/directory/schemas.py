@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from app.errors import FieldError, Invalid, field_errors, field_name
+from app.events import instant
 from app.schemes.registry import SchemeKey
 from app.venues.models import Category, Facility, StepFree
 
@@ -27,20 +28,6 @@ Absent = SkipJsonSchema[None]
 """For what is left out of an answer where it does not apply; it is never null."""
 
 AN_HAVEN_ID = "6f1c0c5e-2f6e-4d4b-9a57-0f7c3f1f2a10"
-
-
-def _instant(value: object) -> datetime:
-    if isinstance(value, datetime):
-        return value
-    try:
-        instant = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise ValueError(
-            "must be a date and time such as 2026-11-27T23:30:00Z (in an address write + as %2B)"
-        ) from None
-    if instant.tzinfo is None:
-        raise ValueError("must carry an offset, as in 2026-11-27T23:30:00Z")
-    return instant
 
 
 def _facilities(value: object) -> tuple[Facility, ...]:
@@ -51,11 +38,11 @@ def _facilities(value: object) -> tuple[Facility, ...]:
 
 
 _DECIMAL = re.compile(r"[+-]?[0-9.]+([eE][+-]?[0-9]+)?")
-_WHOLE = re.compile(r"[+-]?[0-9]+")
+_WHOLE = re.compile(r"[+-]?[0-9]+(\.0*)?")
 
 
 def _number(value: object) -> object:
-    # Pydantic would also read " 5 ", "1_0" and "5.0" for 5.
+    # Pydantic would also read " 5 " and "1_0" for 5.
     if isinstance(value, str) and not _DECIMAL.fullmatch(value):
         raise ValueError("must be a decimal number")
     return value
@@ -64,7 +51,8 @@ def _number(value: object) -> object:
 def _whole_number(value: object) -> object:
     if isinstance(value, str) and not _WHOLE.fullmatch(value):
         raise ValueError("must be a whole number")
-    return value
+    # In JSON 5.0 is the same number as 5.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 Number = Annotated[float, BeforeValidator(_number)]
@@ -85,7 +73,7 @@ class NearestQuestion(BaseModel):
     limit: WholeNumber = Field(default=5, ge=1, le=50, description="How many havens at the most")
     at: Annotated[
         datetime | None,
-        BeforeValidator(_instant),
+        BeforeValidator(instant),
         WithJsonSchema({"type": "string", "format": "date-time"}),
     ] = Field(
         default=None,
@@ -130,6 +118,8 @@ class NearestQuestion(BaseModel):
 
         try:
             document = json.loads(body, object_pairs_hook=keep)
+        except UnicodeDecodeError:
+            raise Invalid([FieldError(field="body", message="is not UTF-8")]) from None
         except (ValueError, RecursionError):
             raise Invalid([FieldError(field="body", message="is not valid JSON")]) from None
         if not isinstance(document, dict):
@@ -144,8 +134,7 @@ class NearestQuestion(BaseModel):
             several = [name for name, count in counts.items() if count > 1]
             raise _each(several, "is given more than once")
         if None in values.values():
-            nulls = [name for name, value in pairs if value is None]
-            raise _each(nulls, "is left out rather than null")
+            values = {k: v for k, v in pairs if v is not None or k not in cls.model_fields}
         try:
             checked: Self = validate(values)
         except ValidationError as error:

@@ -137,4 +137,5 @@ def _has_body(headers: dict[bytes, bytes]) -> bool:
 def _has_small_json(headers: dict[bytes, bytes]) -> bool:
     length = headers.get(b"content-length", b"")
     is_small = length.isdigit() and len(length) < 10 and int(length) <= BODY_LIMIT
-    return is_small and headers.get(b"content-type") == b"application/json"
+    is_json = headers.get(b"content-type") == b"application/json"
+    return is_small and is_json and b"content-encoding" not in headers

@@ -1,10 +1,10 @@
 """What the outreach routes take and give."""
 
 from datetime import date, datetime
-from typing import Self
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from app.directory.schemas import Contact
@@ -233,11 +233,15 @@ class SchemeTestFigures(BaseModel):
 # --- problem reports -------------------------------------------------------------------------
 
 
+def _given(value: object) -> object:
+    return "" if value is None else value
+
+
 class ProblemReportIn(Given):
     """What was wrong at a haven. Please don't say who or where you are."""
 
     kind: ReportKind = Field(examples=["closed"])
-    comment: Prose = Field(
+    comment: Annotated[Prose, BeforeValidator(_given)] = Field(
         default="", max_length=1000, examples=["The door was locked at 11 at night"]
     )
 

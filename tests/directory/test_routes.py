@@ -405,6 +405,37 @@ def test_the_whole_directory_as_geojson(city: httpx.Client) -> None:
         assert feature["id"] == feature["properties"]["id"]
 
 
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("application/json, application/geo+json;q=0.1", "application/json"),
+        ("application/geo+json;q=0", "application/json"),
+        ("application/geo+json;q=0.000, */*", "application/json"),
+        ("application/json;q=0, application/geo+json", GEOJSON),
+        ("application/json;q=0", "application/json"),
+        ("APPLICATION/Geo+JSON ; Q = 0.9", GEOJSON),
+        ("application/geo+json; charset=utf-8; q=0.5, application/json;q=0.4", GEOJSON),
+        ("application/geo+json, */*", GEOJSON),
+        ("application/geo+json;q=0.5, application/*", "application/json"),
+        ("application/geo+json, application/json", GEOJSON),
+        ("application/json, application/geo+json", "application/json"),
+        ("application/geo+json;q=loud", GEOJSON),
+        ("application/geo+json;q=-1;q=2", GEOJSON),
+        ("application/geo+jsonx, text/html", "application/json"),
+        *(
+            (some, "application/json")
+            for some in ("*/*", "*", "application/*", "*;q=0", "", ";,q=")
+        ),
+    ],
+)
+def test_the_form_that_is_liked_best(city: httpx.Client, accept: str, media_type: str) -> None:
+    answer = city.get("/v1/havens", headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, media_type)
+    # However it was cut in headers of their own.
+    several = [("Accept", each.strip()) for each in accept.split(",")]
+    assert city.get("/v1/havens", headers=several).headers["Content-Type"] == media_type
+
+
 FORMS = [
     {"Accept": accept, "Accept-Encoding": encoding}
     for accept in ("application/json", GEOJSON)
@@ -454,6 +485,10 @@ def test_every_form_has_a_tag_of_its_own(city: httpx.Client) -> None:
         ("gzip; q=0.000, identity", False),
         ("br", False),
         ("xgzip", False),
+        ("*;q=0, gzip;q=0.1", True),
+        ("identity;q=0, *", True),
+        ("identity;q=0", False),
+        ("gzip;q=0.5, identity", False),
     ],
 )
 @pytest.mark.parametrize("accept", ["*/*", GEOJSON])
@@ -486,13 +521,34 @@ def test_the_directory_is_drawn_up_anew_each_hour(serve: Serve, sqlite_url: str)
         assert directory["confirm_by"] == "2026-11-29T00:00:00Z"
 
 
-def test_head_answers_without_a_body(city: httpx.Client) -> None:
-    for path in ("/v1/havens", "/health/live", "/health/ready"):
-        head, got = city.head(path), city.get(path)
-        assert head.status_code == got.status_code == 200
+def test_head_answers_as_get_without_a_body(city: httpx.Client, ids: dict[str, UUID]) -> None:
+    paths = [
+        *("/v1/havens", "/v1/help", f"/v1/havens/{ids['always']}", f"/v1/havens/{uuid4()}"),
+        *(f"{NEAREST}?lat={BANK.lat}&lon={BANK.lon}", NEAREST, "/nowhere", "/v1/admin/venues"),
+        *("/health/live", "/health/ready", "/docs", "/openapi.json", "/v1/calendar/none.ics"),
+    ]
+    for path in paths:
+        got, head = city.get(path), city.head(path)
+        assert head.status_code == got.status_code, path
         assert head.content == b""
-        for name in ("Content-Length", "Content-Type", "Cache-Control", "ETag"):
-            assert head.headers.get(name) == got.headers.get(name)
+        for answer in (got, head):
+            del answer.headers["Date"]
+        assert head.headers == got.headers, path
+    assert city.head("/metrics").status_code == 200
+    tag = city.head("/v1/havens").headers["ETag"]
+    assert city.head("/v1/havens", headers={"If-None-Match": tag}).status_code == 304
+    assert 'method="HEAD",route="/v1/havens/{haven_id}",status="200"' in city.get("/metrics").text
+    refused = city.head(f"/v1/havens/{ids['always']}/problem-reports")
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "POST")
+
+
+def test_a_slash_at_the_end_changes_nothing(city: httpx.Client, ids: dict[str, UUID]) -> None:
+    for path in ("/v1/havens", "/v1/help", f"/v1/havens/{ids['always']}", "/health/live"):
+        assert city.get(f"{path}/").content == city.get(path).content
+    near = city.get(NEAREST, params=HERE).content
+    assert city.get(f"{NEAREST}/", params=HERE).content == near
+    assert city.post(f"{NEAREST}/", json=HERE).content == near
+    assert city.get("/v1/admin/venues/").status_code == 401
 
 
 # --- what browsers and caches are told -------------------------------------------------------
@@ -532,20 +588,38 @@ def test_any_page_may_ask_but_without_credentials(
     assert "ETag" in answer.headers["Access-Control-Expose-Headers"]
 
 
+ADDED_BY_TOOLS = [
+    *("traceparent", "tracestate", "baggage", "sentry-trace", "x-requested-with", "newrelic"),
+    *("x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-origin", "b3", "x-b3-traceid"),
+    *("elastic-apm-traceparent", "x-amzn-trace-id", "request-id", "uber-trace-id", "pragma"),
+]
+
+
 def test_preflight(city: httpx.Client) -> None:
     answer = city.options(
         NEAREST,
         headers={
             "Origin": "https://elsewhere.example",
             "Access-Control-Request-Method": "POST",
-            "Access-Control-Request-Headers": "content-type",
+            "Access-Control-Request-Headers": f"content-type,{', '.join(ADDED_BY_TOOLS)}",
         },
     )
     assert answer.status_code == 200
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "POST" in answer.headers["Access-Control-Allow-Methods"]
-    assert "content-type" in answer.headers["Access-Control-Allow-Headers"].lower()
+    allowed = answer.headers["Access-Control-Allow-Headers"].split(", ")
+    assert allowed == ["content-type", *ADDED_BY_TOOLS]
+    assert int(answer.headers["Access-Control-Max-Age"]) >= 600
     assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+def test_preflight_allows_no_credentials(city: httpx.Client) -> None:
+    asked = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "GET"}
+    answer = city.options(
+        NEAREST, headers=asked | {"Access-Control-Request-Headers": "Authorization, b3"}
+    )
+    assert answer.headers["Access-Control-Allow-Headers"] == "b3"
+    assert city.options(NEAREST, headers=asked).status_code == 200
 
 
 def test_nothing_tells_what_runs_here(city: httpx.Client) -> None:
