@@ -25,6 +25,7 @@ from app.accounts.schemas import (
     TemporaryPassword,
 )
 from app.accounts.tokens import Tokens, Unauthorized
+from app.edge import client_address
 from app.errors import FieldError, Invalid, responses
 from app.work import Desk, KeyReused, Page, PreconditionRequired, Stale, page, to_json
 
@@ -42,7 +43,7 @@ async def _attempts(request: Request) -> Attempts:
 
 
 async def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
+    return client_address(request, request.app.state.trusted_proxies)
 
 
 Issuer = Annotated[Tokens, Depends(_tokens)]

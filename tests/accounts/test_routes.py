@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from ipaddress import ip_network
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -156,6 +157,32 @@ def test_guessing_has_to_wait_and_so_does_the_right_password(
     assert 0 < int(waiting.headers["Retry-After"]) <= 900
     assert ask_in(client, "other").status_code == 200
     assert status_of(client, headers) == 200, "who is in stays in"
+
+
+def test_guesses_behind_the_same_proxy_lock_nobody_out_elsewhere(
+    app: FastAPI, client: httpx.Client
+) -> None:
+    with_password(app, "officer", name="p.okafor")
+
+    def statuses(headers: Headers) -> list[int]:
+        form = {"username": "p.okafor", "password": "not the password"}
+        tries = [form] * (LIMIT + 1) + [form | {"password": PASSWORD}]
+        elsewhere = {"X-Forwarded-For": "198.51.100.7"}
+        said = [headers] * (LIMIT + 1) + [elsewhere]
+        return [
+            client.post("/v1/auth/token", data=data, headers=each).status_code
+            for data, each in zip(tries, said, strict=True)
+        ]
+
+    stranger = {"X-Forwarded-For": "203.0.113.9"}
+    # Anybody can write the header: from one who is no proxy of ours it changes nothing.
+    assert statuses(stranger) == [401] * LIMIT + [429, 429]
+    app.state.trusted_proxies = (ip_network("127.0.0.0/8"),)
+    assert statuses(stranger) == [401] * LIMIT + [429, 200]
+    # What the stranger writes before it does not count either.
+    forged = {"X-Forwarded-For": "192.0.2.1, 203.0.113.9"}
+    assert ask_in(client, "p.okafor").status_code == 429, "the proxy's own address"
+    assert statuses(forged)[:2] == [429, 429]
 
 
 # --- while signed in -------------------------------------------------------------------------
