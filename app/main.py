@@ -17,6 +17,7 @@ from app.accounts.tokens import Tokens
 from app.audit.calendar_routes import public as calendars
 from app.audit.calendar_routes import router as calendar
 from app.audit.pack_routes import router as packs
+from app.audit.period_routes import router as figures
 from app.audit.routes import router as audit
 from app.bulk.routes import router as bulk
 from app.db import make_engine
@@ -91,6 +92,7 @@ def create_app(settings: Settings | None = None, clock: Clock = time.time) -> Fa
     app.include_router(schemes)
     app.include_router(seasons)
     app.include_router(training)
+    app.include_router(figures)  # before the test whose id would be "figures"
     app.include_router(outreach)
     app.include_router(scheme_tests)
     app.include_router(report_queue)

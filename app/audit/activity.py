@@ -5,7 +5,7 @@ of, and what was done at one that has closed since was done.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from math import ceil
@@ -100,6 +100,11 @@ class Involved:
         """Where a venue lies."""
         facts = self.facts.get(venue_id)
         return facts.ward_id if facts else None
+
+    def businesses_of(self, venues: Iterable[UUID]) -> set[UUID]:
+        """The businesses that run some venues, as far as they are known."""
+        held = (self.facts[venue_id] for venue_id in venues if venue_id in self.facts)
+        return {facts.business_id for facts in held if facts.business_id}
 
 
 def involved(session: Session, seen: View) -> Involved:

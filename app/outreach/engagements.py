@@ -1,7 +1,5 @@
 """What an officer records about contacts with businesses, and whom they owe a next step."""
 
-from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +8,8 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from app.errors import DomainError, FieldError, Invalid, NotFound
-from app.events import in_effect, known, not_in_future, recorded, within
-from app.outreach.models import Engagement, EngagementKind, StepDone
+from app.events import in_effect, not_in_future, recorded
+from app.outreach.models import Engagement, StepDone
 from app.outreach.schemas import DoneIn, EngagementIn
 from app.venues.models import Business, Venue
 
@@ -149,26 +147,3 @@ def _first(party: Any, newest: Any, with_whom: Any, shown: Any) -> sa.Select[Any
         .correlate(party)
     )
     return sa.select(engagement.scalar_subquery()).select_from(party)
-
-
-@dataclass(frozen=True)
-class Engaged:
-    """What outreach came to. A venue of no known business counts as one business."""
-
-    businesses: int
-    by_kind: dict[EngagementKind, int]
-
-
-def engaged(session: Session, first: date, last: date, known_at: datetime | None) -> Engaged:
-    """What outreach came to in some London days, the last one included, as known at an instant."""
-    conditions = [*within(Engagement, first, last), known(Engagement, known_at)]
-    party = sa.func.coalesce(col(Engagement.business_id), col(Engagement.venue_id))
-    businesses = session.scalar(sa.select(sa.func.count(sa.distinct(party))).where(*conditions))
-    counts: dict[str, int] = dict(
-        session.execute(
-            sa.select(col(Engagement.kind), sa.func.count())
-            .where(*conditions)
-            .group_by(col(Engagement.kind))
-        ).all()
-    )
-    return Engaged(businesses or 0, {kind: counts.get(kind, 0) for kind in EngagementKind})

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Response
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
-from app.asked import FiguresAsked
 from app.errors import FieldError, Invalid, responses
 from app.events import AlreadyVoid, VoidReason, in_effect, void, within
 from app.outreach import engagements, show
@@ -18,8 +17,6 @@ from app.outreach.schemas import (
     DoneOut,
     EngagementIn,
     EngagementOut,
-    KindFigure,
-    OutreachFigures,
 )
 from app.work import Desk, KeyReused, Page, PreconditionRequired, Stale, page_together
 
@@ -170,29 +167,3 @@ def list_next_steps(asked: Annotated[NextStepsAsked, Query()], desk: Desk, _: Re
     return desk.read(
         lambda session: page_together(session, statement, order, asked, show.engagements)
     )
-
-
-@router.get(
-    "/outreach/figures",
-    summary="How many businesses were engaged?",
-    response_model=OutreachFigures,
-    responses=responses(Invalid()),
-)
-def outreach_figures(asked: Annotated[FiguresAsked, Query()], desk: Desk, _: Reader) -> Response:
-    """Businesses engaged and engagements by kind in a period, as known at an instant."""
-
-    def shown(session: Session) -> OutreachFigures:
-        engaged = engagements.engaged(session, asked.from_, asked.until, asked.known_at)
-        return OutreachFigures(
-            from_=asked.from_,
-            until=asked.until,
-            known_at=asked.known_at,
-            businesses_engaged=engaged.businesses,
-            engagements=sum(engaged.by_kind.values()),
-            by_kind=[
-                KindFigure(kind=kind, engagements=number)
-                for kind, number in engaged.by_kind.items()
-            ],
-        )
-
-    return desk.read(shown)

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from app.directory.schemas import Contact
@@ -106,26 +106,6 @@ class EngagementOut(_Recorded):
     done: DoneOut | SkipJsonSchema[None] = None
 
 
-class KindFigure(BaseModel):
-    """How many engagements of one kind there were."""
-
-    kind: EngagementKind = Field(examples=["visit"])
-    engagements: int = Field(examples=[412])
-
-
-class OutreachFigures(BaseModel):
-    """What outreach came to in a period. A venue of no known business counts as one business."""
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    from_: date = Field(alias="from", examples=["2023-10-01"])
-    until: date = Field(examples=["2025-04-30"])
-    known_at: datetime | SkipJsonSchema[None] = None
-    businesses_engaged: int = Field(description="Each counted once", examples=[380])
-    engagements: int = Field(examples=[911])
-    by_kind: list[KindFigure]
-
-
 # --- scheme tests ----------------------------------------------------------------------------
 
 
@@ -203,31 +183,6 @@ class RetestOut(BaseModel):
     test: SchemeTestOut
     retest_by: date = Field(description="The last day that is in time", examples=["2025-04-11"])
     overdue: bool = Field(examples=[False])
-
-
-class WardFigure(BaseModel):
-    """How tests in one ward went. `ward` is absent for venues that lie in none."""
-
-    ward: str | SkipJsonSchema[None] = Field(default=None, examples=["Bishopsgate"])
-    visited: int = Field(description="Test visits, retests among them", examples=[12])
-    passed: int = Field(examples=[9])
-    rate: float | SkipJsonSchema[None] = Field(
-        default=None, description="Passed as a part of visited", examples=[0.75]
-    )
-
-
-class SchemeTestFigures(BaseModel):
-    """How tests went in a period, in all and by the ward of the venue at its end."""
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    from_: date = Field(alias="from", examples=["2024-10-01"])
-    until: date = Field(examples=["2025-03-31"])
-    known_at: datetime | SkipJsonSchema[None] = None
-    visited: int = Field(examples=[25])
-    passed: int = Field(examples=[12])
-    rate: float | SkipJsonSchema[None] = Field(default=None, examples=[0.48])
-    wards: list[WardFigure]
 
 
 # --- problem reports -------------------------------------------------------------------------

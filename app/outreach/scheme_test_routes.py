@@ -1,6 +1,6 @@
 """Scheme tests over HTTP. Nothing about a single venue's tests is public."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,22 +8,18 @@ from fastapi import APIRouter, Query, Response
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
-from app.asked import FiguresAsked
 from app.errors import Invalid, responses
 from app.events import LONDON, AlreadyVoid, VoidReason, effective, in_effect, void, within
 from app.outreach import scheme_tests, show
 from app.outreach.asked import RetestsAsked, SchemeTestsAsked
 from app.outreach.models import SchemeTest
 from app.outreach.routes import BAD_DAY, NOT_IN_REGISTER
-from app.outreach.rules import rate
 from app.outreach.schemas import (
     DebriefIn,
     DebriefOut,
     RetestOut,
-    SchemeTestFigures,
     SchemeTestIn,
     SchemeTestOut,
-    WardFigure,
 )
 from app.settings import settings
 from app.work import Desk, KeyReused, Page, PreconditionRequired, Stale, page_together
@@ -96,40 +92,6 @@ def list_retests(asked: Annotated[RetestsAsked, Query()], desk: Desk, _: Reader)
             lambda session, found: show.retests(session, found, today),
         )
     )
-
-
-@router.get(
-    "/figures",
-    summary="How did the tests go?",
-    response_model=SchemeTestFigures,
-    responses=responses(Invalid()),
-)
-def scheme_test_figures(asked: Annotated[FiguresAsked, Query()], desk: Desk, _: Reader) -> Response:
-    """Visited, passed and the rate in a period, in all and by ward, as known at an instant."""
-
-    def shown(session: Session) -> SchemeTestFigures:
-        known_at = asked.known_at or datetime.now(UTC)
-        wards = scheme_tests.tested(session, asked.from_, asked.until, known_at)
-        visited, passed = (sum(ward.visited for ward in wards), sum(ward.passed for ward in wards))
-        return SchemeTestFigures(
-            from_=asked.from_,
-            until=asked.until,
-            known_at=asked.known_at,
-            visited=visited,
-            passed=passed,
-            rate=rate(passed, visited),
-            wards=[
-                WardFigure(
-                    ward=ward.ward,
-                    visited=ward.visited,
-                    passed=ward.passed,
-                    rate=rate(ward.passed, ward.visited),
-                )
-                for ward in wards
-            ],
-        )
-
-    return desk.read(shown)
 
 
 @router.get(

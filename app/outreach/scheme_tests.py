@@ -1,7 +1,6 @@
 """What an officer records about scheme tests, and which of them ask for a retest."""
 
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -9,12 +8,11 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from app.errors import DomainError, FieldError, Invalid, NotFound
-from app.events import LONDON, effective, in_effect, known, not_in_future, recorded, within
+from app.events import LONDON, in_effect, known, not_in_future, recorded, within
 from app.outreach.models import Debrief, Result, SchemeTest
 from app.outreach.rules import KnownTest
 from app.outreach.schemas import DebriefIn, SchemeTestIn
-from app.venues.facts import facts_in_force
-from app.venues.models import Venue, VenueStatus, Ward
+from app.venues.models import Venue, VenueStatus
 
 
 class NoSuchTest(NotFound):
@@ -149,38 +147,6 @@ def asks_for_retest() -> sa.ColumnElement[bool]:
         ~repeated,
         ~shut,
     )
-
-
-@dataclass(frozen=True)
-class Tested:
-    """How tests at the venues of one ward went; None is for those that lie in none."""
-
-    ward: str | None
-    visited: int
-    passed: int
-
-
-def tested(session: Session, first: date, last: date, known_at: datetime | None) -> list[Tested]:
-    """How tests on some London days went, by the ward of the venue at their end, by name."""
-    end = effective(last + timedelta(days=1)) - timedelta(microseconds=1)
-    facts = facts_in_force(end, (known_at or datetime.now(UTC)).astimezone(UTC))
-    passed = sa.func.sum(sa.case((col(SchemeTest.result) == Result.PASSED, 1), else_=0))
-    rows = session.execute(
-        sa.select(col(Ward.name), sa.func.count(), passed)
-        .select_from(SchemeTest)
-        .join(Venue, col(Venue.id) == col(SchemeTest.venue_id))
-        .outerjoin(facts, facts.c.venue_id == col(SchemeTest.venue_id))
-        # A venue tested before anything was recorded of it counts where it lies now.
-        .outerjoin(
-            Ward,
-            col(Ward.id)
-            == sa.case((facts.c.venue_id.is_(None), col(Venue.ward_id)), else_=facts.c.ward_id),
-        )
-        .where(*within(SchemeTest, first, last), known(SchemeTest, known_at))
-        .group_by(col(Ward.name))
-        .order_by(col(Ward.name).asc().nulls_last())
-    )
-    return [Tested(ward, visited, int(passed)) for ward, visited, passed in rows]
 
 
 def known_tests(

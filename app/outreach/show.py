@@ -14,7 +14,6 @@ from app.outreach.models import (
     Engagement,
     ProblemReport,
     ReportStep,
-    Result,
     SchemeTest,
     StepDone,
 )
@@ -30,6 +29,7 @@ from app.outreach.schemas import (
     StepOut,
     VenueNamed,
 )
+from app.outreach.scheme_tests import asks_for_retest
 from app.settings import settings
 from app.venues.models import Business, Venue, Ward
 
@@ -90,6 +90,9 @@ def scheme_tests(session: Session, found: Sequence[SchemeTest]) -> list[SchemeTe
             )
         ).all()
     )
+    asking = set(
+        session.exec(select(SchemeTest.id).where(col(SchemeTest.id).in_(ids), asks_for_retest()))
+    )
     return [
         SchemeTestOut(
             **as_recorded(one),
@@ -102,9 +105,7 @@ def scheme_tests(session: Session, found: Sequence[SchemeTest]) -> list[SchemeTe
             debrief=debrief(debriefs[one.id]) if one.id in debriefs else None,
             retest_of=one.retest_of_id,
             retest=retests.get(one.id),
-            retest_by=retest_by(one.on, settings().retest_days)
-            if one.result == Result.FAILED and one.voided_at is None and one.id not in retests
-            else None,
+            retest_by=retest_by(one.on, settings().retest_days) if one.id in asking else None,
         )
         for one in found
     ]

@@ -1,7 +1,6 @@
 """What training comes to: as at the end of a London day, as known at an instant."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -11,12 +10,9 @@ from sqlalchemy.orm import joinedload, selectinload
 from sqlmodel import Session, col, select
 
 from app.events import in_effect, known, within
-from app.training.courses import COURSES
 from app.training.grid import training_grid
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.rules import CourseState
-from app.venues.facts import facts_on
-from app.venues.models import Venue
 
 _IN_TURN = (col(Headcount.effective_at), col(Headcount.recorded_at), col(Headcount.id))
 
@@ -122,66 +118,3 @@ def declared_at(venue_id: UUID, *, voided: bool = False) -> sa.Select[Any]:
     """The headcounts of a venue."""
     headcounts = sa.select(Headcount).where(col(Headcount.venue_id) == venue_id)
     return headcounts if voided else headcounts.where(in_effect(Headcount))
-
-
-# --- figures ---------------------------------------------------------------------------------
-
-
-@dataclass
-class Figure:
-    """What was delivered in a period; `total` counts a person each time they were trained."""
-
-    sessions: int = 0
-    new: int = 0
-    refresher: int = 0
-    venues: set[UUID] = field(default_factory=set)
-    businesses: set[UUID] = field(default_factory=set)
-
-    @property
-    def total(self) -> int:
-        """People trained, for the first time or again."""
-        return self.new + self.refresher
-
-
-def figures(
-    session: Session, first: date, last: date, known_at: datetime | None = None
-) -> tuple[Figure, dict[str, Figure]]:
-    """What was delivered from one London day to another, both included: in all, and by course.
-
-    A venue counts for the business that ran it at the end of the period.
-    """
-    whole, by_course = Figure(), {key: Figure() for key in COURSES}
-    for course, sessions in session.execute(
-        sa.select(col(TrainingSession.course), sa.func.count())
-        .where(known(TrainingSession, known_at), *within(TrainingSession, first, last))
-        .group_by(col(TrainingSession.course))
-    ):
-        for figure in (whole, by_course[course]):
-            figure.sessions += sessions
-    venues = list(session.exec(select(Venue.id)))
-    facts = facts_on(session, venues, [last], known_at, every=True)
-    run_by = dict(zip(venues, facts.business[0].tolist(), strict=True))
-    for course, venue_id, new, refresher in session.execute(
-        sa.select(
-            col(TrainingSession.course),
-            col(Attendance.venue_id),
-            sa.func.sum(Attendance.new_count),
-            sa.func.sum(Attendance.refresher_count),
-        )
-        .select_from(Attendance)
-        .join(TrainingSession)
-        .where(
-            known(TrainingSession, known_at),
-            known(Attendance, known_at),
-            *within(Attendance, first, last),
-        )
-        .group_by(col(TrainingSession.course), col(Attendance.venue_id))
-    ):
-        business = run_by[venue_id]
-        for figure in (whole, by_course[course]):
-            figure.new += new
-            figure.refresher += refresher
-            figure.venues.add(venue_id)
-            if business >= 0:
-                figure.businesses.add(facts.businesses[business])
-    return whole, by_course

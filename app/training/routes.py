@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query, Response
 from sqlmodel import Session, col
 
 from app.accounts.guards import Officer, Reader
-from app.asked import FiguresAsked
 from app.errors import FieldError, Invalid, responses
 from app.events import LONDON, AlreadyVoid, VoidReason, void
 from app.training import actions, record, show
@@ -33,7 +32,6 @@ from app.training.schemas import (
     SessionOut,
     SessionsAsked,
     StandingAsked,
-    TrainingFigures,
     VenueTraining,
 )
 from app.venues.actions import NoSuchVenue, find_venue
@@ -285,16 +283,3 @@ def venue_training(
     """Status, coverage and rating in every course at the end of a day, and what made it so."""
     on = asked.on or datetime.now(LONDON).date()
     return desk.read(lambda session: show.venue_training(session, venue_id, on, asked.known_at))
-
-
-@router.get(
-    "/training/figures",
-    summary="Training figures",
-    response_model=TrainingFigures,
-    responses=responses(_NO_DATE),
-)
-def training_figures(desk: Desk, _: Reader, asked: Annotated[FiguresAsked, Query()]) -> Response:
-    """How many sessions there were in a period, how many people they trained, and from where."""
-    return desk.read(
-        lambda session: show.figures(session, asked.from_, asked.until, asked.known_at)
-    )

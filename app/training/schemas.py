@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from app.asked import Period
@@ -204,29 +204,3 @@ class VenueTraining(BaseModel):
     )
     courses: list[CourseStanding]
     headcounts: list[HeadcountOut] = Field(description="What was declared, oldest first")
-
-
-class Figures(BaseModel):
-    """What was delivered."""
-
-    sessions: int = Field(examples=[31])
-    trained: Trained
-    venues: int = Field(description="Venues whose staff took part", examples=[120])
-    businesses: int = Field(description="Businesses that run those venues", examples=[95])
-
-
-class CourseFigures(Figures):
-    """What was delivered of one course."""
-
-    course: CourseKey = Field(examples=["wave"])
-
-
-class TrainingFigures(Figures):
-    """What was delivered in a period, in all and by course."""
-
-    from_: date = Field(alias="from", examples=["2023-10-01"])
-    until: date = Field(examples=["2025-04-30"])
-    known_at: datetime | SkipJsonSchema[None] = None
-    courses: list[CourseFigures]
-
-    model_config = ConfigDict(populate_by_name=True)

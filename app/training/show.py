@@ -9,16 +9,14 @@ from sqlmodel import Session
 
 from app.events import Event, as_recorded
 from app.training import actions
-from app.training.courses import COURSES, CourseKey
+from app.training.courses import COURSES
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.schemas import (
     AttendanceOut,
-    CourseFigures,
     CourseStanding,
     HeadcountOut,
     SessionOut,
     Trained,
-    TrainingFigures,
     VenueTraining,
 )
 from app.venues.actions import find_venue
@@ -86,32 +84,6 @@ def venue_training(
         ],
         headcounts=[headcount(one) for one in headcounts],
     )
-
-
-def figures(
-    session: Session, first: date, last: date, known_at: datetime | None
-) -> TrainingFigures:
-    """What was delivered in a period."""
-    whole, by_course = actions.figures(session, first, last, known_at)
-    return TrainingFigures(
-        from_=first,
-        until=last,
-        known_at=known_at,
-        courses=[
-            CourseFigures(course=CourseKey(key), **_figures(figure))
-            for key, figure in by_course.items()
-        ],
-        **_figures(whole),
-    )
-
-
-def _figures(figure: actions.Figure) -> dict[str, Any]:
-    return {
-        "sessions": figure.sessions,
-        "trained": Trained(new=figure.new, refresher=figure.refresher, total=figure.total),
-        "venues": len(figure.venues),
-        "businesses": len(figure.businesses),
-    }
 
 
 def _trained(attendances: Iterable[Attendance]) -> Trained:

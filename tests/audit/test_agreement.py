@@ -1,9 +1,10 @@
-"""The public listing, the officer's view and the audit say the same of every venue's standing."""
+"""The public listing, the officer's view and the audit say the same, whatever both have."""
 
 import random
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -12,10 +13,14 @@ from uuid import UUID
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import Engine, select
 from sqlmodel import Session
 
+from app.audit.names import NO_WARD
 from app.db import read_session
+from app.events import LONDON
+from app.outreach.models import EngagementKind
 from app.schemes.known import standings, timelines
 from app.schemes.listing import listings
 from app.schemes.models import NO_END, Accreditation
@@ -25,7 +30,8 @@ from app.venues.models import VenueStatus
 from tests.accounts import make_app, signed_in
 from tests.audit.history import DAYS, FIRST_DAY, History
 from tests.audit.oracle import Events, Oracle, Stands, day_of, start_of
-from tests.factories import connected
+from tests.conftest import SignIn
+from tests.factories import connected, make_ward
 from tests.servers import serving, serving_directory
 
 INSTANTS = 1_000
@@ -253,3 +259,231 @@ def test_the_public_directory_agrees(
         haven["id"]: {one["scheme"] for one in haven["schemes"]} for haven in havens
     } == expected
     assert len(expected) > 50
+
+
+# --- figures that both have ------------------------------------------------------------------
+
+TESTS, SCHEME_TESTS = "/v1/admin/scheme-tests", "/v1/audit/scheme-tests"
+ALDGATE, TOWER = (-0.095, "W-A", "Aldgate"), (-0.085, "W-T", "Tower")
+"""Two wards, squares side by side: the longitude of the middle, code and name."""
+
+QUARTERS = [
+    ("2025-Q1", "2025-01-01", "2025-03-31"),
+    ("2025-Q2", "2025-04-01", "2025-06-30"),
+    ("2025-Q3", "2025-07-01", "2025-09-30"),
+]
+
+
+def answered(client: httpx.Client, path: str, **asked: Any) -> Any:
+    answer = client.get(path, params=asked)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@dataclass
+class Told:
+    """A register in which a venue moved, became a bar and closed, with work between these."""
+
+    officer: httpx.Client
+    auditor: httpx.Client
+    moving: str = ""
+    venues: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+    """The instants before each change, and one after the last."""
+
+    def record(self, path: str, **given: Any) -> str:
+        answer = self.officer.post(f"/v1/admin/{path}", json=given)
+        assert answer.status_code == 201, answer.text
+        id_: str = answer.json()["id"]
+        return id_
+
+    def register(self, name: str, longitude: float, **given: Any) -> str:
+        place = {"lat": 51.515, "lon": longitude}
+        usual = {"category": "pub", "location": place, "as_from": "2024-06-01"}
+        self.venues.append(self.record("venues", name=name, **usual | given))
+        return self.venues[-1]
+
+    def change(self, method: str, path: str = "", **given: Any) -> None:
+        self.known.append(datetime.now(UTC).isoformat())
+        venue = f"/v1/admin/venues/{self.moving}"
+        state = {"If-Match": self.officer.get(venue).headers["ETag"]}
+        answer = self.officer.request(method, venue + path, json=given, headers=state)
+        assert answer.status_code == 200, answer.text
+
+    def work(self, venue: str, on: str, result: str) -> None:
+        """One of everything that figures count."""
+        there = {"venue_id": venue, "on": on}
+        self.record("scheme-tests", **there, result=result)
+        self.record("engagements", **there, kind="visit", outcome="interested")
+        self.record(f"venues/{venue}/headcounts", on=on, staff=9, left=1)
+        some = {"venue_id": venue, "role": "bar_staff", "new": 3, "refresher": 1}
+        self.record("training/sessions", course="wave", on=on, attendances=[some])
+
+
+@pytest.fixture
+def told(app: FastAPI, sign_in: SignIn) -> Told:
+    told = Told(sign_in("officer"), sign_in("licensing"))
+    for middle, code, name in (ALDGATE, TOWER):
+        west, east = middle - 0.005, middle + 0.005
+        ring = [[west, 51.51], [east, 51.51], [east, 51.52], [west, 51.52], [west, 51.51]]
+        boundary = {"type": "Polygon", "coordinates": [ring]}
+        make_ward(app.state.journal.engine, code=code, name=name, boundary=boundary)
+    business = told.record("businesses", name="Lantern Inns Ltd")
+    told.moving = told.register("The Lantern", ALDGATE[0], business_id=business)
+    told.work(told.moving, "2025-02-14", "failed")
+    for name, longitude, result in (
+        ("The Mitre", ALDGATE[0], "failed"),
+        ("The Anchor", TOWER[0], "passed"),
+        ("The Barge", 0.05, "passed"),
+    ):
+        told.work(told.register(name, longitude, business_id=business), "2025-02-01", result)
+    tower = {"lat": 51.515, "lon": TOWER[0]}
+    told.change("PUT", location=tower, business_id=None, as_from="2025-03-15")
+    told.work(told.moving, "2025-03-20", "failed")
+    told.change("PUT", category="bar", as_from="2025-05-01")
+    told.work(told.moving, "2025-05-20", "passed")
+    told.work(told.moving, "2025-06-10", "failed")
+    told.change("POST", "/close", reason="The premises were sold", on="2025-07-10")
+    # What is entered late, after the venue has closed.
+    told.work(told.moving, "2025-07-01", "passed")
+    told.work(told.moving, "2025-07-02", "failed")
+    whole = {"business_id": business, "on": "2025-07-20"}
+    told.record("engagements", **whole, kind="call", outcome="other")
+    told.known.append(datetime.now(UTC).isoformat())
+    return told
+
+
+def went(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["visited"], row["passed"], row.get("rate")
+
+
+def test_figures_of_scheme_tests_agree(told: Told) -> None:
+    where = []
+    for first, last in (
+        ("2025-02-01", "2025-02-28"),
+        *((first, last) for _, first, last in QUARTERS),
+        ("2025-01-01", "2025-09-30"),
+        ("2024-01-01", "2024-12-31"),
+    ):
+        for known_at in (*told.known, None):
+            asked = {"from": first, "until": last, **({"known_at": known_at} if known_at else {})}
+            ours = answered(told.officer, f"{TESTS}/figures", **asked)
+            theirs = answered(told.auditor, SCHEME_TESTS, **asked)
+            assert went(ours) == went(theirs["total"][0]), asked
+            wards = [(row.get("ward", NO_WARD), *went(row)) for row in ours["wards"]]
+            assert wards == [(row["ward"], *went(row)) for row in theirs["wards"]], asked
+            for _, code, name in (ALDGATE, TOWER):
+                there = answered(told.auditor, SCHEME_TESTS, **asked, ward=code)["wards"]
+                assert [(name, *went(row)) for row in there] == [w for w in wards if w[0] == name]
+            of_sort = [
+                answered(told.auditor, SCHEME_TESTS, **asked, category=sort)["total"][0]
+                for sort in ("pub", "bar")
+            ]
+            assert sum(row["visited"] for row in of_sort) == ours["visited"]
+            where.append([(ward, visited) for ward, visited, *_ in wards])
+    before, *_, since = where[: len(told.known)]
+    assert before == [("Aldgate", 2), ("Tower", 1), (NO_WARD, 1)]
+    assert since == [("Aldgate", 1), ("Tower", 2), (NO_WARD, 1)], "where the venue has moved to"
+
+
+def test_figures_of_engagements_and_training_agree(told: Told) -> None:
+    for quarter, first, last in QUARTERS:
+        for known_at in told.known:
+            asked = {"from": first, "until": last, "known_at": known_at}
+            outreach = answered(told.officer, "/v1/admin/outreach/figures", **asked)
+            training = answered(told.officer, "/v1/admin/training/figures", **asked)
+            known = {"quarter": quarter, "known_at": known_at}
+            pack = answered(told.auditor, "/v1/audit/pack", **known)
+            assert {row["measure"]: row["number"] for row in pack["activity"]} == {
+                "businesses": outreach["businesses_engaged"],
+                "engagements": outreach["engagements"],
+                "sessions": training["sessions"],
+                "venues_trained": training["venues"],
+                "people": training["trained"]["total"],
+                "new": training["trained"]["new"],
+                "refresher": training["trained"]["refresher"],
+            }
+            assert [(row["sort"], row["engagements"]) for row in pack["engagement_kinds"]] == [
+                (row["kind"], row["engagements"]) for row in outreach["by_kind"]
+            ]
+            assert [
+                (row["course"], row["sessions"], row["venues"], row["new"], row["refresher"])
+                for row in pack["training_courses"]
+            ] == [
+                (row["course"], row["sessions"], row["venues"], *list(row["trained"].values())[:2])
+                for row in training["courses"]
+            ]
+            of_sort = [
+                answered(told.auditor, "/v1/audit/pack", **known, category=sort)["training_courses"]
+                for sort in ("pub", "bar")
+            ]
+            assert [sum(row["people"] for row in rows) for rows in zip(*of_sort, strict=True)] == [
+                row["trained"]["total"] for row in training["courses"]
+            ]
+
+
+def test_what_both_say_of_one_venue_agrees(told: Told) -> None:
+    for venue in told.venues:
+        for day in ("2025-02-14", "2025-03-20", "2025-07-01", "2026-03-20", "2026-05-21"):
+            for known_at in told.known:
+                at = {"known_at": known_at}
+                ours = answered(told.officer, f"/v1/admin/venues/{venue}/training", on=day, **at)
+                theirs = answered(told.auditor, f"/v1/audit/venues/{venue}", as_at=day, **at)
+                for row, same in zip(ours["courses"], theirs["training"], strict=True):
+                    assert same.pop("headcount", None) == ours.get("headcount")
+                    del row["attendances"], same["sources"]
+                    assert row == same
+        shown = answered(told.officer, TESTS, venue_id=venue)["items"]
+        tests = answered(told.auditor, f"/v1/audit/venues/{venue}")["tests"]
+        assert sorted((one["on"], one.get("retest_by")) for one in shown) == sorted(
+            (one["on"], one.get("retest_by")) for one in tests
+        )
+
+
+def test_what_is_still_to_be_tested_again_agrees(told: Told) -> None:
+    listed = answered(told.officer, f"{TESTS}/retests")["items"]
+    (total,) = answered(told.auditor, SCHEME_TESTS, **{"from": "2025-01-01"})["total"]
+    due = answered(told.auditor, "/v1/audit/due")["retests"]
+    assert [(one["test"]["venue"]["id"], one["retest_by"]) for one in listed] == [
+        (one["venue_id"], one["on"]) for one in due
+    ]
+    assert (len(listed), total["retests_due"]) == (1, 1), "nobody is there to be tested again"
+
+
+def test_the_officers_figures_and_an_independent_reading_agree(
+    officer: httpx.Client, history: History, instants: list[datetime]
+) -> None:
+    chance, events = random.Random(8), Events(history)
+    names = {ward.code: ward.name for ward in history.wards}
+    counted: Counter[str] = Counter()
+    for known_at in (NOW, *chance.sample(instants, 5)):
+        first = FIRST_DAY + timedelta(days=chance.randrange(DAYS - 100))
+        last = first + timedelta(days=chance.randrange(300))
+        asked = {"from": str(first), "until": str(last), "known_at": known_at.isoformat()}
+        outreach, training, tests = (
+            answered(officer, f"/v1/admin/{name}/figures", **asked)
+            for name in ("outreach", "training", "scheme-tests")
+        )
+        by_its_end = Oracle(events, last, known_at)
+        engaged = by_its_end.engagements(first)
+        assert outreach["businesses_engaged"] == len({one["with"] for one in engaged})
+        assert {row["kind"]: row["engagements"] for row in outreach["by_kind"]} == {
+            kind: sum(one["kind"] == kind for one in engaged) for kind in EngagementKind
+        }
+        delivered = by_its_end.delivered(first)
+        assert training["sessions"] == len({one["session"] for one in delivered})
+        venues = {one["venue"] for one in delivered} - {None}
+        placed = [by_its_end.placed[venue] for venue in venues if venue in by_its_end.placed]
+        runs = {facts.business_id for facts in placed} - {None}
+        assert (training["venues"], training["businesses"]) == (len(venues), len(runs))
+        for name in ("new", "refresher"):
+            assert training["trained"][name] == sum(one[name] for one in delivered)
+        today = Oracle(events, datetime.now(LONDON).date(), known_at)
+        went = Counter(
+            (names.get(one["ward"]), one["passed"]) for one in today.scheme_tests(first, last)
+        )
+        assert {row.get("ward"): (row["visited"], row["passed"]) for row in tests["wards"]} == {
+            ward: (went[ward, True] + went[ward, False], went[ward, True]) for ward, _ in went
+        }
+        counted += {"engaged": len(engaged), "delivered": len(delivered), "visited": went.total()}
+    assert min(counted.values()) > 100

@@ -11,7 +11,6 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from app.journal import Entry
-from app.outreach import scheme_tests
 from app.outreach.models import Debrief, Result, SchemeTest, SchemeTested
 from app.outreach.rules import KnownTest, asks_for_debrief, asks_for_retest
 from app.venues.models import Category, VenueStatus
@@ -88,13 +87,6 @@ def test_by_ward_by_scheme_and_in_all(auditor: httpx.Client, engine: Engine) -> 
     assert (shown["from"], shown["until"]) == ("2025-03-01", "2025-03-31")
     # Nothing here tells of a single venue.
     assert not {str(v.id) for v in (lantern, mitre, nowhere)} & set(json.dumps(shown).split('"'))
-    with Session(engine) as session:
-        officers = scheme_tests.tested(session, date(2025, 3, 1), date(2025, 3, 31), None)
-    assert {(row.ward, row.visited, row.passed) for row in officers} == {
-        ("Aldgate", 1, 0),
-        ("Bishopsgate", 2, 2),
-        (None, 1, 1),
-    }
 
 
 def test_what_a_failure_asks_for_and_gets(auditor: httpx.Client, engine: Engine) -> None:

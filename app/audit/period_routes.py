@@ -1,0 +1,201 @@
+"""What was done in a period, as everybody in the register may ask it: the audit's own figures."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
+from sqlmodel import Session
+
+from app.accounts.guards import Reader
+from app.asked import FiguresAsked
+from app.audit.activity import Activity, Done, Involved, activity, involved
+from app.audit.asked import Chosen, Limits, View
+from app.audit.scheme_tests import scheme_tests
+from app.errors import FieldError, Invalid, responses
+from app.events import LONDON
+from app.outreach.models import EngagementKind
+from app.training.courses import CourseKey
+from app.training.schemas import Trained
+from app.work import Desk
+
+router = APIRouter(prefix="/v1/admin")
+
+
+class _OfPeriod(BaseModel):
+    model_config = ConfigDict(populate_by_name=True)
+
+    from_: date = Field(alias="from", examples=["2023-10-01"])
+    until: date = Field(examples=["2025-04-30"])
+    known_at: datetime | SkipJsonSchema[None] = None
+
+
+def _seen(asked: FiguresAsked, as_at: date) -> View:
+    known_at = (asked.known_at or datetime.now(UTC)).astimezone(UTC)
+    return View(as_at, known_at, Chosen(), None, Limits.now())
+
+
+def _done(session: Session, asked: FiguresAsked) -> tuple[Activity, Involved]:
+    seen = _seen(asked, asked.until)
+    who = involved(session, seen)
+    return activity(session, seen, asked.from_, who), who
+
+
+# --- engagements -----------------------------------------------------------------------------
+
+
+class KindFigure(BaseModel):
+    """How many engagements of one kind there were."""
+
+    kind: EngagementKind = Field(examples=["visit"])
+    engagements: int = Field(examples=[911])
+
+
+class OutreachFigures(_OfPeriod):
+    """What outreach came to in a period. A venue of no known business counts as one business."""
+
+    businesses_engaged: int = Field(description="Each counted once", examples=[380])
+    engagements: int = Field(description="Of every kind", examples=[911])
+    by_kind: list[KindFigure]
+
+
+@router.get(
+    "/outreach/figures",
+    tags=["outreach"],
+    summary="How many businesses were engaged?",
+    response_model=OutreachFigures,
+    responses=responses(Invalid()),
+)
+def outreach_figures(asked: Annotated[FiguresAsked, Query()], desk: Desk, _: Reader) -> Response:
+    """Businesses engaged and engagements by kind in a period, as known at an instant."""
+
+    def shown(session: Session) -> OutreachFigures:
+        done, _ = _done(session, asked)
+        return OutreachFigures(
+            **dict(asked),
+            businesses_engaged=len(done.whole.businesses),
+            engagements=done.whole.engagements,
+            by_kind=[
+                KindFigure(kind=kind, engagements=done.by_kind[kind]) for kind in EngagementKind
+            ],
+        )
+
+    return desk.read(shown)
+
+
+# --- training --------------------------------------------------------------------------------
+
+
+class Figures(BaseModel):
+    """What was delivered."""
+
+    sessions: int = Field(examples=[31])
+    trained: Trained
+    venues: int = Field(description="Venues whose staff took part", examples=[120])
+    businesses: int = Field(
+        description="Businesses that ran those venues at the end of the period", examples=[95]
+    )
+
+
+class CourseFigures(Figures):
+    """What was delivered of one course."""
+
+    course: CourseKey = Field(examples=["wave"])
+
+
+class TrainingFigures(_OfPeriod, Figures):
+    """What was delivered in a period, in all and by course."""
+
+    courses: list[CourseFigures]
+
+
+@router.get(
+    "/training/figures",
+    tags=["training"],
+    summary="Training figures",
+    response_model=TrainingFigures,
+    responses=responses(
+        Invalid([FieldError(field="until", message="Input should be a valid date")])
+    ),
+)
+def training_figures(desk: Desk, _: Reader, asked: Annotated[FiguresAsked, Query()]) -> Response:
+    """How many sessions there were in a period, how many people they trained, and from where."""
+
+    def shown(session: Session) -> TrainingFigures:
+        done, who = _done(session, asked)
+        courses = [
+            CourseFigures(course=key, **_delivered(done.by_course[key], who)) for key in CourseKey
+        ]
+        return TrainingFigures(**dict(asked), courses=courses, **_delivered(done.whole, who))
+
+    return desk.read(shown)
+
+
+def _delivered(done: Done, who: Involved) -> dict[str, Any]:
+    return {
+        "sessions": len(done.sessions),
+        "trained": Trained(new=done.new, refresher=done.refresher, total=done.people),
+        "venues": len(done.venues),
+        "businesses": len(who.businesses_of(done.venues)),
+    }
+
+
+# --- scheme tests ----------------------------------------------------------------------------
+
+
+class WardFigure(BaseModel):
+    """How tests in one ward went. `ward` is absent for venues that lie in none."""
+
+    ward: str | SkipJsonSchema[None] = Field(default=None, examples=["Bishopsgate"])
+    visited: int = Field(description="Test visits, retests among them", examples=[12])
+    passed: int = Field(examples=[9])
+    rate: float | SkipJsonSchema[None] = Field(
+        default=None, description="Passed as a part of visited", examples=[0.75]
+    )
+
+
+class SchemeTestFigures(_OfPeriod):
+    """How tests went in a period, in all and by the ward that the venue lies in today."""
+
+    visited: int = Field(examples=[12])
+    passed: int = Field(examples=[9])
+    rate: float | SkipJsonSchema[None] = Field(default=None, examples=[0.75])
+    wards: list[WardFigure]
+
+
+@router.get(
+    "/scheme-tests/figures",
+    tags=["outreach"],
+    summary="How did the tests go?",
+    response_model=SchemeTestFigures,
+    responses=responses(Invalid()),
+)
+def scheme_test_figures(asked: Annotated[FiguresAsked, Query()], desk: Desk, _: Reader) -> Response:
+    """Visited, passed and the rate in a period, in all and by ward, as known at an instant.
+
+    As `/v1/audit/scheme-tests` has them as at today: a test counts in the ward where its venue
+    lies today, whenever it was.
+    """
+
+    def shown(session: Session) -> SchemeTestFigures:
+        seen = _seen(asked, datetime.now(LONDON).date())
+        found = scheme_tests(session, seen, asked.from_, asked.until)
+        (total,) = found.total
+        return SchemeTestFigures(
+            **dict(asked),
+            visited=total.visited,
+            passed=total.passed,
+            rate=total.rate,
+            wards=[
+                WardFigure(
+                    ward=row.ward if row.ward_id else None,
+                    visited=row.visited,
+                    passed=row.passed,
+                    rate=row.rate,
+                )
+                for row in found.wards
+            ],
+        )
+
+    return desk.read(shown)
