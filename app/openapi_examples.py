@@ -34,13 +34,16 @@ _TOGETHER: dict[str, Json] = {
     "ContactOut": {"venue_id": None},
     "DatedException": {"first": "2026-12-24", "last": "2026-12-26", "times": []},
     "DecisionOut": {"grade": None, "effective_at": "2026-03-02T00:00:00Z"},
+    "Difference": {"issued_known_at": "2025-04-01T08:00:00Z"},
     "EngagementIn": {"venue_id": _FORMATS["uuid"]},
     "EngagementOut": {"venue": {"id": _FORMATS["uuid"], "name": "The Lantern"}},
+    "HeadcountOut": {"on": "2025-03-01"},
     "Me": {
         "password_is_temporary": False,
         "signed_in_at": "2026-03-02T09:02:11Z",
         "signed_in_until": "2026-03-02T21:02:11Z",
     },
+    "PackAbout": {"issued_by": None},
     "PasswordChange": {"new_password": "a lantern over every door"},
     "ProblemReportOut": {"state": "resolved"},
     "ProblemReportTaken": {
@@ -58,6 +61,7 @@ _TOGETHER: dict[str, Json] = {
     | {"next_steps": ["applied", "assessed", "awarded", "suspended", "withdrawn"]},
     "VenueIn": {"reference": None, "as_from": None, "licensed": True, "step_free": "no"},
     "VenueOut": {"step_free": "no"},
+    "VenueTests": {"venues": 1},
 }
 """Fields that the fields' own examples would not agree on, by model; None is left out."""
 

@@ -2,9 +2,10 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import cache
+from inspect import signature
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -264,6 +265,110 @@ def check_example(contract: Json, schema: Json, example: Any) -> None:
 
 def _holds(value: Any) -> bool:
     return isinstance(value, dict | list)
+
+
+ADDS_UP: list[Callable[..., bool]] = [
+    lambda visited, passed, failed: visited == passed + failed,
+    lambda visited, passed, rate: rate == round(passed / visited, 3),
+    lambda venues, visited: venues <= visited,
+    lambda failed, retests_done, retests_due, closed_before_retest: (
+        failed == retests_done + retests_due + closed_before_retest
+    ),
+    lambda failed, debriefs_held, debriefs_due: failed >= debriefs_held + debriefs_due,
+    lambda retests_due, retests_overdue: retests_overdue <= retests_due,
+    lambda new, refresher, total: total == new + refresher,
+    lambda new, refresher, people: people == new + refresher,
+    lambda trained, headcount, coverage: coverage == round(trained / headcount, 4),
+    lambda trained_before, headcount_before, coverage_before: (
+        coverage_before == round(trained_before / headcount_before, 4)
+    ),
+    lambda coverage, coverage_before, change: change == round(coverage - coverage_before, 4),
+    lambda coverage, rag: rag == ("red", "amber", "green")[(coverage >= 0.5) + (coverage >= 0.75)],
+    lambda venues, with_headcount, without_headcount: venues == with_headcount + without_headcount,
+    lambda with_headcount, green, amber, red, nobody: (
+        with_headcount == green + amber + red + nobody
+    ),
+    lambda venues, without_headcount, green, amber, red, nobody: (
+        venues == without_headcount + green + amber + red + nobody
+    ),
+    lambda venues, current, due, lapsed, never: venues == current + due + lapsed + never,
+    lambda trained_before, trained_after, headcount_after: (
+        max(trained_before, trained_after) <= headcount_after
+    ),
+    lambda in_force, suspended, expired, withdrawn, venues, share: (
+        in_force + suspended + expired + withdrawn <= venues
+        and share == round(in_force / venues, 4)
+    ),
+    lambda active, venues, share: share == round(active / venues, 4),
+    lambda before, won, lost, in_force: in_force == before + won - lost,
+    lambda engagements, all_, share: share == round(engagements / all_, 3),
+    lambda number, before, change: change == number - before,
+    lambda open_before, reported, resolved, open_: open_before + reported == resolved + open_,
+    lambda found, of, share: share == round(found / of, 4),
+    lambda holding, paying, share: share == round(holding / paying, 4),
+    lambda held_days, late_night_days, on_every_day: on_every_day is (held_days == late_night_days),
+    lambda engagements, by_kind: engagements == sum(row["engagements"] for row in by_kind),
+    lambda trained, courses: trained["total"] == sum(row["trained"]["total"] for row in courses),
+    lambda visited, passed, wards: (
+        [visited, passed] == [sum(row[name] for row in wards) for name in ("visited", "passed")]
+    ),
+    lambda trained, attendances, course: (
+        trained in (counts := people(attendances), counts["total"])
+        and all(row["course"] == course for row in attendances)
+    ),
+    lambda headcount, headcounts: headcount == headcounts[-1]["staff"],
+    # --- days: as ISO has them they compare as they are ---
+    lambda from_, until: from_ <= until,
+    lambda first, last: first <= last,
+    lambda last, counted_until: counted_until <= last,
+    lambda awarded_on, until: awarded_on <= until,
+    lambda on, next_step_on: on <= next_step_on,
+    lambda on, debrief_on: on <= debrief_on,
+    lambda on, recorded_at: on <= recorded_at,
+    lambda on, retest_by: days_between(on, retest_by) == 28,
+    lambda on, resolved_on, days_to_resolve: days_between(on, resolved_on) == days_to_resolve,
+    lambda invitations_from, assessments_from, assessments_until, ceremony_on: (
+        invitations_from <= assessments_from <= assessments_until <= ceremony_on
+    ),
+    lambda about, items: (
+        {days_between(about["as_at"], row["on"]) for row in items} == {row["days"] for row in items}
+    ),
+    lambda about, counted_until: about["as_at"] == counted_until,
+    lambda issued_known_at, known_at: issued_known_at <= known_at,
+]
+"""What holds of whatever has all these fields, by the rules that the service counts by."""
+
+
+def people(attendances: list[Json]) -> Json:
+    """Those who took part, of whom in an example nobody has left or lapsed."""
+    counts = {name: sum(row[name] for row in attendances) for name in ("new", "refresher")}
+    return counts | {"total": sum(counts.values())}
+
+
+def days_between(first: str, last: str) -> int:
+    return (date.fromisoformat(last) - date.fromisoformat(first)).days
+
+
+def test_the_figures_of_examples_add_up(full: Json) -> None:
+    contents = [
+        content
+        for _, _, operation in operations(full)
+        for answer in (operation.get("requestBody", {}), *operation["responses"].values())
+        for content in answer.get("content", {}).values()
+    ]
+    shown = [
+        {f"{name}_" if name in ("from", "all", "open") else name: v for name, v in part.items()}
+        for content in contents
+        for example in examples_in(content)
+        for part in _all(example)
+        if isinstance(part, dict)
+    ]
+    for rule in ADDS_UP:
+        names = list(signature(rule).parameters)
+        held = [part for part in shown if part.keys() >= set(names)]
+        assert held, f"nothing has {names}"
+        for part in held:
+            assert rule(*(part[name] for name in names)), {name: part[name] for name in names}
 
 
 def test_what_is_shown_to_be_sent_is_taken(app: FastAPI, full: Json) -> None:

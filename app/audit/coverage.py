@@ -45,16 +45,32 @@ class By(StrEnum):
 
 
 class Training(Row):
-    """How a course is covered at some venues. Venues without a headcount are counted apart."""
+    """How a course is covered at some venues. Venues without a headcount are counted apart.
+
+    `venues` is `with_headcount` + `without_headcount`, and `current` + `due` + `lapsed` + `never`.
+    """
 
     course: CourseKey = Field(examples=["wave"])
     venues: int = Field(examples=[412])
-    with_headcount: int = Field(title="Venues with a headcount", examples=[390])
+    with_headcount: int = Field(
+        title="Venues with a headcount",
+        description="`green` + `amber` + `red` + `nobody`",
+        examples=[392],
+    )
     without_headcount: int = Field(title="Venues without a headcount", examples=[20])
-    nobody: int = Field(title="Venues that declare nobody", examples=[2])
+    nobody: int = Field(
+        title="Venues that declare nobody",
+        description="Those whose headcount is 0: they have one, but no colour",
+        examples=[2],
+    )
     trained: int = Field(title="Trained, where a headcount is declared", examples=[3120])
     headcount: int = Field(title="Headcount", examples=[4460])
-    coverage: Share = Field(default=None, title="Coverage", examples=[0.6996])
+    coverage: Share = Field(
+        default=None,
+        title="Coverage",
+        description="`trained` as a part of `headcount`",
+        examples=[0.6996],
+    )
     rag: Rag | Absent = Field(default=None, title="RAG", examples=["amber"])
     green: int = Field(title="Green venues", examples=[201])
     amber: int = Field(title="Amber venues", examples=[89])
@@ -74,7 +90,12 @@ class InScheme(Row):
     scheme: SchemeKey = Field(examples=["safe_haven"])
     in_force: int = Field(title="Venues in force", examples=[61])
     venues: int = Field(examples=[412])
-    share: Share = Field(default=None, title="Share in force", examples=[0.1481])
+    share: Share = Field(
+        default=None,
+        title="Share in force",
+        description="`in_force` as a part of `venues`",
+        examples=[0.1481],
+    )
     suspended: int = Field(title="Venues suspended", examples=[1])
     expired: int = Field(title="Venues expired", examples=[9])
     withdrawn: int = Field(title="Venues withdrawn", examples=[4])

@@ -70,7 +70,9 @@ class Check(BaseModel):
     stored_hash: str = Field(
         description="That of the figures in the stored document", examples=[A_HASH]
     )
-    changes: list[Change] = Field(description="What is not the same when it is made again")
+    changes: list[Change] = Field(
+        description="What is not the same when it is made again", examples=[[]]
+    )
 
 
 class Difference(BaseModel):

@@ -56,7 +56,7 @@ class LevyAsked(Asked):
         ge=2000,
         le=2098,
         description="The levy year that begins on 1 October of this one; that of `as_at` if absent",
-        examples=[2025],
+        examples=[2024],
     )
     near_days: int = Field(
         default=NEAR_DAYS, ge=0, le=366, description="How many days off a near miss may be"

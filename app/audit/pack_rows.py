@@ -19,7 +19,7 @@ _BEFORE = "Quarter before"
 class Measure(Row):
     """One number of what was done."""
 
-    measure: Key = Field(title="Measure", examples=["people_trained"])
+    measure: Key = Field(title="Measure", examples=["people"])
     title: Label = Field(title="What", examples=["People trained"])
     number: int = Field(title="This quarter", examples=[122])
     before: int = Field(title=_BEFORE, examples=[97])
@@ -137,9 +137,9 @@ class QuarterEnd(Row):
     name: Label = Field(title="Course", examples=["Welfare And Vulnerability Engagement (WAVE)"])
     day: Key = Field(title="Day", examples=["2024-12-31"])
     quarter: Label = Field(title="Quarter", examples=["2024-Q4"])
-    trained: int = Field(title="Trained", examples=[3120])
-    headcount: int = Field(title="Headcount", examples=[4460])
-    coverage: Share = Field(default=None, title="Coverage", examples=[0.6996])
+    trained: int = Field(title="Trained", examples=[2890])
+    headcount: int = Field(title="Headcount", examples=[4380])
+    coverage: Share = Field(default=None, title="Coverage", examples=[0.6598])
     rag: Rag | Absent = Field(default=None, title="RAG", examples=["amber"])
 
 

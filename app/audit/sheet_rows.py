@@ -83,9 +83,9 @@ class CourseTraining(Row):
     coverage: Share = Field(default=None, title="Coverage", examples=[0.6])
     rag: Rag | Absent = Field(default=None, title="RAG", examples=["amber"])
     in_date_until: date | Absent = Field(
-        default=None, title="Somebody in date until", examples=["2026-03-13"]
+        default=None, title="Somebody in date until", examples=["2025-09-13"]
     )
-    validity_months: int = Field(title="Holds for months", examples=[12])
+    validity_months: int = Field(title="Holds for months", examples=[6])
     sources: Sources
 
 
@@ -131,7 +131,7 @@ class TestHeld(Row):
     retest_on: date | Absent = Field(default=None, title="Retest on")
     retest_passed: bool | Absent = Field(default=None, title="Retest passed")
     retest_by: date | Absent = Field(default=None, title="Retest due by", examples=["2025-04-11"])
-    retest_overdue: bool | Absent = Field(default=None, title="Retest overdue", examples=[True])
+    retest_overdue: bool | Absent = Field(default=None, title="Retest overdue", examples=[False])
     sources: Sources
 
 

@@ -146,7 +146,7 @@ class Moved(Row):
     counted_before: bool = Field(title="Counted before", examples=[True])
     counted_after: bool = Field(title="Counted after", examples=[True])
     trained_before: int = Field(title="Trained before", examples=[12])
-    trained_after: int = Field(title="Trained after", examples=[9])
+    trained_after: int = Field(title="Trained after", examples=[15])
     lapsed: int = Field(title="Would have lapsed, had nothing happened", examples=[3])
     headcount_before: int | Absent = Field(default=None, title="Headcount before", examples=[16])
     headcount_after: int | Absent = Field(default=None, title="Headcount after", examples=[16])
