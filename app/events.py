@@ -18,6 +18,7 @@ from app.text import Line
 
 LONDON = ZoneInfo("Europe/London")
 _Dated = TypeVar("_Dated", bound=date)
+_Out = TypeVar("_Out", bound=BaseModel)
 
 
 def _iso_date(value: object) -> object:
@@ -77,6 +78,14 @@ KnownAt = Annotated[GivenInstant, AfterValidator(_past)]
 """An instant as known at which something is asked; in the future the answer would change."""
 
 
+class Voided(BaseModel):
+    """That it was a mistake."""
+
+    at: datetime
+    by: str = Described(examples=["account j.okafor"])
+    reason: str = Described(examples=["Entered for the wrong venue"])
+
+
 class Event(SQLModel):
     """A base for what is recorded: when it took effect, when and by whom it was recorded.
 
@@ -97,6 +106,13 @@ class Event(SQLModel):
         """The London day on which it took effect."""
         return self.effective_at.astimezone(LONDON).date()
 
+    @property
+    def voided(self) -> Voided | None:
+        """That it was a mistake, if it was one."""
+        if self.voided_at is None:
+            return None
+        return Voided(at=self.voided_at, by=self.voided_by or "", reason=self.void_reason or "")
+
 
 class AlreadyVoid(DomainError):
     """Voiding what is void."""
@@ -114,14 +130,6 @@ class VoidReason(BaseModel):
     reason: Line = Described(min_length=3, max_length=500, examples=["Entered for the wrong venue"])
 
 
-class Voided(BaseModel):
-    """That it was a mistake."""
-
-    at: datetime
-    by: str = Described(examples=["account j.okafor"])
-    reason: str = Described(examples=["Entered for the wrong venue"])
-
-
 def recorded(session: Session) -> dict[str, Any]:
     """The fields that say when and by whom an event is recorded."""
     return {"recorded_at": now(session), "recorded_by": actor(session)}
@@ -135,19 +143,10 @@ def void(session: Session, event: Event, reason: str) -> None:
     event.void_reason = reason
 
 
-def as_recorded(event: Event) -> dict[str, Any]:
-    """The fields that show when and by whom an event was recorded, and that it was voided."""
-    voided = None
-    if event.voided_at is not None:
-        voided = Voided(
-            at=event.voided_at, by=event.voided_by or "", reason=event.void_reason or ""
-        )
-    return {
-        "id": event.id,
-        "recorded_at": event.recorded_at,
-        "recorded_by": event.recorded_by,
-        "voided": voided,
-    }
+def shown(out: type[_Out], event: Event, **more: Any) -> _Out:
+    """An event as a model shows it: by its own fields, and what `more` says beside or instead."""
+    own = {name: getattr(event, name) for name in out.model_fields if name not in more}
+    return out(**own, **more)
 
 
 def in_effect(model: type[Event]) -> sa.ColumnElement[bool]:

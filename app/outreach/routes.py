@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
 from app.errors import FieldError, Invalid, responses
-from app.events import AlreadyVoid, VoidReason, in_effect, void, within
+from app.events import AlreadyVoid, VoidReason, in_effect, shown, void, within
 from app.outreach import engagements, show
 from app.outreach.asked import EngagementsAsked, NextStepsAsked
 from app.outreach.models import Engagement
@@ -123,7 +123,7 @@ def record_step_done(engagement_id: UUID, given: DoneIn, desk: Desk, officer: Of
     def make(session: Session) -> tuple[str, DoneOut]:
         engagement = engagements.one_engagement(session, engagement_id)
         done = engagements.record_done(session, engagement, given)
-        return f"/v1/admin/engagements/{engagement_id}", show.step_done(done)
+        return f"/v1/admin/engagements/{engagement_id}", shown(DoneOut, done)
 
     return desk.create(officer, given, make)
 

@@ -19,7 +19,7 @@ from app.outreach.models import (
     Step,
 )
 from app.text import Line, Prose
-from app.venues.fields import Given, Maybe
+from app.venues.fields import Given, Maybe, Text
 
 
 class Named(BaseModel):
@@ -87,7 +87,7 @@ class DoneOut(_Recorded):
     """That a next step is done."""
 
     on: date = Field(examples=["2025-03-20"])
-    note: str | SkipJsonSchema[None] = None
+    note: Text = None
 
 
 class EngagementOut(_Recorded):
@@ -98,7 +98,7 @@ class EngagementOut(_Recorded):
     on: date = Field(examples=["2025-03-14"])
     kind: EngagementKind = Field(examples=["visit"])
     outcome: Outcome = Field(examples=["training_booked"])
-    note: str | SkipJsonSchema[None] = None
+    note: Text = None
     next_step: str | SkipJsonSchema[None] = Field(
         default=None, examples=["Call to confirm the session"]
     )
@@ -157,7 +157,7 @@ class DebriefOut(_Recorded):
     """A talk with the venue about a test that it failed."""
 
     on: date = Field(examples=["2025-03-18"])
-    note: str | SkipJsonSchema[None] = None
+    note: Text = None
 
 
 class SchemeTestOut(_Recorded):
@@ -167,7 +167,7 @@ class SchemeTestOut(_Recorded):
     scheme: SchemeTested = Field(examples=["ask_for_angela"])
     on: date = Field(examples=["2025-03-14"])
     result: Result = Field(examples=["failed"])
-    note: str | SkipJsonSchema[None] = None
+    note: Text = None
     debrief_on: date | SkipJsonSchema[None] = Field(default=None, examples=["2025-03-18"])
     debrief: DebriefOut | SkipJsonSchema[None] = None
     retest_of: UUID | SkipJsonSchema[None] = None
@@ -232,8 +232,6 @@ class ProblemReportOut(BaseModel):
     venue: VenueNamed
     on: date = Field(description="The London day", examples=["2025-03-14"])
     kind: ReportKind = Field(examples=["closed"])
-    comment: str | SkipJsonSchema[None] = Field(
-        default=None, examples=["The door was locked at 11 at night"]
-    )
+    comment: Text = Field(default=None, examples=["The door was locked at 11 at night"])
     state: ReportState = Field(examples=["new"])
     steps: list[StepOut]

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
 from app.errors import Invalid, responses
-from app.events import LONDON, AlreadyVoid, VoidReason, effective, in_effect, void, within
+from app.events import LONDON, AlreadyVoid, VoidReason, effective, in_effect, shown, void, within
 from app.outreach import scheme_tests, show
 from app.outreach.asked import RetestsAsked, SchemeTestsAsked
 from app.outreach.models import SchemeTest
@@ -143,7 +143,7 @@ def record_debrief(test_id: UUID, given: DebriefIn, desk: Desk, officer: Officer
     def make(session: Session) -> tuple[str, DebriefOut]:
         test = scheme_tests.one_test(session, test_id)
         made = scheme_tests.record_debrief(session, test, given)
-        return f"/v1/admin/scheme-tests/{test_id}", show.debrief(made)
+        return f"/v1/admin/scheme-tests/{test_id}", shown(DebriefOut, made)
 
     return desk.create(officer, given, make)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.events import as_recorded, in_effect
+from app.events import in_effect, shown
 from app.outreach.models import (
     Debrief,
     Engagement,
@@ -47,17 +47,12 @@ def engagements(session: Session, found: Sequence[Engagement]) -> list[Engagemen
         )
     }
     return [
-        EngagementOut(
-            **as_recorded(one),
+        shown(
+            EngagementOut,
+            one,
             venue=venues[one.venue_id] if one.venue_id else None,
             business=businesses[one.business_id] if one.business_id else None,
-            on=one.on,
-            kind=one.kind,
-            outcome=one.outcome,
-            note=one.note or None,
-            next_step=one.next_step,
-            next_step_on=one.next_step_on,
-            done=step_done(done[one.id]) if one.id in done else None,
+            done=shown(DoneOut, done[one.id]) if one.id in done else None,
         )
         for one in found
     ]
@@ -66,11 +61,6 @@ def engagements(session: Session, found: Sequence[Engagement]) -> list[Engagemen
 def engagement(session: Session, found: Engagement) -> EngagementOut:
     """One engagement."""
     return engagements(session, [found])[0]
-
-
-def step_done(found: StepDone) -> DoneOut:
-    """That a next step is done."""
-    return DoneOut(**as_recorded(found), on=found.on, note=found.note or None)
 
 
 def scheme_tests(session: Session, found: Sequence[SchemeTest]) -> list[SchemeTestOut]:
@@ -94,15 +84,11 @@ def scheme_tests(session: Session, found: Sequence[SchemeTest]) -> list[SchemeTe
         session.exec(select(SchemeTest.id).where(col(SchemeTest.id).in_(ids), asks_for_retest()))
     )
     return [
-        SchemeTestOut(
-            **as_recorded(one),
+        shown(
+            SchemeTestOut,
+            one,
             venue=venues[one.venue_id],
-            scheme=one.scheme,
-            on=one.on,
-            result=one.result,
-            note=one.note or None,
-            debrief_on=one.debrief_on,
-            debrief=debrief(debriefs[one.id]) if one.id in debriefs else None,
+            debrief=shown(DebriefOut, debriefs[one.id]) if one.id in debriefs else None,
             retest_of=one.retest_of_id,
             retest=retests.get(one.id),
             retest_by=retest_by(one.on, settings().retest_days) if one.id in asking else None,
@@ -121,17 +107,12 @@ def retests(session: Session, found: Sequence[SchemeTest], today: date) -> list[
     days = settings().retest_days
     return [
         RetestOut(
-            test=shown,
-            retest_by=retest_by(shown.on, days),
-            overdue=is_overdue(retest_by(shown.on, days), today),
+            test=test,
+            retest_by=retest_by(test.on, days),
+            overdue=is_overdue(retest_by(test.on, days), today),
         )
-        for shown in scheme_tests(session, found)
+        for test in scheme_tests(session, found)
     ]
-
-
-def debrief(found: Debrief) -> DebriefOut:
-    """A debrief."""
-    return DebriefOut(**as_recorded(found), on=found.on, note=found.note or None)
 
 
 def problem_reports(session: Session, found: Sequence[ProblemReport]) -> list[ProblemReportOut]:
@@ -145,17 +126,11 @@ def problem_reports(session: Session, found: Sequence[ProblemReport]) -> list[Pr
     ):
         steps[step.report_id].append(step)
     return [
-        ProblemReportOut(
-            id=one.id,
+        shown(
+            ProblemReportOut,
+            one,
             venue=venues[one.venue_id],
-            on=one.on,
-            kind=one.kind,
-            comment=one.comment or None,
-            state=one.state,
-            steps=[
-                StepOut(**as_recorded(step), step=step.step, note=step.note)
-                for step in steps[one.id]
-            ],
+            steps=[shown(StepOut, step) for step in steps[one.id]],
         )
         for one in found
     ]

@@ -12,7 +12,7 @@ from app.events import Day, KnownAt, Voided
 from app.text import Line, Prose
 from app.training.courses import CourseKey, StaffRole
 from app.training.rules import Rag, Status
-from app.venues.fields import Given, Maybe
+from app.venues.fields import Given, Maybe, Text
 from app.work import Paging
 
 MOST_PEOPLE = 10_000
@@ -105,9 +105,9 @@ class SessionOut(_Recorded):
     """One delivery of a course. `trained` leaves out what was voided."""
 
     course: str = Field(examples=["wave"])
-    place: str | SkipJsonSchema[None] = Field(default=None, examples=["Bishopsgate Police Station"])
-    provider: str | SkipJsonSchema[None] = Field(default=None, examples=["Safer Business Network"])
-    note: str | SkipJsonSchema[None] = None
+    place: Text = Field(default=None, examples=["Bishopsgate Police Station"])
+    provider: Text = Field(default=None, examples=["Safer Business Network"])
+    note: Text = None
     trained: Trained
     attendances: list[AttendanceOut]
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlmodel import Session
 
-from app.events import Event, as_recorded
+from app.events import shown
 from app.training import actions
 from app.training.courses import COURSES
 from app.training.models import Attendance, Headcount, TrainingSession
@@ -25,12 +24,9 @@ from app.venues.actions import find_venue
 def training_session(found: TrainingSession) -> SessionOut:
     """A session with all its attendances as they were recorded, those that were voided too."""
     attendances = sorted(found.attendances, key=lambda one: (one.recorded_at, one.id))
-    return SessionOut(
-        **_recorded(found),
-        course=found.course,
-        place=found.place or None,
-        provider=found.provider or None,
-        note=found.note or None,
+    return shown(
+        SessionOut,
+        found,
         trained=_trained(attendances if found.voided_at is None else ()),
         attendances=[attendance(one) for one in attendances],
     )
@@ -38,12 +34,10 @@ def training_session(found: TrainingSession) -> SessionOut:
 
 def attendance(found: Attendance) -> AttendanceOut:
     """One attendance."""
-    return AttendanceOut(
-        **_recorded(found),
-        session_id=found.session_id,
+    return shown(
+        AttendanceOut,
+        found,
         course=found.session.course,
-        venue_id=found.venue_id,
-        role=found.role,
         new=found.new_count,
         refresher=found.refresher_count,
     )
@@ -51,9 +45,7 @@ def attendance(found: Attendance) -> AttendanceOut:
 
 def headcount(found: Headcount) -> HeadcountOut:
     """One headcount."""
-    return HeadcountOut(
-        **_recorded(found), venue_id=found.venue_id, staff=found.staff, left=found.left
-    )
+    return shown(HeadcountOut, found)
 
 
 def venue_training(
@@ -91,7 +83,3 @@ def _trained(attendances: Iterable[Attendance]) -> Trained:
     new = sum(one.new_count for one in counted)
     refresher = sum(one.refresher_count for one in counted)
     return Trained(new=new, refresher=refresher, total=new + refresher)
-
-
-def _recorded(event: Event) -> dict[str, Any]:
-    return {"on": event.on, **as_recorded(event)}
