@@ -3,6 +3,7 @@
 import io
 from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID
 
 import xlsxwriter
 from pydantic import BaseModel
@@ -35,7 +36,7 @@ def _text(value: Any) -> Any:
             return "yes" if value else "no"
         case datetime():
             return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        case None | int() | float():
+        case None | int() | float() | date() | UUID():
             return value
         case list():
             return "; ".join(map(str, value))

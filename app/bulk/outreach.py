@@ -7,7 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import col, select
 
-from app.bulk.sheet import Book, Column, Sheet, Values, prose, refused
+from app.bulk.sheet import Book, Column, Sheet, Values, key, prose, refused
 from app.csv_file import day
 from app.errors import FieldError, Invalid
 from app.outreach.engagements import record_done, record_engagement
@@ -80,7 +80,7 @@ ENGAGEMENTS = Sheet(
     model=Engagement,
     columns=(
         Column("on", day, required=True),
-        Column("venue"),
+        Column("venue", key),
         Column("business", filled_in=True),
         Column("kind", required=True),
         Column("outcome", required=True),

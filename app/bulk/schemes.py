@@ -9,7 +9,7 @@ from typing import Any, get_args
 import sqlalchemy as sa
 from sqlmodel import col, select
 
-from app.bulk.sheet import Book, Column, Row, Sheet, Values, number, prose, refused
+from app.bulk.sheet import Book, Column, Row, Sheet, Values, key, number, prose, refused
 from app.csv_file import day
 from app.events import in_effect
 from app.schemes.actions import Step, decide, void_decision
@@ -149,7 +149,7 @@ DECISIONS = Sheet(
     model=Decision,
     columns=(
         Column("on", day, required=True),
-        Column("venue", required=True),
+        Column("venue", key, required=True),
         Column("scheme", required=True),
         Column("kind", required=True),
         Column("until", day, filled_in=True),

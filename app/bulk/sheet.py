@@ -13,11 +13,12 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import defer
 from sqlmodel import Session, select
 
+from app.csv_file import meant
 from app.errors import DomainError, FieldError, Invalid, field_errors
 from app.events import Event, in_effect
 from app.outreach.models import StepDone
 from app.schemes.models import Season
-from app.text import Line, Prose
+from app.text import Key, Line, Prose
 from app.venues.imports import BadCell
 from app.venues.models import Business, Venue
 
@@ -52,6 +53,7 @@ def amount(value: int | None) -> int:
 
 
 line = reads(Line)
+key = reads(Key)
 prose = reads(Prose)
 number = reads(int)
 
@@ -146,6 +148,7 @@ class Row:
             cell = self.cells.get(column.name, "")
             try:
                 if cell.strip():
+                    cell = meant(cell, is_text=column.read in (line, key, prose))
                     self.values[column.name] = column.read(cell)
                 elif column.required:
                     raise ValueError("must not be empty")

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import contains_eager
 from sqlmodel import col
 
-from app.bulk.sheet import Book, Column, Sheet, Values, amount, number, prose
+from app.bulk.sheet import Book, Column, Sheet, Values, amount, key, number, prose
 from app.csv_file import day
 from app.events import in_effect
 from app.training.models import Attendance, Headcount, TrainingSession
@@ -55,7 +55,7 @@ ATTENDANCE = Sheet(
     columns=(
         Column("on", day, required=True),
         Column("course", required=True),
-        Column("venue", required=True),
+        Column("venue", key, required=True),
         Column("role", required=True),
         Column("new", number, amount),
         Column("refresher", number, amount),
@@ -96,7 +96,7 @@ HEADCOUNTS = Sheet(
     model=Headcount,
     columns=(
         Column("on", day, required=True),
-        Column("venue", required=True),
+        Column("venue", key, required=True),
         Column("staff", number, required=True),
         Column("left", number, required=True),
     ),

@@ -15,7 +15,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
 from pydantic_core.core_schema import CoreSchema
 
-from app.text import Line, Prose
+from app.text import Key, Line, Prose
 from app.venues import osm_hours
 from app.venues.models import Facility
 
@@ -73,7 +73,7 @@ def _absent(value: object) -> object:
 
 
 Name = Annotated[Line, Field(min_length=1, max_length=200)]
-Reference = Annotated[Line, Field(min_length=1, max_length=50)]
+Reference = Annotated[Key, Field(min_length=1, max_length=50)]
 Reason = Annotated[Prose, Field(min_length=3, max_length=500)]
 OpeningHours = Annotated[Line, AfterValidator(_opening_hours)]
 Postcode = Annotated[Line, Field(max_length=10), AfterValidator(_postcode)]

@@ -1,7 +1,7 @@
 """What every import shares: its report, its refusal and how it reads a file."""
 
+import codecs
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
@@ -13,6 +13,7 @@ from sqlmodel import Session, SQLModel, select
 from app.errors import DomainError, FieldError
 from app.journal import Journal
 from app.settings import settings
+from app.text import line
 from app.venues.models import Venue
 
 _Item = TypeVar("_Item")
@@ -108,13 +109,17 @@ def import_session(journal: Journal, actor: str, *, dry_run: bool) -> Iterator[S
 
 
 def read_text(content: bytes) -> str:
-    """The file as text, with or without a byte order mark."""
+    """The file as text: UTF-8, or UTF-16 with its mark, as of Excel's “Unicode Text”."""
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    line = 1
     try:
-        return content.decode("utf-8-sig")
+        if marked or b"\0" not in content[:2]:
+            return content.decode("utf-16" if marked else "utf-8-sig")
     except UnicodeDecodeError as error:
         # Positions count from behind the byte order mark.
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise ImportRejected([BadCell(line=line, reason="is not UTF-8 text")]) from None
+    reason = "is not UTF-8 text: save the file as UTF-8 (in Excel, as “CSV UTF-8”)"
+    raise ImportRejected([BadCell(line=line, reason=reason)])
 
 
 def longest(model: type[SQLModel], column: str) -> int:
@@ -124,10 +129,8 @@ def longest(model: type[SQLModel], column: str) -> int:
 
 
 def one_line(text: str, most: int) -> str:
-    """The text with every run of white space as one space. Raises ValueError with the reason."""
-    text = " ".join(text.split())
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
-        raise ValueError("must not contain control characters")
+    """The text as one line. Raises ValueError with the reason."""
+    text = line(text)
     if len(text) > most:
         raise ValueError(f"must be at most {most} characters long, not {len(text)}")
     return text

@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 
 from sqlmodel import Session, select
 
-from app.csv_file import day, read_rows
+from app.csv_file import day, meant, read_rows
 from app.events import effective, last_day
 from app.geo import Point
 from app.journal import Journal, now
 from app.schemes.imported import award_from_import, imported_window
 from app.schemes.rules import london_day
 from app.settings import settings
+from app.text import key
 from app.venues import osm_hours
 from app.venues.facts import take_effect
 from app.venues.hours import Hours, keep_exceptions
@@ -108,6 +109,7 @@ _LONGEST = {
 
 
 _AWARD = ("safe_haven_from", "safe_haven_until")
+_FIGURES = ("latitude", "longitude", *_AWARD)
 
 
 @dataclass
@@ -129,7 +131,10 @@ class _Row:
         """Fill in `values` from the good cells."""
         for column, cell in self.cells.items():
             try:
-                text = one_line(cell, _LONGEST.get(column, len(cell)))
+                text = meant(cell, is_text=column not in _FIGURES)
+                if column == "reference":
+                    text = key(text)
+                text = one_line(text, _LONGEST.get(column, len(text)))
                 if not text and column in REQUIRED:
                     raise ValueError("must not be empty")
                 self.values[column] = CELLS[column](text)

@@ -1,13 +1,9 @@
-"""Names, references, cleaned text and hours in words: the rules, with the reason for each row."""
+"""Names, references and hours in words: the rules, with the reason for each row."""
 
 from datetime import date
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import BaseModel, Field, ValidationError
 
-from app.text import Line, Prose, folded
 from app.venues import osm_hours
 from app.venues.rules import alike, next_reference
 from app.venues.words import days_in_words
@@ -157,48 +153,3 @@ def test_a_day_in_words(hours: str, day: str, expected: str, reason: str) -> Non
     # Told alone or as the last of a week, it is the same.
     week = days_in_words(osm_hours.parse(hours), date.fromordinal(on.toordinal() - 6))
     assert week[on] == words, reason
-
-
-class _Note(BaseModel):
-    line: Line = Field(default="", max_length=10)
-    prose: Prose = Field(default="", max_length=10)
-
-
-@pytest.mark.parametrize(
-    ("given_", "line", "prose", "reason"),
-    [
-        ("  a   b ", "a b", "a   b", "ends are stripped; a line has single spaces"),
-        ("a\r\nb\rc", "a b c", "a\nb\nc", "line ends are one kind"),
-        ("a\tb", "a b", "a\tb", "a tab is white space"),
-        (" " * 99 + "a", "a", "a", "the length counts after the cleaning"),
-        ("cafe\u0301", "caf\u00e9", "caf\u00e9", "composed, so that equal texts are equal"),
-        ("a\u00a0b", "a b", "a\u00a0b", "a hard space"),
-        ("\U0001f37a", "\U0001f37a", "\U0001f37a", "pictures are text"),
-    ],
-)
-def test_text_is_cleaned(given_: str, line: str, prose: str, reason: str) -> None:
-    note = _Note.model_validate({"line": given_, "prose": given_})
-    assert (note.line, note.prose) == (line, prose), reason
-
-
-@pytest.mark.parametrize("field", ["line", "prose"])
-@pytest.mark.parametrize(
-    ("bad", "reason"),
-    [
-        ("a\0b", "NUL, which PostgreSQL can't store"),
-        ("a\x1b[31m", "an escape, which terminals obey"),
-        ("a\x7f", "delete"),
-        ("\ud800", "half of a character, which UTF-8 can't hold"),
-        ("12345678901", "too long"),
-        (7, "not a text"),
-        (None, "nothing"),
-    ],
-)
-def test_text_is_refused(field: str, bad: object, reason: str) -> None:
-    with pytest.raises(ValidationError):
-        _Note.model_validate({field: bad})
-
-
-@given(st.text())
-def test_folding_twice_changes_nothing(text: str) -> None:
-    assert folded(folded(text)) == folded(text)
