@@ -90,7 +90,7 @@ def wards(file: File, dry_run: DryRun = False) -> None:
 
 @imports.command()
 def fhrs(file: File, dry_run: DryRun = False) -> None:
-    """Prospects from the food hygiene register, as the JSON of its API."""
+    """Prospects from the food hygiene register, as JSON of its API or its open data file."""
     _import(partial(import_fhrs, track=_track), file, dry_run)
 
 
@@ -153,6 +153,8 @@ def _show(report: ImportReport) -> None:
         _say(f"removed {reference}")
     for reference in report.moved:
         _say(f"in another ward {reference}")
+    for reference in report.outside:
+        _say(f"outside the wards {reference}")
     for skipped in report.skipped:
         _say(f"skipped {skipped.reference} {skipped.name}: {skipped.reason}")
     counts = Table(title="What would change" if report.dry_run else "What changed")
@@ -162,6 +164,7 @@ def _show(report: ImportReport) -> None:
     counts.add_row("updated", str(len(report.updated)))
     counts.add_row("removed", str(len(report.removed)))
     counts.add_row("in another ward", str(len(report.moved)))
+    counts.add_row("outside the wards", str(len(report.outside)))
     counts.add_row("unchanged", str(report.unchanged))
     for reason, number in Counter(skipped.reason for skipped in report.skipped).most_common():
         counts.add_row(Text(f"skipped: {reason}"), str(number))

@@ -1,13 +1,16 @@
 """Import of the Food Standards Agency's food hygiene register: places worth a visit."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from sqlmodel import select
 
 from app.geo import Point
 from app.journal import Journal
 from app.settings import settings
+from app.venues.fields import Postcode
 from app.venues.imports import (
     BadCell,
     Change,
@@ -19,7 +22,7 @@ from app.venues.imports import (
     import_session,
     longest,
     one_line,
-    read_text,
+    read_json,
 )
 from app.venues.models import Category, Venue, VenueStatus, Ward
 from app.venues.wards import WardMap
@@ -47,64 +50,7 @@ NOT_FOR_THE_PUBLIC = {
 }
 
 
-class _Geocode(BaseModel):
-    longitude: str | float | None = None
-    latitude: str | float | None = None
-
-
-class _Establishment(BaseModel):
-    """The part of the agency's record that is used."""
-
-    FHRSID: int = Field(ge=1, lt=10**15)
-    BusinessName: str
-    BusinessType: str
-    AddressLine1: str | None = None
-    AddressLine2: str | None = None
-    AddressLine3: str | None = None
-    AddressLine4: str | None = None
-    PostCode: str | None = None
-    geocode: _Geocode | None = None
-
-    @property
-    def reference(self) -> str:
-        return f"fhrs-{self.FHRSID}"
-
-    def facts(self) -> dict[str, Any]:
-        """What a prospect takes from it. Raises ValueError with the reason to skip it."""
-        if reason := NOT_FOR_THE_PUBLIC.get(self.BusinessType):
-            raise ValueError(reason)
-        lines = (self.AddressLine1, self.AddressLine2, self.AddressLine3, self.AddressLine4)
-        texts = {
-            "name": self.BusinessName,
-            "address": ", ".join(line for line in lines if line and not line.isspace()),
-            "postcode": self.PostCode or "",
-        }
-        facts: dict[str, Any] = {}
-        for column, text in texts.items():
-            try:
-                facts[column] = one_line(text, longest(Venue, column))
-            except ValueError as error:
-                raise ValueError(f"{column} {error}") from None
-        if not facts["name"]:
-            raise ValueError("has no name")
-        category = CATEGORIES.get(self.BusinessType, OTHERWISE)
-        return {**facts, "category": category, "location": self._location()}
-
-    def _location(self) -> Point:
-        given = self.geocode or _Geocode()
-        if given.latitude in (None, "") or given.longitude in (None, ""):
-            raise ValueError("has no coordinates")
-        try:
-            place = Point(degrees(str(given.latitude), 90), degrees(str(given.longitude), 180))
-        except ValueError:
-            raise ValueError("has coordinates that are no place on the earth") from None
-        if place == Point(0, 0):
-            raise ValueError("has coordinates 0, 0")
-        return place
-
-
-class _File(BaseModel):
-    establishments: list[_Establishment]
+_POSTCODE = TypeAdapter(Postcode)
 
 
 def import_fhrs(
@@ -115,12 +61,13 @@ def import_fhrs(
     dry_run: bool = False,
     track: Track = iter,
 ) -> ImportReport:
-    """Take the places of an FHRS file (JSON of the agency's API) over as prospects.
+    """Take the places of an FHRS file over as prospects: the JSON of the agency's API, or its open
+    data file.
 
-    What is already an active or closed venue, or was a prospect and is missing now, stays as it
-    is. Raises `ImportRejected`.
+    An entry that can't be taken is skipped with the reason. What is already an active or closed
+    venue, or was a prospect and is missing now, stays as it is. Raises `ImportRejected`.
     """
-    establishments = _read(content)
+    entries = _read(content)
     report = ImportReport(dry_run=dry_run)
     with import_session(journal, actor, dry_run=dry_run) as session:
         prospects: dict[str, Venue] = {}
@@ -132,27 +79,31 @@ def import_fhrs(
                 registered |= {venue.reference, f"fhrs-{venue.fhrs_id}"}
         wards = WardMap(session.exec(select(Ward)))
         seen: set[str] = set()
-        for establishment in track(establishments):
-            reference = establishment.reference
+        for number, entry in enumerate(track(entries), start=1):
+            reference, name = f"entry {number}", ""
             try:
+                if not isinstance(entry, dict):
+                    raise ValueError("is not an establishment")
+                name = " ".join(str(entry.get("BusinessName") or "").split())
+                fhrs_id = _id(entry)
+                reference = f"fhrs-{fhrs_id}"
                 if reference in seen:
                     raise ValueError("is in the file twice")
                 seen.add(reference)
                 if reference in registered:
                     raise ValueError("is already registered")
-                facts = establishment.facts()
+                facts = _facts(entry)
                 facts["ward_id"] = wards.ward_of(facts["location"])
                 if wards and facts["ward_id"] is None:
                     raise ValueError("lies outside the wards")
             except ValueError as error:
-                name = " ".join(establishment.BusinessName.split())
                 report.skipped.append(Skipped(reference=reference, name=name, reason=str(error)))
                 continue
             if not (prospect := prospects.get(reference)):
                 session.add(
                     Venue(
                         reference=reference,
-                        fhrs_id=str(establishment.FHRSID),
+                        fhrs_id=fhrs_id,
                         status=VenueStatus.PROSPECT,
                         demonstration=settings().demonstration,
                         **facts,
@@ -168,13 +119,80 @@ def import_fhrs(
     return report
 
 
-def _read(content: bytes) -> list[_Establishment]:
+def _read(content: bytes) -> list[Any]:
+    """The entries of the file, whatever they are. Raises `ImportRejected`."""
+    match read_json(content):
+        case (
+            {"establishments": list(entries)}
+            # The open data file, as it is and as it was.
+            | {"FHRSEstablishment": {"EstablishmentCollection": list(entries)}}
+            | {
+                "FHRSEstablishment": {
+                    "EstablishmentCollection": {"EstablishmentDetail": list(entries)}
+                }
+            }
+        ):
+            return entries
+    reason = (
+        "must be a list of establishments: take the JSON of the agency's API (establishments), or "
+        "its open data file as JSON (FHRSEstablishment)"
+    )
+    raise ImportRejected([BadCell(column="establishments", reason=reason)])
+
+
+# --- an entry: each of these raises ValueError with the reason to skip it ----------------------
+
+
+def _id(entry: Mapping[str, Any]) -> str:
+    number = str(entry.get("FHRSID"))
+    if not re.fullmatch("[1-9][0-9]{0,14}", number):
+        raise ValueError("has no FHRSID that is a number")
+    return number
+
+
+def _facts(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What a prospect takes from it."""
+    kind = _text(entry, "BusinessType")
+    if reason := NOT_FOR_THE_PUBLIC.get(kind):
+        raise ValueError(reason)
+    lines = filter(None, (_text(entry, f"AddressLine{number}") for number in range(1, 5)))
+    facts: dict[str, Any] = {}
+    for column, text in (("name", _text(entry, "BusinessName")), ("address", ", ".join(lines))):
+        try:
+            facts[column] = one_line(text, longest(Venue, column))
+        except ValueError as error:
+            raise ValueError(f"{column} {error}") from None
+    if not facts["name"]:
+        raise ValueError("has no name")
+    if not kind:
+        raise ValueError("has no business type")
+    facts |= {"category": CATEGORIES.get(kind, OTHERWISE), "location": _location(entry)}
     try:
-        return _File.model_validate_json(read_text(content)).establishments
-    except ValidationError as error:
-        raise ImportRejected(
-            [
-                BadCell(column=".".join(str(part) for part in one["loc"]), reason=one["msg"])
-                for one in error.errors()
-            ]
-        ) from None
+        return {**facts, "postcode": _POSTCODE.validate_python(_text(entry, "PostCode"))}
+    except ValidationError:
+        raise ValueError("has a postcode that is not one like EC2V 7HH") from None
+
+
+def _text(entry: Mapping[str, Any], name: str) -> str:
+    value = entry.get(name)
+    if not isinstance(value, str | None):
+        raise ValueError(f"{name} must be a text")
+    return " ".join((value or "").split())
+
+
+def _location(entry: Mapping[str, Any]) -> Point:
+    # The API writes the names small, the open data file with capitals.
+    geocode = entry.get("geocode") or entry.get("Geocode") or {}
+    if not isinstance(geocode, dict):
+        raise ValueError("has coordinates that are no place on the earth")
+    given = {key.lower(): str(value).strip() for key, value in geocode.items() if value is not None}
+    lat, lon = given.get("latitude"), given.get("longitude")
+    if not lat or not lon:
+        raise ValueError("has no coordinates")
+    try:
+        place = Point(degrees(lat, 90), degrees(lon, 180))
+    except ValueError:
+        raise ValueError("has coordinates that are no place on the earth") from None
+    if place == Point(0, 0):
+        raise ValueError("has coordinates 0, 0")
+    return place

@@ -1,12 +1,13 @@
 """What every import shares: its report, its refusal and how it reads a file."""
 
 import codecs
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
-from pydantic import BaseModel, field_validator
+from pydantic import AfterValidator, BaseModel
 from sqlalchemy import inspect
 from sqlmodel import Session, SQLModel, select
 
@@ -17,6 +18,12 @@ from app.text import line
 from app.venues.models import Venue
 
 _Item = TypeVar("_Item")
+
+MOST_BYTES_OF_JSON = 50_000_000
+"""Several times what one authority's register or wards take; in memory it is ten times as much."""
+
+_Short = Annotated[str, AfterValidator(lambda t: t if len(t) <= 100 else f"{t[:99]}…")]
+"""A piece of the file, shown."""
 
 
 class Track(Protocol):
@@ -36,7 +43,7 @@ class Skipped(BaseModel):
     """An entry of the file that is not taken over."""
 
     reference: str
-    name: str
+    name: _Short
     reason: str
 
 
@@ -51,20 +58,17 @@ class ImportReport(BaseModel):
     skipped: list[Skipped] = []
     moved: list[str] = []
     """Venues that new ward boundaries put into another ward."""
+    outside: list[str] = []
+    """Venues that lie in none of the wards."""
 
 
 class BadCell(BaseModel):
     """Something for which a file is refused. `line` is the file's own, from 1."""
 
     line: int | None = None
-    column: str = ""
-    value: str = ""
+    column: _Short = ""
+    value: _Short = ""
     reason: str
-
-    @field_validator("column", "value")
-    @classmethod
-    def _short(cls, text: str) -> str:
-        return text if len(text) <= 100 else f"{text[:99]}…"
 
     @property
     def where(self) -> str:
@@ -119,6 +123,28 @@ def read_text(content: bytes) -> str:
         # Positions count from behind the byte order mark.
         line = error.object.count(b"\n", 0, error.start) + 1
     reason = "is not UTF-8 text: save the file as UTF-8 (in Excel, as “CSV UTF-8”)"
+    raise ImportRejected([BadCell(line=line, reason=reason)])
+
+
+def read_json(content: bytes) -> Any:
+    """What a JSON file holds, in UTF-8 or UTF-16, with or without a byte order mark.
+
+    NaN and Infinity, which some programs write, are read as they are.
+    """
+    line = None
+    if len(content) > MOST_BYTES_OF_JSON:
+        reason = "is larger than 50 MB: take what one authority publishes, not the whole country"
+        raise ImportRejected([BadCell(reason=reason)])
+    try:
+        return json.loads(content)
+    except json.JSONDecodeError as error:
+        line, reason = error.lineno, f"is not JSON: {error.msg}"
+        if error.doc.lstrip("\ufeff \t\r\n").startswith("<"):
+            line, reason = None, "is XML or a web page: download it as JSON"
+    except UnicodeDecodeError:
+        reason = "is not UTF-8 text: save it as JSON in UTF-8, unpacked"
+    except (ValueError, RecursionError):
+        reason = "is not JSON that can be read: a number is too long, or brackets too deep"
     raise ImportRejected([BadCell(line=line, reason=reason)])
 
 

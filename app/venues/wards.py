@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlmodel import select
@@ -20,14 +21,25 @@ from app.venues.imports import (
     import_session,
     longest,
     one_line,
-    read_text,
+    read_json,
 )
 from app.venues.models import Venue, Ward
 
-# The names by which GeoJSON files say that they hold WGS 84 in degrees, longitude first.
+# The names by which GeoJSON files say that they hold WGS 84 in degrees.
 _WGS84 = re.compile(
-    r"(urn:ogc:def:crs:)?(OGC:(1\.3|2)?:?CRS84|EPSG:([0-9.]*:)?4326)", re.IGNORECASE
+    r"(urn:ogc:def:crs:|https?://www\.opengis\.net/def/crs/)?"
+    r"((OGC[:/]([0-9.]*[:/])?)?CRS84|EPSG[:/]([0-9.]*[:/])?4326)",
+    re.IGNORECASE,
 )
+_EXPORT_ANEW = (
+    "export it in WGS 84, for example with ogr2ogr -t_srs EPSG:4326 (and -s_srs EPSG:27700 where "
+    "the file does not say that it is in the National Grid)"
+)
+
+_BRITISH_ISLES = shapely.box(-11, 49, 2, 61)
+
+_SLIVER = 0.1
+"""How much of a ward, as a fraction, may lie in a neighbour where borders were drawn roughly."""
 
 
 class WardMap:
@@ -81,10 +93,20 @@ def import_wards(
         # Venues point at wards: new ones must be there before, old ones until after.
         session.flush()
         wards = WardMap(stored.get(code, ward) for code, ward in given.items())
-        for venue in session.exec(select(Venue).order_by(Venue.reference)):
-            if (ward_id := wards.ward_of(venue.location)) != venue.ward_id:
+        venues = session.exec(select(Venue).order_by(Venue.reference)).all()
+        ward_ids = wards.wards_of([venue.location for venue in venues])
+        if venues and not any(ward_ids):
+            reason = (
+                "every venue of the register would lie outside these wards: they are another "
+                f"area's, or not in longitude and latitude; if so, {_EXPORT_ANEW}"
+            )
+            raise ImportRejected([BadCell(reason=reason)])
+        for venue, ward_id in zip(venues, ward_ids, strict=True):
+            if ward_id != venue.ward_id:
                 venue.ward_id = ward_id
                 report.moved.append(venue.reference)
+            if ward_id is None:
+                report.outside.append(venue.reference)
         session.flush()
         for code in sorted(stored.keys() - given.keys()):
             session.delete(stored[code])
@@ -93,50 +115,61 @@ def import_wards(
 
 
 def _read(content: bytes) -> dict[str, Ward]:
-    document = _json(content)
-    if not isinstance(document, dict) or document.get("type") != "FeatureCollection":
-        raise ImportRejected([BadCell(reason="must be a GeoJSON FeatureCollection")])
+    document = read_json(content)
+    kind = document.get("type") if isinstance(document, dict) else None
+    if kind != "FeatureCollection":
+        cell = BadCell(value=str(kind or ""), reason="must be a GeoJSON FeatureCollection")
+        raise ImportRejected([cell])
     features = document.get("features")
     if not isinstance(features, list) or not features:
         raise ImportRejected([BadCell(column="features", reason="must be a list of wards")])
-    if not _is_wgs84(document.get("crs")):
-        reason = "must be WGS 84 (CRS84, EPSG:4326), not another reference system"
-        raise ImportRejected([BadCell(column="crs", reason=reason)])
     wards: dict[str, Ward] = {}
     bad = []
+    try:
+        _check_system(document)
+    except ValueError as error:
+        raise ImportRejected([BadCell(column="crs", reason=str(error))]) from None
     for number, feature in enumerate(features):
         code = ""
         try:
             code, name = _code_and_name(feature)
             if code in wards:
                 raise ValueError("is in the file twice")
+            _check_system(feature)
             wards[code] = Ward(code=code, name=name, boundary=_boundary(feature.get("geometry")))
         except ValueError as error:
             bad.append(BadCell(column=f"features[{number}]", value=code, reason=str(error)))
-    if bad:
+    if bad or (bad := _overlaps(wards)):
         raise ImportRejected(bad)
     return wards
 
 
-def _json(content: bytes) -> Any:
-    try:
-        return json.loads(read_text(content), parse_constant=_not_finite)
-    except json.JSONDecodeError as error:
-        cell = BadCell(line=error.lineno, reason=f"is not JSON: {error.msg}")
-    except (ValueError, RecursionError):
-        cell = BadCell(reason="is not JSON that can be read")
-    raise ImportRejected([cell])
+def _check_system(part: Mapping[str, Any]) -> None:
+    """Raise ValueError when part of a file says that it is in another reference system."""
+    match part.get("crs"):
+        case None:
+            return
+        case {"properties": {"name": str(name)}} if _WGS84.fullmatch(name):
+            return
+    raise ValueError(f"must be WGS 84, not another reference system: {_EXPORT_ANEW}")
 
 
-def _not_finite(name: str) -> float:
-    raise ValueError(f"{name} is not a number in JSON")
-
-
-def _is_wgs84(crs: Any) -> bool:
-    try:
-        return crs is None or bool(_WGS84.fullmatch(crs["properties"]["name"]))
-    except (KeyError, TypeError):
-        return False
+def _overlaps(wards: Mapping[str, Ward]) -> list[BadCell]:
+    """The wards that lie in one another: of a place there, nobody could say which is its ward."""
+    codes, shapes = list(wards), np.array([_shape(ward.boundary) for ward in wards.values()])
+    pairs = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    one, other = pairs[:, pairs[0] < pairs[1]]
+    common = shapely.area(shapely.intersection(shapes[one], shapes[other]))
+    areas = shapely.area(shapes)
+    overlapping = common > _SLIVER * np.minimum(areas[one], areas[other])
+    return [
+        BadCell(
+            column=f"features[{j}]",
+            value=codes[j],
+            reason=f"overlaps {codes[i]}: give one boundary of each ward, of one year",
+        )
+        for i, j in zip(one[overlapping].tolist(), other[overlapping].tolist(), strict=True)
+    ]
 
 
 def _code_and_name(feature: Any) -> tuple[str, str]:
@@ -158,20 +191,32 @@ def _code_and_name(feature: Any) -> tuple[str, str]:
 
 
 def _boundary(geometry: Any) -> dict[str, Any]:
-    if not isinstance(geometry, dict) or geometry.get("type") not in ("Polygon", "MultiPolygon"):
+    """The boundary as it is kept: longitude first, without altitudes."""
+    kind = geometry.get("type") if isinstance(geometry, dict) else None
+    if kind not in ("Polygon", "MultiPolygon"):
         raise ValueError("must be a Polygon or a MultiPolygon")
-    boundary = {"type": geometry["type"], "coordinates": geometry.get("coordinates")}
+    _check_system(geometry)
     try:
-        shape = _shape(boundary)
+        shape = _shape({"type": kind, "coordinates": geometry.get("coordinates")})
     except (shapely.errors.GEOSException, RecursionError):
-        raise ValueError("must have rings of positions that end where they begin") from None
+        raise ValueError(
+            "must have rings that end where they begin, with two or three numbers to each position"
+        ) from None
     if shape.is_empty:
         raise ValueError("must not be empty")
+    swapped = shapely.transform(shape, np.fliplr)
+    # Files in EPSG:4326 rightly have latitude first, and GeoJSON longitude: programs differ. What
+    # lies in the British Isles by the one order is far out in the ocean by the other.
+    shape = swapped if _BRITISH_ISLES.contains(swapped) else shapely.force_2d(shape)
     west, south, east, north = shape.bounds
     if west < -180 or south < -90 or east > 180 or north > 90:
-        raise ValueError("must have coordinates in degrees, longitude first")
+        raise ValueError(f"must have coordinates in degrees, longitude first: {_EXPORT_ANEW}")
     if not shape.is_valid:
-        raise ValueError(f"must be a valid polygon: {shapely.is_valid_reason(shape)}")
+        reason = shapely.is_valid_reason(shape)
+        raise ValueError(
+            f"must be a valid polygon: {reason}; mend it, for example with ogr2ogr -makevalid"
+        )
+    boundary: dict[str, Any] = json.loads(shapely.to_geojson(shape))
     return boundary
 
 

@@ -124,13 +124,31 @@ def place(latitude: Any, longitude: Any = "-0.0922") -> dict[str, Any]:
         (place("0", "0.0"), "has coordinates 0, 0"),
         (place(0, 0), "has coordinates 0, 0"),
         (place("51.6"), "lies outside the wards"),
+        ({"geocode": "51.5"}, "has coordinates that are no place on the earth"),
+        ({"geocode": [51.5136, -0.0922]}, "has coordinates that are no place on the earth"),
+        (place([51.5136]), "has coordinates that are no place on the earth"),
+        (place(True), "has coordinates that are no place on the earth"),
+        (place("51,5136"), "has coordinates that are no place on the earth"),
+        (place(float("nan")), "has coordinates that are no place on the earth"),
+        (place(float("inf")), "has coordinates that are no place on the earth"),
+        (place("-0.0922", "51.5136"), "lies outside the wards"),
         ({"BusinessType": "Mobile caterer"}, "has no fixed place"),
+        ({"BusinessType": None}, "has no business type"),
+        ({"BusinessType": 7843}, "BusinessType must be a text"),
+        ({"BusinessName": None}, "has no name"),
+        ({"BusinessName": ["A"]}, "BusinessName must be a text"),
+        ({"BusinessName": 1847}, "BusinessName must be a text"),
+        ({"BusinessName": "\ud800"}, "name must not contain control characters"),
+        ({"AddressLine3": {}}, "AddressLine3 must be a text"),
         ({"BusinessType": "Manufacturers/packers"}, "is a factory, not open to the public"),
         ({"BusinessName": " "}, "has no name"),
         ({"BusinessName": "A\0B"}, "name must not contain control characters"),
         ({"BusinessName": "N" * 201}, "name must be at most 200 characters long, not 201"),
         ({"AddressLine1": "A" * 300}, "address must be at most 300 characters long, not 308"),
-        ({"PostCode": "P" * 11}, "postcode must be at most 10 characters long, not 11"),
+        ({"PostCode": "P" * 11}, "has a postcode that is not one like EC2V 7HH"),
+        ({"PostCode": "EC2V"}, "has a postcode that is not one like EC2V 7HH"),
+        ({"PostCode": "EC2V 0ZZ\0"}, "has a postcode that is not one like EC2V 7HH"),
+        ({"PostCode": 20}, "PostCode must be a text"),
     ],
 )
 def test_what_is_skipped(sqlite_engine: Engine, changes: dict[str, Any], reason: str) -> None:
@@ -143,39 +161,102 @@ def test_what_is_skipped(sqlite_engine: Engine, changes: dict[str, Any], reason:
 
 
 def test_a_second_entry_is_skipped(sqlite_engine: Engine) -> None:
-    report = import_fhrs(sqlite_engine, written(HERON, {**HERON, "BusinessName": "Again"}))
+    again = {**HERON, "FHRSID": "1", "BusinessName": "Again" * 100}
+    report = import_fhrs(sqlite_engine, written(HERON, again))
     assert report.created == ["fhrs-1"]
-    assert [(skipped.name, skipped.reason) for skipped in report.skipped] == [
-        ("Again", "is in the file twice")
-    ]
+    [skipped] = report.skipped
+    assert (skipped.name[:10], len(skipped.name)) == ("AgainAgain", 100)
+    assert skipped.reason == "is in the file twice"
+
+
+def without(key: str) -> dict[str, Any]:
+    return {k: v for k, v in HERON.items() if k != key}
+
+
+NUMBERS: list[Any] = [
+    None,
+    -1,
+    0,
+    1.5,
+    10**15,
+    10**30,
+    True,
+    "",
+    "one",
+    "1\n",
+    "1_0",
+    "\u0661",
+    [1],
+    {},
+]
 
 
 @pytest.mark.parametrize(
-    ("content", "column"),
+    ("entry", "name", "reason"),
     [
-        (b"", ""),
-        (b"FHRSID,BusinessName", ""),
-        (b"[]", ""),
-        (b'{"establishments": {}}', "establishments"),
-        (b'{"establishments": [7]}', "establishments.0"),
-        (written(HERON, {**HERON, "FHRSID": None}), "establishments.1.FHRSID"),
-        (written({**HERON, "FHRSID": -1}), "establishments.0.FHRSID"),
-        (written({**HERON, "FHRSID": 10**30}), "establishments.0.FHRSID"),
-        (written({**HERON, "BusinessName": ["A"]}), "establishments.0.BusinessName"),
-        (written({**HERON, "BusinessName": "\ud800"}), ""),
-        (written({**HERON, "geocode": "51.5"}), "establishments.0.geocode"),
-        (
-            written({k: v for k, v in HERON.items() if k != "BusinessType"}),
-            "establishments.0.BusinessType",
+        *(
+            ({**HERON, "FHRSID": number}, "The Brass Heron", "has no FHRSID that is a number")
+            for number in NUMBERS
         ),
+        (without("FHRSID"), "The Brass Heron", "has no FHRSID that is a number"),
+        ({}, "", "has no FHRSID that is a number"),
+        (None, "", "is not an establishment"),
+        (7, "", "is not an establishment"),
+        ([HERON], "", "is not an establishment"),
+        ("\ud800", "", "is not an establishment"),
+    ],
+)
+def test_an_entry_without_a_number_is_skipped(
+    sqlite_engine: Engine, entry: Any, name: str, reason: str
+) -> None:
+    report = import_fhrs(sqlite_engine, written(HERON, entry))
+    assert report.created == ["fhrs-1"]
+    [skipped] = report.skipped
+    assert (skipped.reference, skipped.name, skipped.reason) == ("entry 2", name, reason)
+
+
+@pytest.mark.parametrize("missing", ["AddressLine1", "AddressLine4", "PostCode"])
+def test_what_may_be_missing(sqlite_engine: Engine, missing: str) -> None:
+    for number, entry in enumerate((without(missing), {**HERON, missing: None}), start=1):
+        assert import_fhrs(sqlite_engine, written({**entry, "FHRSID": number})).created
+
+
+OPEN_DATA = {
+    **without("geocode"),
+    "FHRSID": "1",
+    "Geocode": {"Longitude": "-0.0922", "Latitude": "51.5136"},
+}
+
+
+@pytest.mark.parametrize(
+    "collection", [[OPEN_DATA], {"EstablishmentDetail": [OPEN_DATA]}], ids=["now", "once"]
+)
+def test_the_open_data_file_holds_the_same(sqlite_engine: Engine, collection: Any) -> None:
+    header = {"ExtractDate": "2027-01-04", "ItemCount": 1, "ReturnCode": "Success"}
+    document = {"FHRSEstablishment": {"Header": header, "EstablishmentCollection": collection}}
+    content = json.dumps(document).encode("utf-8-sig")
+    assert import_fhrs(sqlite_engine, content).created == ["fhrs-1"]
+    assert import_fhrs(sqlite_engine, written(HERON)).unchanged == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is not JSON"),
+        (b"FHRSID,BusinessName", "is not JSON"),
+        (b'<?xml version="1.0"?><FHRSEstablishment/>', "is XML or a web page: download it as JSON"),
+        (b"[]", "must be a list of establishments"),
+        (b'{"establishments": {}}', "must be a list of establishments"),
+        (b'{"FHRSEstablishment": {"EstablishmentCollection": null}}', "must be a list of"),
     ],
 )
 def test_another_kind_of_file_is_refused(
-    sqlite_engine: Engine, content: bytes, column: str
+    sqlite_engine: Engine, content: bytes, reason: str
 ) -> None:
     with pytest.raises(ImportRejected) as rejected:
         import_fhrs(sqlite_engine, content)
-    assert [cell.column for cell in rejected.value.cells] == [column]
+    [cell] = rejected.value.cells
+    assert cell.reason.startswith(reason)
     assert not stored(sqlite_engine)
 
 
@@ -185,7 +266,8 @@ def test_the_real_register(engine: Engine, real_data: Path) -> None:
     report = import_fhrs(engine, content)
     assert len(report.created) == 1533
     assert Counter(skipped.reason for skipped in report.skipped) == {
-        "lies outside the wards": 137,
+        "lies outside the wards": 136,
+        "has a postcode that is not one like EC2V 7HH": 1,
         "has no coordinates": 21,
         "has no fixed place": 10,
         "is a nursery or care home, not open to the public": 8,

@@ -11,6 +11,7 @@ from sqlmodel import Session, select
 
 from app.db import read_session
 from app.geo import Point
+from app.venues import imports
 from app.venues.imports import BadCell, Change, ImportRejected, ImportReport
 from app.venues.models import Venue, Ward
 from app.venues.wards import WardMap
@@ -95,7 +96,9 @@ def test_a_second_import_writes_nothing(engine: Engine) -> None:
     import_venues(engine, VENUES)
     import_wards(engine, A_AND_B)
     before = version(engine)
-    assert import_wards(engine, A_AND_B) == ImportReport(dry_run=False, unchanged=2)
+    assert import_wards(engine, A_AND_B) == ImportReport(
+        dry_run=False, unchanged=2, outside=["OUT"]
+    )
     assert version(engine) == before
 
 
@@ -120,7 +123,7 @@ def test_wards_are_changed_and_removed(engine: Engine) -> None:
         "CORNER": "C",
         "OUT": "C",
     }
-    moved = import_wards(engine, written(ward("A", square(2, 2)), ward("C", square(1, 0, size=8))))
+    moved = import_wards(engine, written(ward("A", square(2, 9)), ward("C", square(1, 0, size=8))))
     assert moved.updated == [Change(reference="A", columns=["name", "boundary"])]
 
 
@@ -145,28 +148,114 @@ def test_the_names_of_the_properties(sqlite_engine: Engine, properties: dict[str
         "urn:ogc:def:crs:OGC:1.3:CRS84",
         "urn:ogc:def:crs:OGC::CRS84",
         "urn:ogc:def:crs:EPSG::4326",
+        "urn:ogc:def:crs:EPSG:6.9:4326",
         "EPSG:4326",
+        "epsg:4326",
         "OGC:CRS84",
+        "CRS84",
+        "http://www.opengis.net/def/crs/OGC/1.3/CRS84",
+        "https://www.opengis.net/def/crs/EPSG/0/4326",
     ],
 )
 def test_names_of_wgs84(sqlite_engine: Engine, name: str) -> None:
     crs = {"type": "name", "properties": {"name": name}}
-    assert import_wards(sqlite_engine, written(ward("A", square(0, 0)), crs=crs)).created == ["A"]
+    feature = ward("A", {**square(0, 0), "crs": crs})
+    assert import_wards(sqlite_engine, written(feature, crs=crs)).created == ["A"]
 
 
 @pytest.mark.parametrize(
     "crs",
     [
         {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::27700"}},
+        {"type": "name", "properties": {"name": "EPSG:3857"}},
+        {"type": "name", "properties": {"name": "EPSG:4277"}},
         {"type": "name", "properties": {"name": "EPSG:14326"}},
         {"type": "name", "properties": {"name": 4326}},
+        {"type": "EPSG", "properties": {"code": 27700}},
         {"type": "link", "properties": {}},
         "EPSG:4326",
     ],
 )
 def test_other_reference_systems_are_refused(sqlite_engine: Engine, crs: Any) -> None:
-    [cell] = refused(sqlite_engine, written(ward("A", square(0, 0)), crs=crs))
-    assert cell.column == "crs"
+    for where, feature, members in (
+        ("crs", ward("A", square(0, 0)), {"crs": crs}),
+        ("features[0]", {**ward("A", square(0, 0)), "crs": crs}, {}),
+        ("features[0]", ward("A", {**square(0, 0), "crs": crs}), {}),
+    ):
+        [cell] = refused(sqlite_engine, written(feature, **members))
+        assert cell.column == where
+        assert cell.reason.startswith("must be WGS 84, not another reference system: export it")
+
+
+CITY = square(-0.125, 51.5, size=0.0625)
+"""One whose numbers are exact, so that it comes out as it went in."""
+
+
+def swapped(coordinates: Any) -> Any:
+    """The same rings with latitude first."""
+    if isinstance(coordinates[0], list):
+        return [swapped(part) for part in coordinates]
+    lon, lat, *altitude = coordinates
+    return [lat, lon, *altitude]
+
+
+def test_the_order_of_the_axes_is_told_by_where_it_leads(sqlite_engine: Engine) -> None:
+    one, other = CITY["coordinates"], square(-0.0625, 51.5, size=0.0625)["coordinates"]
+    latin = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::4326"}}
+    for crs in (None, latin):
+        for parts in ([one, other], [swapped(one), other], [swapped(one), swapped(other)]):
+            polygon, rest = ({"type": "Polygon", "coordinates": part} for part in parts)
+            import_wards(sqlite_engine, written(ward("A", polygon), ward("B", rest), crs=crs))
+            with read_session(sqlite_engine) as session:
+                stored = {kept.code: kept.boundary for kept in session.exec(select(Ward))}
+                wards = WardMap(session.exec(select(Ward)))
+            assert [stored[code]["coordinates"] for code in "AB"] == [one, other]
+            assert wards.ward_of(Point(51.53, -0.1))
+            assert not wards.ward_of(Point(-0.1, 51.53))
+
+
+def test_the_order_that_the_standard_has_holds_elsewhere(sqlite_engine: Engine) -> None:
+    import_wards(sqlite_engine, written(ward("A", square(2.25, 48.8, size=0.125))))
+    with read_session(sqlite_engine) as session:
+        assert WardMap(session.exec(select(Ward))).ward_of(Point(48.85, 2.3))
+
+
+def test_wards_that_hold_no_venue_at_all_are_refused(engine: Engine) -> None:
+    import_venues(engine, VENUES)
+    [cell] = refused(engine, written(ward("A", square(30, 30))))
+    assert cell.reason.startswith("every venue of the register would lie outside these wards")
+    import_wards(engine, A_AND_B)
+    before = version(engine)
+    with pytest.raises(ImportRejected):
+        import_wards(engine, written(ward("A", square(30, 30))), dry_run=True)
+    with pytest.raises(ImportRejected):
+        import_wards(engine, written(ward("A", square(30, 30))))
+    assert version(engine) == before
+    assert wards_of_venues(engine)["IN-A"] == "A"
+
+
+def test_wards_that_lie_in_one_another_are_refused(sqlite_engine: Engine) -> None:
+    one = ward("A", square(0, 0))
+    for other in (square(0, 0), square(0.85, 0), square(0.25, 0.25, size=0.5), square(-1, -1, 3)):
+        [cell] = refused(sqlite_engine, written(one, ward("C", square(5, 5)), ward("B", other)))
+        assert (cell.column, cell.value) == ("features[2]", "B")
+        assert cell.reason.startswith("overlaps A: ")
+    roughly = ward("B", square(0.95, 0), name="Ward of the same name as")
+    assert import_wards(sqlite_engine, written(one, roughly)).created == ["A", "B"]
+
+
+def test_names_need_not_differ(sqlite_engine: Engine) -> None:
+    same = [
+        {"type": "Feature", "properties": {"code": c, "name": "Abbey"}, "geometry": square(n, 0)}
+        for n, c in enumerate("AB")
+    ]
+    assert import_wards(sqlite_engine, written(*same)).created == ["A", "B"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_encodings(sqlite_engine: Engine, encoding: str) -> None:
+    content = json.dumps(json.loads(A_AND_B) | {"by": "Zoë"}, ensure_ascii=False)
+    assert import_wards(sqlite_engine, content.encode(encoding)).created == ["B", "A"]
 
 
 BOWTIE = {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [0, 1], [1, 0], [0, 0]]]}
@@ -181,6 +270,18 @@ OPEN = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1]]]}
         (ward("A", {"type": "Polygon"}), "A", "must have rings"),
         (ward("A", {"type": "Polygon", "coordinates": [[["x", 0]] * 4]}), "A", "must have rings"),
         (ward("A", {"type": "Polygon", "coordinates": []}), "A", "must not be empty"),
+        (ward("A", {"type": "Polygon", "coordinates": [[[0, 0]] * 4]}), "A", "must be a valid"),
+        (
+            ward("A", {"type": "Polygon", "coordinates": [[[0, 0, 1, 2]] * 4]}),
+            "A",
+            "must have rings",
+        ),
+        (ward("A", {"type": "MultiPolygon", "coordinates": [[BOWTIE]]}), "A", "must have rings"),
+        (
+            ward("A", {"type": "GeometryCollection", "geometries": [square(0, 0)]}),
+            "A",
+            "must be a P",
+        ),
         (ward("A", {"type": "Point", "coordinates": [0, 0]}), "A", "must be a Polygon"),
         (ward("A", ward("B", square(0, 0))), "A", "must be a Polygon"),
         (ward("A", None), "A", "must be a Polygon"),
@@ -210,29 +311,50 @@ def test_a_bad_ward_is_refused(
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "reason"),
     [
-        b"",
-        b"\xff\xfe",
-        b"{",
-        b"[]",
-        b"null",
-        b'{"type": "Feature"}',
-        b'{"type": "FeatureCollection"}',
-        b'{"type": "FeatureCollection", "features": []}',
-        b'{"type": "FeatureCollection", "features": [NaN]}',
-        b"[" * 100_000,
-        b'{"type": "FeatureCollection", "features": [{"properties": {"code": "A", "name": "A"},'
-        b'"geometry": {"type": "Polygon", "coordinates": ' + b"[" * 900 + b"]" * 900 + b"}}]}",
-        b"1" * 5000,
+        (b"", "is not JSON: Expecting value"),
+        (b"\xff\xfe", "is not JSON: Expecting value"),
+        (b"{", "is not JSON: "),
+        (b"PK\x03\x04\x14\x00\x08\xff", "is not UTF-8 text: save it as JSON"),
+        ('{"type": "Zo\xeb"}'.encode("latin-1"), "is not UTF-8 text: save it as JSON"),
+        (b"\xef\xbb\xbf<kml/>", "is XML or a web page"),
+        (b"\n<!doctype html>", "is XML or a web page"),
+        (b"[]", "must be a GeoJSON FeatureCollection"),
+        (b"null", "must be a GeoJSON FeatureCollection"),
+        (json.dumps(ward("A", square(0, 0))).encode(), "must be a GeoJSON FeatureCollection"),
+        (json.dumps(square(0, 0)).encode(), "must be a GeoJSON FeatureCollection"),
+        (b'{"type": "Topology", "objects": {}}', "must be a GeoJSON FeatureCollection"),
+        (b'{"features": [{"attributes": {}}]}', "must be a GeoJSON FeatureCollection"),
+        (b'{"type": "FeatureCollection"}', "must be a list of wards"),
+        (b'{"type": "FeatureCollection", "features": []}', "must be a list of wards"),
+        (b'{"type": "FeatureCollection", "features": [NaN]}', "must be a Feature"),
+        (b"[" * 100_000, "is not JSON that can be read"),
+        (
+            b'{"type": "FeatureCollection", "features": [{"properties": {"code": "A", "name": "A"},'
+            b'"geometry": {"type": "Polygon", "coordinates": ' + b"[" * 900 + b"]" * 900 + b"}}]}",
+            "must have rings",
+        ),
+        (b"1" * 5000, "is not JSON that can be read"),
     ],
 )
-def test_another_kind_of_file_is_refused(sqlite_engine: Engine, content: bytes) -> None:
-    assert len(refused(sqlite_engine, content)) == 1
+def test_another_kind_of_file_is_refused(
+    sqlite_engine: Engine, content: bytes, reason: str
+) -> None:
+    [cell] = refused(sqlite_engine, content)
+    assert cell.reason.startswith(reason)
+
+
+def test_a_file_too_large_to_be_wards_is_refused(
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "MOST_BYTES_OF_JSON", len(A_AND_B) - 1)
+    [cell] = refused(sqlite_engine, A_AND_B)
+    assert cell.reason.startswith("is larger than")
 
 
 def test_a_position_that_is_no_number_is_refused(sqlite_engine: Engine) -> None:
-    for position in (b"1e999", b"1" * 400, b"true"):
+    for position in (b"1e999", b"1" * 400, b"true", b"NaN", b"-Infinity", b"null", b'"1"'):
         assert refused(sqlite_engine, A_AND_B.replace(b"[2, 1]", b"[2, " + position + b"]"))
 
 
@@ -246,6 +368,7 @@ def test_wards_with_holes_parts_and_altitudes(engine: Engine) -> None:
     assert wards.ward_of(Point(8.5, 8.5))
     assert wards.ward_of(Point(1, 1)), "the border of a hole belongs to the ward"
     assert not wards.ward_of(Point(1.5, 1.5))
+    assert shapely.from_geojson(json.dumps(wards._wards[0].boundary)).has_z is False
 
 
 def test_no_wards_hold_nothing() -> None:
