@@ -11,7 +11,7 @@ keeps on disk is made anew only when that file changes.
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,11 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bits = NDArray[np.uint32]
 
+IntLines = Annotated[Ints, 2]
+FloatLines = Annotated[Floats, 2]
+BitLines = Annotated[Bits, 2]
+"""Columns of two dimensions."""
+
 
 class Columns(NamedTuple):
     """A snapshot as the loops see it. Rows first, then schedules, then blocks.
@@ -58,7 +63,7 @@ class Columns(NamedTuple):
     horizon: int
     lat: Floats
     lon: Floats
-    places: Floats
+    places: FloatLines
     provides: Ints
     opens: Ints
     lists: Ints
@@ -68,12 +73,12 @@ class Columns(NamedTuple):
     starts: Ints
     ends: Ints
     leaves: int
-    children: Ints
-    low: Floats
-    high: Floats
+    children: IntLines
+    low: FloatLines
+    high: FloatLines
     any_provides: Ints
-    open_in: Bits
-    opens_in: Bits
+    open_in: BitLines
+    opens_in: BitLines
     longest: Ints
     last_opening: Ints
     last_shutting: Ints
@@ -153,7 +158,8 @@ def _first_in(minutes: Bits, block: int, begin: int, end: int) -> int:
     return -1
 
 
-_KINDS: dict[Any, Any] = {Ints: np.int64, Floats: np.float64, Bits: np.uint32}
+_TYPES = get_type_hints(Columns, include_extras=True)
+_KINDS: dict[Any, str] = {Ints: "int64", Floats: "float64", Bits: "uint32"}
 
 
 def packed(columns: Columns) -> Any:
@@ -164,7 +170,7 @@ def packed(columns: Columns) -> Any:
     if array_at is None:
         return columns
     where = np.zeros((len(columns), 3), dtype=np.int64)
-    for place, (name, kind) in enumerate(Columns.__annotations__.items()):
+    for place, (name, kind) in enumerate(get_type_hints(Columns).items()):
         column: Any = getattr(columns, name)
         if kind is int:
             where[place, 0] = column
@@ -175,36 +181,22 @@ def packed(columns: Columns) -> Any:
     return where
 
 
-def _columns_at(packed: Any) -> Columns:
-    return Columns(
-        packed[0, 0],
-        packed[1, 0],
-        array_at(packed[2, 0], packed[2, 1], np.float64),
-        array_at(packed[3, 0], packed[3, 1], np.float64),
-        array_at(packed[4, 0], (packed[4, 1], packed[4, 2]), np.float64),
-        array_at(packed[5, 0], packed[5, 1], np.int64),
-        array_at(packed[6, 0], packed[6, 1], np.int64),
-        array_at(packed[7, 0], packed[7, 1], np.int64),
-        array_at(packed[8, 0], packed[8, 1], np.int64),
-        array_at(packed[9, 0], packed[9, 1], np.int64),
-        array_at(packed[10, 0], packed[10, 1], np.int64),
-        array_at(packed[11, 0], packed[11, 1], np.int64),
-        array_at(packed[12, 0], packed[12, 1], np.int64),
-        packed[13, 0],
-        array_at(packed[14, 0], (packed[14, 1], packed[14, 2]), np.int64),
-        array_at(packed[15, 0], (packed[15, 1], packed[15, 2]), np.float64),
-        array_at(packed[16, 0], (packed[16, 1], packed[16, 2]), np.float64),
-        array_at(packed[17, 0], packed[17, 1], np.int64),
-        array_at(packed[18, 0], (packed[18, 1], packed[18, 2]), np.uint32),
-        array_at(packed[19, 0], (packed[19, 1], packed[19, 2]), np.uint32),
-        array_at(packed[20, 0], packed[20, 1], np.int64),
-        array_at(packed[21, 0], packed[21, 1], np.int64),
-        array_at(packed[22, 0], packed[22, 1], np.int64),
-        array_at(packed[23, 0], packed[23, 1], np.int64),
-        array_at(packed[24, 0], packed[24, 1], np.int64),
-        array_at(packed[25, 0], packed[25, 1], np.int64),
+def _unpacking(place: int, kind: Any) -> str:
+    """What reads one of the columns out of `packed`."""
+    if kind is int:
+        return f"packed[{place}, 0]"
+    is_lines = get_args(kind)[1:] == (2,)
+    items, shape = (
+        (get_args(kind)[0], f"(packed[{place}, 1], packed[{place}, 2])")
+        if is_lines
+        else (kind, f"packed[{place}, 1]")
     )
+    return f"array_at(packed[{place}, 0], {shape}, np.{_KINDS[items]})"
 
+
+# Written out, because compiled code can't go through arrays of several kinds in a loop.
+_parts = ", ".join(_unpacking(place, kind) for place, kind in enumerate(_TYPES.values()))
+_columns_at: Any = eval(compile(f"lambda packed: Columns({_parts})", __file__, "eval"))  # noqa: S307
 
 # Uncompiled, the columns come as they are.
 _unpacked: Any = compiled_part(_columns_at) if array_at else lambda columns: columns
@@ -293,7 +285,7 @@ def _best(
         _sink(heap_at, heap_m, heap_block, waiting)
         begin, end = columns.children[block, 0], columns.children[block, 1]
         if block >= columns.leaves:
-            if waiting + end - begin > len(heap_at):
+            while waiting + end - begin > len(heap_at):
                 heap_at = np.concatenate((heap_at, np.empty_like(heap_at)))
                 heap_m = np.concatenate((heap_m, np.empty_like(heap_m)))
                 heap_block = np.concatenate((heap_block, np.empty_like(heap_block)))

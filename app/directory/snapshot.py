@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import numpy as np
@@ -227,7 +227,7 @@ def _read(path: Path, *, whole: bool = True) -> Snapshot:
             return _mapped(file, whole)
     except OSError as error:
         raise Unusable(f"{path.name}: {error.strerror}") from None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
         raise Unusable(f"{path.name}: damaged, or written by another version") from None
 
 
@@ -239,15 +239,91 @@ def _mapped(file: BufferedReader, whole: bool) -> Snapshot:
         raise ValueError
     values: dict[str, Any] = json.loads(line)
     begin, size = len(head) + len(line), values.pop("size")
-    if os.fstat(file.fileno()).st_size != begin + size:
+    if begin % _ALIGNED or os.fstat(file.fileno()).st_size != begin + size:
         raise ValueError
     # Read, not mapped, for the check: what a process has looked at through a map counts as its own.
     if whole and hashlib.file_digest(file, xxh3_128).hexdigest().encode() != of_columns:
         raise ValueError
     memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     for name, (kind, shape, offset) in values.pop("columns").items():
-        values[name] = np.ndarray(shape, kind, memory, begin + offset)
-    return Snapshot(**values)
+        if kind != _KINDS[name].str or offset < 0 or offset % _ALIGNED:
+            raise ValueError
+        values[name] = np.ndarray(shape, _KINDS[name], memory, begin + offset)
+    snapshot = Snapshot(**values)
+    _check(snapshot)
+    # What the check looked at would count as this process's own.
+    memory.madvise(mmap.MADV_DONTNEED)
+    return snapshot
+
+
+_KINDS: dict[str, np.dtype[Any]] = {
+    field.name: np.dtype("V16" if kind is np.void else kind)
+    for field in fields(Snapshot)
+    for of_items in get_args(field.type)[1:]
+    for kind in get_args(of_items)
+}
+"""What the items of each column are."""
+
+
+def _check(snapshot: Snapshot) -> None:
+    """Raise ValueError unless all that points into a column points inside it.
+
+    Compiled loops look at nothing themselves: a file that is whole by its checksums, but wrong,
+    would have them read what lies behind it, or go round for ever.
+    """
+    s, rows, blocks = snapshot, len(snapshot.ids), len(snapshot.children)
+    begin = start(s.generated_at)
+    shapes: dict[str, tuple[int, ...]] = {
+        **dict.fromkeys(_KINDS, (rows,)),
+        **{name: (len(getattr(s, name)),) for name in ("text", "offsets", "starts", "shuts")},
+        **dict.fromkeys(("any_provides", "longest", "last_opening", "last_shutting"), (blocks,)),
+        **dict.fromkeys(("low", "high"), (blocks, 3)),
+        **{name: (len(getattr(s, name)), blocks) for name in ("open_in", "opens_in")},
+        "places": (rows, 3),
+        "children": (blocks, 2),
+        "cuts": (rows + 1,),
+        "shutting": (blocks + 1,),
+        "ends": s.starts.shape,
+        "since": s.shuts.shape,
+    }
+    single = s.database, s.version, s.generated_at, s.demonstration, s.leaves
+    schedules, leaves, parts = len(s.offsets) - 1, s.children[: s.leaves], s.children[s.leaves :]
+    if not (
+        tuple(map(type, single)) == (str, int, int, bool, int)
+        and all(0 <= number < 2**40 for number in (s.version, s.generated_at, s.leaves))
+        and all(getattr(s, name).shape == shape for name, shape in shapes.items())
+        and _within(s.lat, -90, 90)
+        and _within(s.lon, -180, 180)
+        and all(_within(places, -1, 1) for places in (s.places, s.low, s.high))
+        and _within(s.by_id, 0, rows - 1)
+        and _within(s.opens, UNKNOWN_HOURS, schedules - 1)
+        and _within(s.lists, 0, schedules - 1)
+        and all(_within(times, begin, begin + HORIZON) for times in (s.starts, s.ends))
+        and _rises(s.cuts, len(s.text))
+        and _rises(s.offsets, len(s.starts))
+        and _rises(s.shutting, len(s.shuts))
+        # Every row lies in one leaf, and every block but the last in one that comes later.
+        and _is_parted(leaves, rows)
+        and _is_parted(parts, max(blocks - 1, 0))
+        and bool((parts[:, 1] <= np.arange(s.leaves, blocks)).all())
+    ):
+        raise ValueError
+
+
+def _within(numbers: Ints | Floats, low: float, high: float) -> bool:
+    # What is not a number is neither above nor below anything.
+    return not numbers.size or bool(low <= numbers.min() and numbers.max() <= high)
+
+
+def _rises(cuts: Ints, end: int) -> bool:
+    """Whether these cut a column of so many items from its beginning to its end."""
+    return cuts[0] == 0 and cuts[-1] == end and bool((cuts[:-1] <= cuts[1:]).all())
+
+
+def _is_parted(spans: Ints, end: int) -> bool:
+    """Whether each of these begins where the one before ends, and all of them reach so far."""
+    cuts = np.append(spans[:, 0], end)
+    return _rises(cuts, end) and bool((spans[:, 1] == cuts[1:]).all())
 
 
 def _digest(line: bytes) -> bytes:

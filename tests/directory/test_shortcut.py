@@ -13,6 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 from starlette.types import Receive, Scope, Send
+from uvicorn import _subprocess
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from app.directory import shortcut
@@ -28,6 +31,40 @@ FRIDAY_NIGHT = utc("2026-11-27T23:30")
 HERE = "lat=51.5134&lon=-0.089"
 IN_JSON = '{"lat": 51.5134, "lon": -0.089}'
 JSON = {"Content-Type": "application/json"}
+
+# --- the server's inside ---------------------------------------------------------------------
+
+INSIDE: list[tuple[Callable[..., Any], set[str]]] = [
+    (HttpToolsProtocol.__init__, {"app_state", "cycle", "flow", "headers", "parser"}),
+    (HttpToolsProtocol.__init__, {"server_state", "expect_100_continue", "transport"}),
+    (HttpToolsProtocol.on_message_begin, {"url", "headers", "expect_100_continue"}),
+    (FlowControl.__init__, {"write_paused"}),
+    (RequestResponseCycle.__init__, {"response_complete"}),
+    (ServerState, {"default_headers"}),
+    # With another context in its place, workers are forked: see `app.serve`.
+    (_subprocess.get_subprocess, {"spawn", "Process"}),
+]
+"""What must be set or read, and where, of what uvicorn promises nobody."""
+
+OVERRIDDEN = ("on_headers_complete", "on_body", "on_message_complete", "shutdown")
+CALLED = ("_unset_keepalive_if_required", "on_response_complete")
+
+
+def test_what_is_relied_on_of_the_server_s_inside() -> None:
+    what_to_do = (
+        "uvicorn is another, and `Shortcut` and `app.serve` rely on its inside: read in its "
+        "httptools_impl.py what they override, call and set, and in _subprocess.py and "
+        "supervisors/multiprocess.py how workers start; run the tests of both, then name the new "
+        "version here and in pyproject.toml"
+    )
+    assert uvicorn.__version__ == "0.54.0", what_to_do
+    for function, names in INSIDE:
+        known = vars(function()) if isinstance(function, type) else function.__code__.co_names
+        assert names <= {*known}, what_to_do
+    for name in (*OVERRIDDEN, *CALLED):
+        assert name in vars(HttpToolsProtocol), what_to_do
+    assert all(name in vars(Shortcut) for name in OVERRIDDEN), "this list is out of date"
+
 
 # --- over HTTP -------------------------------------------------------------------------------
 
