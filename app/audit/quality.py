@@ -31,6 +31,7 @@ from app.training.models import Headcount
 from app.venues.duplicates import likely_twins
 from app.venues.facts import Facts, facts_as
 from app.venues.fields import A_VENUE_ID
+from app.venues.hours import Hours, stored_hours
 from app.venues.models import Venue, VenueStatus, Ward
 from app.venues.wards import WardMap
 
@@ -176,7 +177,7 @@ def _register(session: Session, seen: View) -> _Register:
     rows = session.execute(
         sa.select(
             *(getattr(Venue, name) for name in shown),
-            col(Venue.hours).is_(None).label("hours_unknown"),
+            sa.cast(Venue.hours, sa.Text).label("hours"),
         )
     )
     venues = {row.id: row for row in rows if row.id in facts}
@@ -216,7 +217,15 @@ def _not_checked(register: _Register) -> _Looked:
 
 
 def _hours_unknown(register: _Register) -> _Looked:
-    unknown = [id_ for id_ in register.active if register.venues[id_].hours_unknown]
+    documents = {id_: register.venues[id_].hours for id_ in register.active}
+    # Many venues have the same hours, which are read once.
+    refused = {text: stored_hours(text) for text in {*documents.values()} - {None}}
+    reasons = {None: ""} | {
+        text: f"; what is stored is refused: {why}"
+        for text, why in refused.items()
+        if not isinstance(why, Hours)
+    }
+    unknown = [id_ for id_, text in documents.items() if text in reasons]
     seen = register.seen
     stand = timelines(register.session, seen.known_at, schemes=[LISTS_PUBLICLY], venues=unknown)
     listed = {
@@ -225,7 +234,11 @@ def _hours_unknown(register: _Register) -> _Looked:
         if standings(spans, [seen.at])[0].state is State.IN_FORCE
     }
     found = [
-        _Found(id_, "listed to the public") if id_ in listed else _Found(id_, "not listed", 1)
+        _Found(
+            id_,
+            ("listed to the public" if id_ in listed else "not listed") + reasons[documents[id_]],
+            rank=int(id_ not in listed),
+        )
         for id_ in unknown
     ]
     return _Looked(len(register.active), found)

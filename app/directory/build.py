@@ -35,7 +35,7 @@ from app.directory.snapshot import (
 from app.geo import Point
 from app.schemes.listing import Shown, listings
 from app.venues import osm_hours
-from app.venues.hours import Hours, bank_holidays
+from app.venues.hours import Hours, bank_holidays, stored_hours
 from app.venues.models import DirectoryState, Facility, StepFree, Venue, VenueStatus, Ward
 
 
@@ -153,29 +153,34 @@ class _Schedules:
     def __init__(self, within: Interval) -> None:
         self._within = within
         self._numbers: dict[tuple[Interval, ...], int] = {}
-        self._hours: dict[str, tuple[Hours, str]] = {}
-        self._open: dict[tuple[str, tuple[Interval, ...]], int] = {}
+        self._hours: dict[str | None, tuple[Hours, str] | None] = {None: None}
+        self._open: dict[tuple[str | None, tuple[Interval, ...]], int] = {}
 
     def number(self, intervals: tuple[Interval, ...]) -> int:
         return self._numbers.setdefault(intervals, len(self._numbers))
 
     def opens(self, document: str | None, windows: tuple[Interval, ...]) -> int:
-        if document is None:
-            return UNKNOWN_HOURS
         key = document, windows
         if key not in self._open:
-            hours, _ = self._parsed(document)
-            self._open[key] = self.number(tuple(availability(hours, windows, self._within)))
+            known = self._parsed(document)
+            self._open[key] = (
+                self.number(tuple(availability(known[0], windows, self._within)))
+                if known
+                else UNKNOWN_HOURS
+            )
         return self._open[key]
 
     def text(self, document: str | None) -> str | None:
-        """The hours as OpenStreetMap writes them."""
-        return None if document is None else self._parsed(document)[1]
+        """The hours as OpenStreetMap writes them; None where nobody knows them."""
+        known = self._parsed(document)
+        return known[1] if known else None
 
-    def _parsed(self, document: str) -> tuple[Hours, str]:
+    def _parsed(self, document: str | None) -> tuple[Hours, str] | None:
         if document not in self._hours:
-            hours = Hours.model_validate_json(document)
-            self._hours[document] = hours, osm_hours.text(hours)
+            hours = stored_hours(document)
+            self._hours[document] = (
+                (hours, osm_hours.text(hours)) if isinstance(hours, Hours) else None
+            )
         return self._hours[document]
 
     def columns(self) -> dict[str, Ints]:

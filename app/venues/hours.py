@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -21,6 +21,7 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    ValidationError,
     model_validator,
 )
 
@@ -86,11 +87,23 @@ class _Value(BaseModel):
     )
 
 
+SAME_TIME = "opens and closes at the same time: write 00:00-24:00 for the whole day, or off"
+
+
 class Times(_Value):
-    """Open from `opens` until `closes`, which is on the next day if it is not after `opens`."""
+    """Open from `opens` until `closes`, which is on the next day if it is before `opens`.
+
+    They differ: by `10:00-10:00` some mean the whole day, and some that it is closed.
+    """
 
     opens: OpeningTime
     closes: TimeOfDay
+
+    @model_validator(mode="after")
+    def _apart(self) -> "Times":
+        if self.opens == self.closes:
+            raise ValueError(f"{self.opens}-{self.closes} {SAME_TIME}")
+        return self
 
     @property
     def start(self) -> int:
@@ -105,24 +118,28 @@ class Times(_Value):
 
 
 def times(start: int, end: int) -> Times:
-    """The times from `start` to `end`, in minutes since the day began, at most 24 hours apart."""
-    return Times(opens=_clock(start), closes=_clock(end if end <= DAY else end - DAY))
+    """The times from `start` to `end`, in minutes since the day began, less than 24 hours apart
+    or the whole day."""
+    return Times(opens=clock(start), closes=clock(end if end <= DAY else end - DAY))
 
 
 def _minutes(clock: str) -> int:
     return int(clock[:2]) * 60 + int(clock[3:])
 
 
-def _clock(minutes: int) -> str:
+def clock(minutes: int) -> str:
+    """So many minutes since a day began, as a clock shows them; `38:00` is on the next day."""
     return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
 def united(several: Iterable[Times]) -> tuple[Times, ...]:
-    """The same times in order, those that overlap or touch made one where 24 hours allow it."""
+    """The same times in order, those that overlap or touch made one where `Times` can say it."""
     spans: list[tuple[int, int]] = []
     for start, end in sorted((t.start, t.end) for t in several):
-        if spans and start <= spans[-1][1] and max(end, spans[-1][1]) - spans[-1][0] <= DAY:
-            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+        first, last = spans[-1] if spans else (start, -1)
+        whole = first, max(last, end)
+        if start <= last and (whole == (0, DAY) or whole[1] - first < DAY):
+            spans[-1] = whole
         else:
             spans.append((start, end))
     return tuple(times(start, end) for start, end in spans)
@@ -151,9 +168,9 @@ def weekly_periods(by_day: Mapping[Weekday, Iterable[Times]]) -> tuple[WeeklyPer
 
 
 def times_by_weekday(periods: Iterable[WeeklyPeriod]) -> dict[Weekday, list[Times]]:
-    """The periods that begin on each weekday."""
+    """The periods that begin on each weekday, in order."""
     by_day: dict[Weekday, list[Times]] = {day: [] for day in WEEKDAYS}
-    for period in periods:
+    for period in sorted(periods, key=lambda p: p.start):
         for day in period.days:
             by_day[day].append(period)
     return by_day
@@ -268,6 +285,24 @@ class Hours(_Value):
     bank_holidays: BankHolidays = "as_usual"
     exceptions: tuple[DatedException, ...] = Field(default=(), max_length=MOST_ENTRIES)
     closures: tuple[Closure, ...] = Field(default=(), max_length=MOST_ENTRIES)
+
+
+def stored_hours(document: Any) -> Hours | str:
+    """Hours as a database holds them, as JSON text or read; or why they are refused by now.
+
+    Whoever is told that then counts them as unknown: what was stored once must stop nothing.
+    """
+    try:
+        if isinstance(document, str):
+            return Hours.model_validate_json(document)
+        return Hours.model_validate(document)
+    except ValidationError as error:
+        return message_of(error)
+
+
+def message_of(error: ValidationError) -> str:
+    """What is wrong first, in words."""
+    return str(error.errors()[0]["msg"]).removeprefix("Value error, ")
 
 
 # --- what they come to -----------------------------------------------------------------------

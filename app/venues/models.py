@@ -19,7 +19,7 @@ from sqlmodel import Field, SQLModel
 from app.events import Event
 from app.geo import GeoPoint, Point
 from app.text import folded
-from app.venues.hours import Hours
+from app.venues.hours import Hours, stored_hours
 
 
 class Category(StrEnum):
@@ -68,7 +68,10 @@ class VenueStatus(StrEnum):
 
 
 class HoursColumn(TypeDecorator[Hours]):
-    """Opening hours as a JSON document; NULL when they are unknown."""
+    """Opening hours as a JSON document; NULL when they are unknown.
+
+    A document that is refused by now is read as None too, but stays as it is until hours are set.
+    """
 
     impl = JSON(none_as_null=True)
     cache_ok = True
@@ -77,7 +80,8 @@ class HoursColumn(TypeDecorator[Hours]):
         return None if value is None else value.model_dump(mode="json")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Hours | None:
-        return None if value is None else Hours.model_validate(value)
+        hours = stored_hours(value)
+        return hours if isinstance(hours, Hours) else None
 
 
 FOLDED_LENGTH = 200

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date, timedelta
 from functools import partial
 from itertools import groupby, takewhile
-from typing import Literal
+from typing import Literal, TypeVar
 
 from app.venues.hours import (
+    DAY,
     WEEKDAYS,
     Closure,
     DatedException,
@@ -20,12 +21,15 @@ from app.venues.hours import (
     Season,
     Times,
     Weekday,
-    times,
+    bank_holidays,
+    clock,
     times_by_weekday,
     united,
     weekly_periods,
 )
 from app.venues.osm_rules import ALL_DAY, MONTHS, HoursRefused, Rule, read_rules, valid
+
+_Entry = TypeVar("_Entry", Season, DatedException)
 
 MOST_CLOSURES = 366
 """How many timed closures one rule may stand for."""
@@ -47,37 +51,43 @@ def _hours(rules: Sequence[Rule]) -> Hours:
     overridden: set[Weekday] = set()
     for rule in rules:
         if rule.dates:
-            dated += [] if rule.cut else [rule]
+            dated += [] if rule.cuts else [rule]
             continue
         for day in rule.weekdays:
             weekly[day] = united((*weekly[day], *rule.times)) if rule.adds else rule.times
         overridden |= rule.weekdays
         if rule.bank_holidays:
+            if holiday and holiday.times != rule.times:
+                raise HoursRefused(holiday.part, "A later rule for PH takes it back: name PH once.")
             holiday, before_holiday, overridden = rule, len(dated), set()
+    _refuse_taken_back(rules, weekly)
 
-    bank_holidays: _BankHolidays = "as_usual"
+    on_holidays: _BankHolidays = "as_usual"
     if holiday:
-        bank_holidays = _bank_holidays(holiday, overridden, weekly, dated[:before_holiday])
-    if bank_holidays == "as_usual":
+        on_holidays = _bank_holidays(holiday, overridden, weekly, dated[:before_holiday])
+    if on_holidays == "as_usual":
         # With no bank-holiday rule to come between them, it is free where seasons end.
         before_holiday = len(dated) - sum(1 for _ in takewhile(_plain, reversed(dated)))
-    for rule in dated[before_holiday:]:
-        if rule.weekdays != frozenset(WEEKDAYS):
-            raise HoursRefused(rule.part, "Write the rule for bank holidays after this one.")
+    seasons = [
+        (rule, Season(first=d.first, last=d.last, days=tuple(rule.weekdays), times=rule.times))
+        for rule in dated[:before_holiday]
+        for d in rule.dates
+    ]
+    exceptions = [
+        (rule, DatedException(first=d.first, last=d.last, times=rule.times))
+        for rule in dated[before_holiday:]
+        for d in rule.dates
+    ]
+    _refuse_hidden(seasons)
+    _refuse_hidden(exceptions)
+    if holiday and on_holidays != "as_usual":
+        _refuse_about(holiday, dated[:before_holiday], dated[before_holiday:])
     return Hours(
         weekly=weekly_periods(weekly),
-        seasons=tuple(
-            Season(first=d.first, last=d.last, days=tuple(rule.weekdays), times=rule.times)
-            for rule in dated[:before_holiday]
-            for d in rule.dates
-        ),
-        bank_holidays=bank_holidays,
-        exceptions=tuple(
-            DatedException(first=d.first, last=d.last, times=rule.times)
-            for rule in dated[before_holiday:]
-            for d in rule.dates
-        ),
-        closures=tuple(closure for rule in rules if rule.cut for closure in _closures(rule)),
+        seasons=tuple(season for _, season in seasons),
+        bank_holidays=on_holidays,
+        exceptions=tuple(exception for _, exception in exceptions),
+        closures=tuple(closure for rule in rules if rule.cuts for closure in _closures(rule)),
     )
 
 
@@ -92,19 +102,21 @@ def _refuse_out_of_place(rules: Sequence[Rule]) -> None:
         earlier = rules[:number]
         if rule.dates and rule.bank_holidays:
             raise HoursRefused(rule.part, "Write dates, or PH, but not both in one rule.")
-        if rule.cut:
+        if rule.cuts:
             _refuse_undated_cut(rule)
-        elif any(other.cut for other in earlier):
+        elif any(other.cuts for other in earlier):
             raise HoursRefused(rule.part, "Write the closures for a part of a day last.")
         if rule.adds:
             if rule.dates or rule.bank_holidays or not rule.times:
                 raise HoursRefused(rule.part, "Write ; in place of the comma before this.")
             if any(other.dates or other.bank_holidays for other in earlier):
                 raise HoursRefused(rule.part, "Write this before the rules for dates and PH.")
-        elif not rule.dates:
+        elif rule.weekdays and not rule.dates:
             for other in earlier:
                 if other.dates and other.weekdays & rule.weekdays:
                     raise HoursRefused(other.part, "A later rule overrides it: write dates last.")
+                if other.dates and rule.times:
+                    raise HoursRefused(rule.part, "It is for all the year: write dates last.")
 
 
 def _refuse_undated_cut(rule: Rule) -> None:
@@ -125,10 +137,15 @@ def _bank_holidays(
     weekly: Mapping[Weekday, tuple[Times, ...]],
     seasons: Iterable[Rule],
 ) -> _BankHolidays:
-    """What bank holidays come to when later weekly rules have overridden theirs on some days."""
+    """What bank holidays come to when later weekly rules have overridden theirs on some days.
+
+    `Su,PH 12:00-18:00; Mo-Sa 10:00-20:00` leaves them as usual. One that is wholly overridden, or
+    that closes, was meant to hold.
+    """
     left = frozenset(WEEKDAYS) - overridden
     seasonal = frozenset(day for season in seasons for day in season.weekdays)
-    if overridden and not left & seasonal and all(weekly[day] == rule.times for day in left):
+    usual = overridden and left and all(weekly[day] == rule.times for day in left)
+    if usual and rule.times and not left & seasonal:
         return "as_usual"
     if any(weekly[day] != rule.times for day in overridden):
         raise HoursRefused(
@@ -137,21 +154,103 @@ def _bank_holidays(
     return rule.times or "closed"
 
 
-def _closures(rule: Rule) -> list[Closure]:
-    ranges = [(date.fromisoformat(d.first), date.fromisoformat(d.last)) for d in rule.dates]
-    if sum((last - first).days + 1 for first, last in ranges) * len(rule.times) > MOST_CLOSURES:
-        raise HoursRefused(rule.part, f"Write at most {MOST_CLOSURES} closures in one rule.")
+# --- what can't have been meant --------------------------------------------------------------
+#
+# A rule with days of its own often overrides an earlier, more general one: `Mo-Su 10:00-22:00;
+# Su 12:00-20:00`. But nobody writes down what a later rule leaves nothing of.
+
+
+def _refuse_taken_back(rules: Sequence[Rule], weekly: Mapping[Weekday, tuple[Times, ...]]) -> None:
+    undated = [rule for rule in rules if not rule.dates]
+    for number, rule in enumerate(undated):
+        if rule.every_day and any(
+            not other.every_day or other.times != rule.times for other in undated[:number]
+        ):
+            raise HoursRefused(
+                rule.part,
+                "Without days it holds on every day, in place of all before it: write its days, or"
+                " the times of a day in one list, as in Mo-Fr 09:00-12:00,13:00-17:00.",
+            )
+    for number, rule in enumerate(undated):
+        later = {day for o in undated[number + 1 :] if not o.adds for day in o.weekdays}
+        if rule.weekdays <= later and any(weekly[day] != rule.times for day in rule.weekdays):
+            raise HoursRefused(
+                rule.part,
+                "Later rules take all of it back: write it after them, or the times of a day in"
+                " one list, as in Mo-Fr 09:00-12:00,13:00-17:00.",
+            )
+    closed = [day for day in WEEKDAYS if not weekly[day]]
+    for rule in rules:
+        if rule.whole_months and rule.every_day and rule.times and 0 < len(closed) < len(WEEKDAYS):
+            raise HoursRefused(
+                rule.part,
+                "Without days it opens on those too that are closed else: write its days, as in"
+                " May-Sep Mo-Fr.",
+            )
+
+
+def _refuse_hidden(entries: Sequence[tuple[Rule, _Entry]]) -> None:
+    shown = _shown([entry for _, entry in entries])
+    for rule, several in groupby(entries, lambda entry: entry[0]):
+        if not any(entry in shown for _, entry in several):
+            raise HoursRefused(rule.part, "A later rule takes it back: name these dates once.")
+
+
+# Such a text is not written either: what a longer one hides for now is left out.
+
+
+def _shown(entries: Sequence[_Entry]) -> list[_Entry]:
+    """Those that decide the times of some day."""
     return [
-        valid(rule.part, partial(_closure, first + timedelta(days=n), cut))
-        for first, last in ranges
-        for n in range((last - first).days + 1)
-        for cut in rule.times
+        one
+        for number, one in enumerate(entries)
+        if not any(_hides(later, one) for later in entries[number + 1 :])
     ]
 
 
-def _closure(day: date, cut: Times) -> Closure:
-    until = day if cut.opens < cut.closes else day + timedelta(days=1)
-    return Closure(from_=f"{day}T{cut.opens}", until=f"{until}T{cut.closes}")
+def _hides(later: _Entry, earlier: _Entry) -> bool:
+    return (
+        later.cover(earlier)
+        and later.times != earlier.times
+        and set(getattr(later, "days", WEEKDAYS)) >= set(getattr(earlier, "days", WEEKDAYS))
+    )
+
+
+def _refuse_about(holiday: Rule, before: Iterable[Rule], after: Iterable[Rule]) -> None:
+    """Refuse dates that are on the wrong side of the rule for bank holidays."""
+    for rule in before:
+        # That a bank holiday in a longer time of other hours has its own may be meant.
+        named = [d for d in rule.dates if d.first == d.last or not rule.times]
+        if rule.every_day and rule.times != holiday.times and any(map(_holds_bank_holiday, named)):
+            raise HoursRefused(rule.part, "The rule for PH overrides it: write this after that.")
+    for rule in after:
+        if rule.weekdays != frozenset(WEEKDAYS) or (rule.whole_months and rule.times):
+            raise HoursRefused(rule.part, "Write the rule for bank holidays after this one.")
+
+
+def _holds_bank_holiday(dates: Dates) -> bool:
+    """Whether some day of these is a bank holiday in some year."""
+    return any(dates.include(day) for year in range(2000, 2100) for day in bank_holidays(year))
+
+
+# --- closures --------------------------------------------------------------------------------
+
+
+def _closures(rule: Rule) -> list[Closure]:
+    ranges = [(date.fromisoformat(d.first), date.fromisoformat(d.last)) for d in rule.dates]
+    if sum((last - first).days + 1 for first, last in ranges) * len(rule.cuts) > MOST_CLOSURES:
+        raise HoursRefused(rule.part, f"Write at most {MOST_CLOSURES} closures in one rule.")
+    return [
+        valid(rule.part, partial(_closure, first + timedelta(days=n), *cut))
+        for first, last in ranges
+        for n in range((last - first).days + 1)
+        for cut in rule.cuts
+    ]
+
+
+def _closure(day: date, start: int, end: int) -> Closure:
+    until, closes = (day, end) if end <= DAY else (day + timedelta(days=1), end - DAY)
+    return Closure(from_=f"{day}T{clock(start)}", until=f"{until}T{clock(closes)}")
 
 
 # --- written ---------------------------------------------------------------------------------
@@ -165,16 +264,13 @@ def text(hours: Hours) -> str:
     rules = [
         *_weekly_rules(hours),
         *_dated_rules(
-            ((s, f"{_days_text(s.days)} {_times_text(s.times)}") for s in hours.seasons),
+            ((s, f"{_days_text(s.days)} {_times_text(s.times)}") for s in _shown(hours.seasons)),
             months=True,
         ),
         *_bank_holiday_rule(hours),
-        *_dated_rules((e, _times_text(e.times)) for e in hours.exceptions),
+        *_dated_rules((e, _times_text(e.times)) for e in _shown(hours.exceptions)),
         *_dated_rules(
-            (
-                Dates(first=c.day.isoformat(), last=c.day.isoformat()),
-                f"{_times_text([times(c.start, c.end)])} off",
-            )
+            (Dates(first=str(c.day), last=str(c.day)), f"{_cut_text(c)} off")
             for c in hours.closures
         ),
     ]
@@ -210,6 +306,12 @@ def _dated_rules(entries: Iterable[tuple[Dates, str]], *, months: bool = False) 
         f"{','.join(_dates_text(dates, months) for dates, _ in same)} {says}"
         for (says, _), same in groupby(entries, lambda entry: (entry[1], len(entry[0].first)))
     ]
+
+
+def _cut_text(closure: Closure) -> str:
+    """Its times; the end of one of 24 hours is counted on past 24:00, to differ from its start."""
+    start, end = closure.start, closure.end
+    return f"{clock(start)}-{clock(end if end - start == DAY else end - DAY * (end > DAY))}"
 
 
 def _times_text(several: Iterable[Times]) -> str:

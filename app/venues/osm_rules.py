@@ -8,14 +8,24 @@ from calendar import monthrange
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NoReturn, TypeVar
+from typing import NamedTuple, NoReturn, TypeVar
 
 from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedInput, UnexpectedToken, VisitError
 from lark.tree import Meta
 from pydantic import ValidationError
 
-from app.venues.hours import DAY, WEEKDAYS, Dates, Times, Weekday, times, united
+from app.venues.hours import (
+    DAY,
+    SAME_TIME,
+    WEEKDAYS,
+    Dates,
+    Times,
+    Weekday,
+    message_of,
+    times,
+    united,
+)
 
 LONGEST = 1000
 """How many characters a text may have."""
@@ -35,7 +45,10 @@ class HoursRefused(ValueError):
 
 @dataclass(frozen=True)
 class Rule:
-    """What one rule says, each part checked by itself; `cut`: closed for just these times."""
+    """What one rule says, each part checked by itself.
+
+    `cuts`: closed from such a minute of the day to such a one, and for just that time.
+    """
 
     part: str
     dates: tuple[Dates, ...]
@@ -44,7 +57,7 @@ class Rule:
     every_day: bool
     bank_holidays: bool
     times: tuple[Times, ...]
-    cut: bool = False
+    cuts: tuple[tuple[int, int], ...] = ()
     adds: bool = False
 
 
@@ -67,7 +80,7 @@ def valid(part: str, make: Callable[[], _T]) -> _T:
     try:
         return make()
     except ValidationError as error:
-        message = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+        message = message_of(error)
         raise HoursRefused(part, f"{message[0].upper()}{message[1:]}.") from None
 
 
@@ -175,6 +188,14 @@ class _Range:
     last: Mapping[str, str] | None
 
 
+class _Span(NamedTuple):
+    """Minutes since the day began."""
+
+    part: str
+    start: int
+    end: int
+
+
 @v_args(meta=True, inline=True)
 class _Reader(Transformer[Token, list[Rule]]):
     """Turns the tree of a text into its rules."""
@@ -193,7 +214,7 @@ class _Reader(Transformer[Token, list[Rule]]):
         return [first, *(replace(other, adds=True) for other in others)]
 
     def always(self, meta: Meta, _: Token) -> Rule:
-        return self.open(meta, None, None, (ALL_DAY,))
+        return self.open(meta, None, None, (_Span(self._part(meta), 0, DAY),))
 
     def off(self, meta: Meta, dates: list[_Range] | None, days: frozenset[str] | None) -> Rule:
         return self.open(meta, dates, days, ())
@@ -203,16 +224,17 @@ class _Reader(Transformer[Token, list[Rule]]):
         meta: Meta,
         dates: list[_Range] | None,
         days: frozenset[str] | None,
-        spans: tuple[Times, ...],
+        spans: tuple[_Span, ...],
     ) -> Rule:
-        return replace(self.open(meta, dates, days, spans), cut=True)
+        cuts = tuple(sorted((span.start, span.end) for span in spans))
+        return replace(self.open(meta, dates, days, ()), cuts=cuts)
 
     def open(
         self,
         meta: Meta,
         dates: list[_Range] | None,
         days: frozenset[str] | None,
-        spans: tuple[Times, ...],
+        spans: tuple[_Span, ...],
     ) -> Rule:
         return Rule(
             part=self._part(meta),
@@ -221,7 +243,7 @@ class _Reader(Transformer[Token, list[Rule]]):
             weekdays=frozenset(day for day in WEEKDAYS if days is None or day in days),
             every_day=days is None,
             bank_holidays="PH" in (days or ()),
-            times=united(spans),
+            times=united(_opened(span) for span in spans),
         )
 
     def dates(self, _: Meta, *ranges: _Range) -> list[_Range]:
@@ -246,10 +268,10 @@ class _Reader(Transformer[Token, list[Rule]]):
         start, end = WEEKDAYS.index(first.value), WEEKDAYS.index(last.value)
         return frozenset(WEEKDAYS[n % 7] for n in range(start, start + (end - start) % 7 + 1))
 
-    def times(self, _: Meta, *spans: Times) -> tuple[Times, ...]:
+    def times(self, _: Meta, *spans: _Span) -> tuple[_Span, ...]:
         return spans
 
-    def span(self, meta: Meta, opens: Token, closes: Token) -> Times:
+    def span(self, meta: Meta, opens: Token, closes: Token) -> _Span:
         """A closing past 24:00 is on the next day, and so is one not after the opening."""
         (start_hour, start), (end_hour, end) = (
             (int(hour), int(minute))
@@ -260,11 +282,19 @@ class _Reader(Transformer[Token, list[Rule]]):
             raise HoursRefused(self._part(meta), "There is no such time of day.")
         if start >= DAY:
             raise HoursRefused(self._part(meta), "Write an opening from 00:00 to 23:59.")
-        if end <= start:
+        if end == start:
+            raise HoursRefused(self._part(meta), f"It {SAME_TIME}.")
+        if end < start:
             end += DAY
         if end - start > DAY:
             raise HoursRefused(self._part(meta), "Write at most 24 hours from opening to closing.")
-        return times(start, end)
+        return _Span(self._part(meta), start, end)
+
+
+def _opened(span: _Span) -> Times:
+    if span.end - span.start == DAY and span.start:
+        raise HoursRefused(span.part, "Write less than 24 hours, or 00:00-24:00 for the whole day.")
+    return times(span.start, span.end)
 
 
 def _resolved(ranges: Sequence[_Range]) -> Iterator[Dates]:

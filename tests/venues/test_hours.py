@@ -1,5 +1,6 @@
 """Opening hours: truth tables with a reason on every row, and properties over any hours at all."""
 
+import json
 import time
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -23,6 +24,7 @@ from app.venues.hours import (
     bank_holidays,
     keep_exceptions,
     open_intervals,
+    stored_hours,
     times_on,
 )
 
@@ -337,10 +339,10 @@ NIGHTS = [
         "closures may overlap, and go before exceptions",
     ),
     (
-        Hours(weekly=weekly("Fr", "22:00-22:00")),
+        Hours(weekly=weekly("Fr", "22:00-21:59")),
         date(2027, 1, 8),
-        ["2027-01-08T22:00/2027-01-09T22:00"],
-        "a closing at the opening is a day later",
+        ["2027-01-08T22:00/2027-01-09T21:59"],
+        "a closing before the opening is a day later",
     ),
     (
         Hours(exceptions=(exception("2027-06-05", "20:00-04:00"),)),
@@ -438,9 +440,46 @@ def test_periods_that_overlap_or_touch_become_one() -> None:
     ]
 
 
-def test_periods_that_come_to_more_than_24_hours_stay_apart() -> None:
-    hours = Hours(weekly=weekly("Mo", "10:00-09:00 20:00-20:00"))
-    assert [(p.opens, p.closes) for p in hours.weekly] == [("10:00", "09:00"), ("20:00", "20:00")]
+LONG = [
+    ("10:00-09:00 20:00-19:00", "10:00-09:00 20:00-19:00", "33 hours"),
+    ("10:00-20:00 20:00-10:00", "10:00-20:00 20:00-10:00", "24 hours: 10:00-10:00 says nothing"),
+    ("18:00-10:00 10:00-20:00", "10:00-20:00 18:00-10:00", "the same where they overlap"),
+    ("00:00-13:00 12:00-24:00", "00:00-24:00", "the whole day"),
+]
+
+
+@pytest.mark.parametrize(("given", "kept", "why"), LONG)
+def test_periods_that_none_can_say_stay_apart(given: str, kept: str, why: str) -> None:
+    hours = Hours(weekly=weekly("Mo", given))
+    assert " ".join(f"{p.opens}-{p.closes}" for p in hours.weekly) == kept, why
+
+
+SAME_TIME = "10:00-10:00 opens and closes at the same time: write 00:00-24:00"
+SAME = {"opens": "10:00", "closes": "10:00"}
+DAYS = {"first": "12-01", "last": "12-31"}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"weekly": [SAME | {"days": ["Mo"]}]},
+        {"seasons": [DAYS | {"days": ["Mo"], "times": [SAME]}]},
+        {"bank_holidays": [{"opens": "09:00", "closes": "17:00"}, SAME]},
+        {"exceptions": [DAYS | {"times": [SAME]}]},
+    ],
+)
+def test_no_period_opens_and_closes_at_the_same_time(document: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=SAME_TIME):
+        Hours.model_validate(document)
+    for stored in (document, json.dumps(document)):
+        assert str(stored_hours(stored)).startswith(SAME_TIME)
+
+
+@pytest.mark.parametrize("stored", [{"weekly": 3}, ["?"], "", "{", "null", 7])
+def test_whatever_is_stored_is_hours_or_refused_with_a_reason(stored: object) -> None:
+    reason = stored_hours(stored)
+    assert isinstance(reason, str)
+    assert reason
 
 
 def test_the_document_is_readable_and_comes_back() -> None:
@@ -501,7 +540,11 @@ _clock = st.one_of(
     st.builds("{:02}:{:02}".format, st.integers(0, 23), st.sampled_from([0, 15, 30, 45])),
     st.sampled_from(["00:00", "01:00", "02:00", "01:30"]),
 )
-_times = st.builds(Times, opens=_clock, closes=_clock | st.just("24:00"))
+_times = (
+    st.tuples(_clock, _clock | st.just("24:00"))
+    .filter(lambda ends: ends[0] != ends[1])
+    .map(lambda ends: Times(opens=ends[0], closes=ends[1]))
+)
 _day_times = st.lists(_times, max_size=3).map(tuple)
 _bank_holidays: st.SearchStrategy[Literal["as_usual", "closed"] | tuple[Times, ...]] = st.one_of(
     st.just("as_usual"), st.just("closed"), st.lists(_times, min_size=1, max_size=2).map(tuple)
@@ -531,9 +574,9 @@ def _one_day(draw: st.DrawFn) -> dict[str, str]:
 
 @st.composite
 def _closure(draw: st.DrawFn) -> Closure:
-    day, period = draw(_dated), draw(_times)
-    until = day if period.closes > period.opens else day + timedelta(days=1)
-    return closure(f"{day}T{period.opens}", f"{until}T{period.closes}")
+    day, start, end = draw(_dated), draw(_clock), draw(_clock | st.just("24:00"))
+    until = day if end > start else day + timedelta(days=1)
+    return closure(f"{day}T{start}", f"{until}T{end}")
 
 
 @st.composite

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from opening_hours import OpeningHours
 
-from app.venues.hours import Closure, Hours, open_intervals, times_on
+from app.venues.hours import Closure, DatedException, Hours, open_intervals, times_on
 from app.venues.osm_hours import parse, text
 from app.venues.osm_rules import LONGEST, HoursRefused
 from tests.venues.test_hours import any_hours
@@ -43,13 +43,20 @@ CANONICAL = [
     ("Mo 11:00-19:00, 09:00-18:00", "Mo 09:00-19:00", "times that overlap unite"),
     ("Mo 09:00-12:00,12:00-15:00", "Mo 09:00-15:00", "times that touch unite"),
     ("Mo 12:00-15:00, 18:00-23:00", "Mo 12:00-15:00,18:00-23:00", "times that do not, do not"),
+    ("Mo 18:00-23:00, 12:00-15:00", "Mo 12:00-15:00,18:00-23:00", "in the order of the day"),
+    (
+        "Sa 19:00-24:00; Tu-Th,Su,PH 11:00-14:00,19:00-24:00",
+        "Tu-Th,Su 11:00-14:00,19:00-24:00; Sa 19:00-24:00; PH 11:00-14:00,19:00-24:00",
+        "in order too where another day has but one of the times",
+    ),
     ("9:30-17:30", "Mo-Su 09:30-17:30", "an hour of one digit, and every day"),
     ("11:30 - 21:00", "Mo-Su 11:30-21:00", "blanks about the hyphen"),
     ("Mo 10:00-12:00;Tu 10:00-13:00;", "Mo 10:00-12:00; Tu 10:00-13:00", "no blank, and a last ;"),
     ("  Mo 10:00-12:00\n", "Mo 10:00-12:00", "blanks at the ends"),
     ("Mo-Fr 22:00-26:00", "Mo-Fr 22:00-02:00", "26:00 is 02:00 on the next day"),
     ("Mo 12:00-00:00", "Mo 12:00-24:00", "midnight at the end of the day"),
-    ("Mo 10:00-34:00", "Mo 10:00-10:00", "24 hours"),
+    ("Mo 10:00-33:59", "Mo 10:00-09:59", "a minute less than 24 hours"),
+    ("Mo 10:00-20:00,20:00-10:00", "Mo 10:00-20:00,20:00-10:00", "24 hours, said in two parts"),
     ("Mo-Fr 08:00-18:30; PH off", "Mo-Fr 08:00-18:30; PH off", "closed on bank holidays"),
     ("Mo-Fr 06:00-20:00; Sa-Su,PH off", "Mo-Fr 06:00-20:00; PH off", "with other days"),
     ("Mo-Fr,PH 09:00-17:00", "Mo-Fr 09:00-17:00; PH 09:00-17:00", "on any weekday"),
@@ -59,13 +66,17 @@ CANONICAL = [
         "Mo-Sa 10:00-20:00; Su 12:00-18:00",
         "the later rule overrides bank holidays on its days, and on Sunday they are as usual",
     ),
-    ("PH off; Mo-Fr 09:00-17:00", "Mo-Fr 09:00-17:00", "overridden, and closed anyway at weekends"),
     ("PH 10:00-12:00; Mo 10:00-12:00", "Mo 10:00-12:00; PH 10:00-12:00", "the same on each day"),
     ("Dec 25 off", "Dec 25 off", "one day of every year"),
     ("Dec 25,26 off", "Dec 25,Dec 26 off", "a list of days"),
     ("Dec 25, Dec 26 off", "Dec 25,Dec 26 off", "a list of dates"),
     ("Dec 25 off; Dec 26 off", "Dec 25,Dec 26 off", "two rules that say the same"),
     ("Dec 24-26 off", "Dec 24-26 off", "a range of days"),
+    (
+        "24/7; Dec 24-26 off; Dec 25 10:00-12:00",
+        "24/7; Dec 24-26 off; Dec 25 10:00-12:00",
+        "but one",
+    ),
     ("Dec 24-Jan 2 off", "Dec 24-Jan 02 off", "a range over the new year"),
     ("Dec 26-Dec 24 off", "Dec 26-Dec 24 off", "nearly a year"),
     ("Feb 29 off", "Feb 29 off", "only in leap years"),
@@ -98,6 +109,16 @@ CANONICAL = [
         "twice, and over midnight",
     ),
     (
+        "24/7; 2026 Dec 24 14:00-38:00 off",
+        "24/7; 2026 Dec 24 14:00-38:00 off",
+        "24 hours from the afternoon on",
+    ),
+    (
+        "24/7; 2026 Dec 24 00:00-24:00 off",
+        "24/7; 2026 Dec 24 00:00-24:00 off",
+        "the whole day, and the night before",
+    ),
+    (
         "24/7; 2026 Dec 24-25 14:00-24:00 off",
         "24/7; 2026 Dec 24,2026 Dec 25 14:00-24:00 off",
         "on each of two days",
@@ -114,7 +135,7 @@ def test_text_is_read_and_written_in_one_form(read: str, written: str, why: str)
 PRECEDENCE = [
     # text, a day on which two rules meet, what begins on it, why
     (
-        "Mo-Su 10:00-20:00; Dec 25 11:00-12:00; PH off",
+        "Mo-Su 10:00-20:00; Dec 20-31 11:00-12:00; PH off",
         date(2027, 12, 25),
         "",
         "a later rule for bank holidays overrides the dates",
@@ -126,7 +147,7 @@ PRECEDENCE = [
         "later dates override bank holidays",
     ),
     (
-        "Mo-Su 10:00-20:00; Dec 25 off; Dec Sa 11:00-12:00",
+        "Mo-Su 10:00-20:00; Dec 24-26 off; Dec Sa 11:00-12:00",
         date(2027, 12, 25),
         "11:00-12:00",
         "of two rules with dates the later holds, whatever their form",
@@ -138,16 +159,16 @@ PRECEDENCE = [
         "and the other way about",
     ),
     (
-        "Mo-Su 10:00-20:00; PH off; Dec 11:00-12:00",
+        "Mo-Su 10:00-20:00; PH 11:00-12:00; Dec off",
         date(2027, 12, 27),
-        "11:00-12:00",
-        "a month after the rule for bank holidays overrides it",
+        "",
+        "a month off after the rule for bank holidays overrides it",
     ),
     (
-        "Mo-Su 10:00-20:00; PH off; Dec 25 11:00-12:00; PH 13:00-14:00",
-        date(2027, 12, 25),
-        "13:00-14:00",
-        "the last rule for bank holidays counts",
+        "Mo-Su 10:00-22:00; Su 12:00-20:00",
+        date(2027, 12, 26),
+        "12:00-20:00",
+        "a day overrides what was said of all of them",
     ),
 ]
 
@@ -188,6 +209,15 @@ REFUSED = [
     ("Mo 10:00-35:00", "10:00-35:00", "24 hours"),
     ("Mo 10:00-49:00", "10:00-49:00", "no such time"),
     ("Mo 10:00-12:60", "10:00-12:60", "no such time"),
+    ("Sa,Su 00:00-00:00", "00:00-00:00", "opens and closes at the same time: write 00:00-24:00"),
+    ("0:00-0:00", "0:00-0:00", "same time"),
+    ("Mo 12:00-12:00,13:00-14:00", "12:00-12:00", "same time"),
+    ("Mo-Su 09:00-17:00; PH 10:00-10:00", "10:00-10:00", "same time"),
+    ("Mo-Su 09:00-17:00; Dec 24 10:00 - 10:00", "10:00 - 10:00", "same time"),
+    ("Jun-Aug Mo 00:00-00:00", "00:00-00:00", "same time"),
+    ("24/7; 2026 Dec 24 14:00-14:00 off", "14:00-14:00", "same time"),
+    ("Mo 10:00-34:00", "10:00-34:00", "less than 24 hours"),
+    ("24:00-00:00", "24:00-00:00", "00:00 to 23:59"),
     ("10-12", "10-12", "minutes"),
     ("Mo-Fr 10-12", "10-12", "minutes"),
     ("Mo-Fr 11:00+", "11:00+", "closing time"),
@@ -223,7 +253,39 @@ REFUSED = [
     ("May-Sep Mo-Fr 09:00-17:00, Sa 10:00-12:00", "Sa 10:00-12:00", "before the rules for dates"),
     ("Mo-Fr 09:00-17:00; PH off, Sa 10:00-12:00", "Sa 10:00-12:00", "before the rules for dates"),
     ("PH 10:00-11:00; Mo-Fr 10:00-12:00", "PH 10:00-11:00", "PH last"),
-    ("Jul Su 10:00-11:00; PH off; Mo 09:00-10:00", "PH off", "PH last"),
+    ("PH off; Mo-Fr 09:00-17:00", "PH off", "PH last"),
+    ("PH off; Mo-Su 09:00-17:00", "PH off", "PH last"),
+    ("PH 12:00-18:00; Mo-Su 10:00-20:00", "PH 12:00-18:00", "PH last"),
+    ("Mo-Su 10:00-20:00; PH off; PH 11:00-12:00", "PH off", "name PH once"),
+    ("Mo-Fr 09:00-17:00; 18:00-22:00", "18:00-22:00", "write its days"),
+    ("Mo-Fr 09:00-17:00; 09:00-17:00", "09:00-17:00", "write its days"),
+    ("Mo-Fr 09:00-17:00; off", "off", "write its days"),
+    ("Mo-Fr 09:00-17:00; 24/7", "24/7", "write its days"),
+    ("Mo-Fr 09:00-17:00, 24/7", "24/7", "write its days"),
+    ("PH off; 10:00-20:00", "10:00-20:00", "write its days"),
+    ("09:00-12:00; 13:00-17:00", "13:00-17:00", "in one list"),
+    ("Mo-Fr 09:00-12:00; Mo-Fr 13:00-17:00", "Mo-Fr 09:00-12:00", "in one list"),
+    ("Su off; Mo-Su 10:00-20:00", "Su off", "after them"),
+    ("Sa 10:00-14:00; Sa-Su 12:00-20:00", "Sa 10:00-14:00", "all of it"),
+    ("Mo-Fr 09:00-17:00; Mo-We off; Th-Fr off", "Mo-Fr 09:00-17:00", "all of it"),
+    ("24/7; Mo-Su 10:00-20:00", "24/7", "all of it"),
+    ("Mo-Fr 09:00-17:00; Dec 10:00-20:00", "Dec 10:00-20:00", "closed else"),
+    (
+        "May-Sep: Mo-Fr 09:00-19:00; Sa 10:00-14:00",
+        "Sa 10:00-14:00",
+        "all the year: write dates last",
+    ),
+    ("24/7; Dec 25 off; Dec 25 10:00-12:00", "Dec 25 off", "once"),
+    ("24/7; Dec 25 off; Dec 24-26 10:00-12:00", "Dec 25 off", "once"),
+    ("24/7; Dec 25 off; Dec 10:00-12:00", "Dec 25 off", "once"),
+    ("May Mo 10:00-12:00; May-Sep Mo-Fr 09:00-17:00", "May Mo 10:00-12:00", "once"),
+    ("24/7; Dec 25 off; PH 12:00-16:00", "Dec 25 off", "after that"),
+    ("24/7; Dec 20-31 off; PH 12:00-16:00", "Dec 20-31 off", "after that"),
+    ("24/7; Dec 24,25 10:00-14:00; PH off", "Dec 24,25 10:00-14:00", "after that"),
+    ("24/7; 2027 Mar 26 10:00-14:00; PH off", "2027 Mar 26 10:00-14:00", "after that"),
+    ("10:00-20:00; PH off; Dec 10:00-22:00", "Dec 10:00-22:00", "after this one"),
+    ("Jul Su 10:00-11:00; PH off; Mo 09:00-10:00", "Mo 09:00-10:00", "dates last"),
+    ("Mo-Fr,PH 10:00-12:00; Sa 10:00-14:00", "Mo-Fr,PH 10:00-12:00", "PH last"),
     ("Dec 25 off; Mo-Su 10:00-20:00", "Dec 25 off", "dates last"),
     ("10:00-20:00; PH off; Jul Mo 10:00-14:00", "Jul Mo 10:00-14:00", "after this one"),
     ("Dec PH off", "Dec PH off", "not both"),
@@ -339,6 +401,13 @@ def test_what_is_written_is_read_back_to_the_same_meaning(hours: Hours) -> None:
     read = parse(written)
     assert text(read) == written
     assert open_intervals(read, *THREE_YEARS) == open_intervals(hours, *THREE_YEARS)
+
+
+def test_an_exception_that_a_longer_one_hides_is_not_written() -> None:
+    hours = parse("Mo-Su 10:00-20:00; Dec 25 off")
+    longer = DatedException(first="12-24", last="12-26", times=parse("11:00-12:00").weekly)
+    hidden = hours.model_copy(update={"exceptions": (*hours.exceptions, longer)})
+    assert text(hidden) == "Mo-Su 10:00-20:00; Dec 24-26 11:00-12:00"
 
 
 # --- other readers ---------------------------------------------------------------------------

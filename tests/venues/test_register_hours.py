@@ -46,6 +46,9 @@ def test_wrong_hours_are_refused(officer: httpx.Client, hours: str) -> None:
         ({}, "body"),
         ({"weekly": [{"days": ["Mo"], "opens": "9", "closes": "17:00"}]}, "weekly.0.opens"),
         ({"weekly": [], "holidays": "off"}, "holidays"),
+        ({"weekly": [{"days": ["Mo"], "opens": "10:00", "closes": "10:00"}]}, "weekly.0"),
+        ({"text": "Mo-Fr 09:00-17:00; Sa,Su 00:00-00:00"}, "text"),
+        ({"text": "Mo-Fr 09:00-17:00; 18:00-22:00"}, "text"),
     ]
     for body, field in wrong:
         set_, tried = (
@@ -73,6 +76,10 @@ def test_an_exception_comes_and_goes(officer: httpx.Client, hours: str) -> None:
     assert replaced["hours"]["exceptions"] == [shorter]
     gone = _change(officer, hours, "DELETE", "/exceptions/2026-12-24/2026-12-26").json()
     assert gone["text"] == "Mo-Su 11:00-23:00"
+    neither = CHRISTMAS | {"times": [{"opens": "10:00", "closes": "10:00"}]}
+    wrong = _change(officer, hours, "POST", "/exceptions", neither).json()["errors"]
+    assert [error["field"] for error in wrong] == ["times.0"]
+    assert "10:00-10:00 opens and closes at the same time" in wrong[0]["message"]
     again = _change(officer, hours, "DELETE", "/exceptions/2026-12-24/2026-12-26")
     assert again.status_code == 404
 

@@ -68,7 +68,7 @@ def test_the_next_reference(taken: list[str], expected: str, reason: str) -> Non
         ("Mo-Su 11:00-24:00", "2026-11-27", "11:00 to midnight", "closes as the day ends"),
         ("Mo-Fr 11:00-23:00", "2026-11-28", "closed", "a day without periods"),
         ("24/7", "2026-11-27", "open all day", "never shuts"),
-        ("Mo 10:00-10:00; Tu 10:00-16:00", "2026-11-23", "10:00 to 16:00 (Tuesday)", "one opening"),
+        ("Mo 10:00-09:00; Tu 09:00-16:00", "2026-11-23", "10:00 to 16:00 (Tuesday)", "one opening"),
         (
             "Mo-Fr 09:00-12:00,14:00-18:00",
             "2026-11-27",

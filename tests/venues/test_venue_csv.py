@@ -480,6 +480,8 @@ def test_demonstration_and_real_venues_do_not_mix(
         ("longitude", "51° W", "must be decimal degrees"),
         ("opening_hours", "Mo-Fr 10:00+", "10:00+: "),
         ("opening_hours", "whenever", "whenever: "),
+        ("opening_hours", "Mo-Fr 09:00-17:00; Sa,Su 00:00-00:00", "00:00-00:00: It opens and "),
+        ("opening_hours", "Mo-Fr 09:00-17:00; 18:00-22:00", "18:00-22:00: Without days "),
         ("phone", "0" * 41, "must be at most 40"),
         ("entrance", "E" * 301, "must be at most 300"),
         ("facilities", "water;sauna", "must be one of water, seat"),
