@@ -157,6 +157,8 @@ def _show(report: ImportReport) -> None:
         _say(f"outside the wards {reference}")
     for skipped in report.skipped:
         _say(f"skipped {skipped.reference} {skipped.name}: {skipped.reason}")
+    for remark in report.remarks:
+        _say(f"look at {remark.reference}: {remark.reason}")
     counts = Table(title="What would change" if report.dry_run else "What changed")
     counts.add_column("")
     counts.add_column("number", justify="right")

@@ -115,7 +115,7 @@ def test_a_rejected_file_lists_every_bad_cell(run: Run, file: Path) -> None:
     status, out, err = run("import", "venues", file)
     assert (status, out) == (1, "")
     assert err.splitlines() == [
-        "line 2, latitude: 'north' must be decimal degrees, like 51.5136",
+        "line 2, latitude: 'north' must be decimal degrees, like 51.5136 or -0.0922",
         "line 3, longitude: '400' must lie between -180 and 180",
         "The file is rejected, and nothing of it was imported",
     ]

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import col, select
+from sqlmodel import col
 
 from app.bulk.sheet import Book, Column, Sheet, Values, key, prose, refused
 from app.csv_file import day
@@ -13,8 +13,7 @@ from app.errors import FieldError, Invalid
 from app.outreach.engagements import record_done, record_engagement
 from app.outreach.models import Engagement
 from app.outreach.schemas import DoneIn, EngagementIn
-from app.venues.businesses import BusinessIn, register_business
-from app.venues.models import Business
+from app.venues.businesses import BusinessIn, business_named, register_business
 
 _PLAIN = ("on", "kind", "outcome", "note", "next_step", "next_step_on")
 
@@ -44,11 +43,11 @@ def _business(book: Book, name: str) -> UUID:
     if name in book.by_name:
         return book.by_name[name]
     # A row before this one may have brought it.
-    found = book.session.exec(select(Business.id).where(Business.name == name)).first()
+    found = business_named(book.session, name)
     if found is None:
-        found = register_business(book.session, BusinessIn(name=name)).id
+        found = register_business(book.session, BusinessIn(name=name))
         book.made.append(f"business {name}")
-    return found
+    return found.id
 
 
 def _complete(book: Book, event: Engagement, values: Values) -> Sequence[str]:

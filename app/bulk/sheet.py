@@ -95,6 +95,10 @@ class Book:
         return {venue.reference: id_ for id_, venue in self.venues.items()}
 
     @cached_property
+    def _spelled(self) -> dict[str, str]:
+        return {reference.casefold(): reference for reference in self._by_reference}
+
+    @cached_property
     def businesses(self) -> dict[UUID, Business]:
         """All businesses that there were before."""
         return {business.id: business for business in self.session.exec(select(Business))}
@@ -118,9 +122,12 @@ class Book:
 
     def venue(self, values: Values) -> UUID:
         """The venue that a row names. Raises `Invalid`."""
-        if values["venue"] not in self._by_reference:
-            raise refused("venue", "is not the reference of a venue in the register")
-        return self._by_reference[values["venue"]]
+        given = values["venue"]
+        if given not in self._by_reference:
+            other = self._spelled.get(given.casefold())
+            spelled = f", which spells it {other}" if other else ""
+            raise refused("venue", f"is not the reference of a venue in the register{spelled}")
+        return self._by_reference[given]
 
 
 def refused(column: str, reason: str) -> Invalid:
@@ -178,7 +185,8 @@ class Sheet:
     `record` is the module's own action; what that refuses is an error of the row, in the column
     that has the field's name, or that `columns_of` gives. `complete` adds to an event what a row
     says more, and tells in which columns. Rows are recorded in their `order`, after `prepare` has
-    seen which of them are recorded already.
+    seen which of them are recorded already. What agrees in the columns that are there `once`, in
+    all that is compared where none are named, is said twice.
     """
 
     model: type[Event]
@@ -189,6 +197,7 @@ class Sheet:
     complete: Callable[[Book, Any, Values], Sequence[str]] | None = None
     prepare: Callable[[Book, Sequence[Row]], None] | None = None
     order: Callable[[Values], Any] = lambda values: values["on"]
+    once: Sequence[str] = ()
     columns_of: Mapping[str, str] = field(default_factory=dict)
 
     def cells(self, values: Values) -> dict[str, Any]:

@@ -78,6 +78,7 @@ ATTENDANCE = Sheet(
     ),
     values=_attendance,
     record=_record_attendance,
+    once=(*_OF_SESSION, "session", "venue", "role"),
 )
 
 
@@ -105,4 +106,5 @@ HEADCOUNTS = Sheet(
     ),
     values=_headcount,
     record=_record_headcount,
+    once=("on", "venue"),
 )

@@ -86,6 +86,7 @@ def import_sheet(
         good = [row for row in rows if not row.bad]
         good.sort(key=lambda row: sheet.order(row.values))
         _find(sheet, book, good)
+        good = [row for row in good if not row.bad]
         if sheet.prepare:
             sheet.prepare(book, good)
         for row in track(good):
@@ -117,7 +118,10 @@ def _reference(values: Values) -> str:
 
 
 def _find(sheet: Sheet, book: Book, rows: Sequence[Row]) -> None:
-    """Give each row an event that says the same, if there is one, and none to two rows."""
+    """Give each row an event that says the same, if there is one, and none to two rows.
+
+    A row without, of what another row speaks of too, is refused: it would count twice.
+    """
     if not rows:
         return
     filled_in = [column.name for column in sheet.columns if column.filled_in]
@@ -125,13 +129,30 @@ def _find(sheet: Sheet, book: Book, rows: Sequence[Row]) -> None:
     events: dict[tuple[str, ...], list[tuple[Event, Values]]] = defaultdict(list)
     for event in _stored(sheet, book.session, [row.values["on"] for row in rows]):
         cells = sheet.cells(sheet.values(book, event))
-        events[tuple(str(cells[name]) for name in said)].append((event, cells))
+        events[_key(cells, said)].append((event, cells))
+    others: dict[tuple[str, ...], list[tuple[Row, Values]]] = defaultdict(list)
     # The rows that say most come first, so that the others don't take what these need.
     for row in sorted(rows, key=lambda row: -len(row.values)):
         cells = sheet.cells(row.values)
-        alike = events[tuple(str(cells[name]) for name in said)]
+        alike = events[_key(cells, said)]
         for place, (event, there) in enumerate(alike):
-            if all(cells[name] in ("", there[name]) for name in filled_in):
+            if all(cells[name] == "" or _same(cells[name], there[name]) for name in filled_in):
                 row.event = event
                 del alike[place]
                 break
+        twins = others[_key(cells, sheet.once or said)]
+        for other, there in twins:
+            agree = ("" in (cells[n], there[n]) or _same(cells[n], there[n]) for n in filled_in)
+            if not row.event and not row.bad and all(agree):
+                numbers = "" if _key(cells, said) == _key(there, said) else ", with other numbers"
+                row.refuse("", f"is on line {other.line} too{numbers}")
+        twins.append((row, cells))
+
+
+def _key(cells: Values, columns: Iterable[str]) -> tuple[str, ...]:
+    return tuple(str(cells[name]) for name in columns)
+
+
+def _same(cell: Any, other: Any) -> bool:
+    """Whether cells name the same: a business is the same in whatever capitals."""
+    return str(cell).casefold() == str(other).casefold()

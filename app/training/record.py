@@ -41,6 +41,14 @@ class CountedAlready(DomainError):
     title = "This session counts that role of that venue already; void that first"
 
 
+class DeclaredAlready(DomainError):
+    """A venue has one headcount of a day, so that nobody leaves twice."""
+
+    status = 409
+    code = "declared-already"
+    title = "This venue has a headcount of that day already; void that first"
+
+
 def one_session(session: Session, session_id: UUID) -> TrainingSession:
     """A training session, voided or not. Raises `NoSuchSession`."""
     found = session.get(TrainingSession, session_id)
@@ -112,10 +120,21 @@ def add_attendance(session: Session, session_id: UUID, asked: AttendanceIn) -> A
 
 
 def declare_headcount(session: Session, venue_id: UUID, asked: HeadcountIn) -> Headcount:
-    """Record how many staff a venue has. Raises `NoSuchVenue`, or `Invalid` for a day to come."""
+    """Record how many staff a venue has.
+
+    Raises `NoSuchVenue`, `DeclaredAlready`, or `Invalid` for a day to come.
+    """
     venue = find_venue(session, venue_id)
+    effective_at = not_in_future(session, asked.on)
+    same = select(Headcount.id).where(
+        in_effect(Headcount),
+        col(Headcount.venue_id) == venue.id,
+        col(Headcount.effective_at) == effective_at,
+    )
+    if session.exec(same).first():
+        raise DeclaredAlready
     made = Headcount(
-        effective_at=not_in_future(session, asked.on),
+        effective_at=effective_at,
         venue_id=venue.id,
         staff=asked.staff,
         left=asked.left,

@@ -15,6 +15,7 @@ from app.training.courses import COURSES, StaffRole
 from app.training.models import Headcount, TrainingSession
 from app.training.record import (
     CountedAlready,
+    DeclaredAlready,
     NoSuchAttendance,
     NoSuchHeadcount,
     NoSuchSession,
@@ -196,7 +197,7 @@ def void_attendance(
     summary="Declare a headcount",
     status_code=201,
     response_model=HeadcountOut,
-    responses=responses(NoSuchVenue(), _TO_COME),
+    responses=responses(NoSuchVenue(), DeclaredAlready(), _TO_COME),
 )
 def declare_headcount(desk: Desk, officer: Officer, venue_id: UUID, asked: HeadcountIn) -> Response:
     """Records how many relevant staff a venue has, and how many trained ones have left."""

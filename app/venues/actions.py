@@ -29,7 +29,7 @@ from app.venues.schemas import (
     VenueOut,
     WardOut,
 )
-from app.venues.wards import WardMap
+from app.venues.wards import Misplaced, WardMap
 
 
 class NoSuchVenue(NotFound):
@@ -39,7 +39,7 @@ class NoSuchVenue(NotFound):
 class ReferenceTaken(DomainError):
     status = 409
     code = "reference-taken"
-    title = "Another venue has this reference"
+    title = "Another venue has this reference, capitals make no difference"
 
 
 class NotAProspect(DomainError):
@@ -99,13 +99,16 @@ def register_venue(session: Session, asked: VenueIn) -> Venue:
     place = Point(asked.location.lat, asked.location.lon)
     refuse_likely_duplicates(session, asked.name, place, asked.not_a_duplicate_of)
     venue = Venue(
-        reference=asked.reference or _new_reference(session),
+        reference="",
         name=asked.name,
         category=asked.category,
         location=place,
         demonstration=settings().demonstration,
     )
+    _locate(session, venue, place)
     _write(session, venue, asked, asked.model_fields_set)
+    if asked.reference is None:
+        venue.reference = _new_reference(session)
     session.add(venue)
     if asked.opening_hours:
         venue.hours = osm_hours.parse(asked.opening_hours)
@@ -128,6 +131,7 @@ def register_prospect(session: Session, venue_id: UUID, asked: Registration) -> 
     refuse_likely_duplicates(session, asked.name or venue.name, place, known)
     if asked.reference is None:
         venue.reference = _new_reference(session)
+    _locate(session, venue, place)
     _write(session, venue, asked, asked.model_fields_set)
     if venue.business_id:
         running_business(session, venue.business_id)
@@ -206,21 +210,31 @@ def _write(session: Session, venue: Venue, asked: VenueIn | VenueEdit, given: Se
     """Take over what is given."""
     if "business_id" in given and asked.business_id and asked.business_id != venue.business_id:
         running_business(session, asked.business_id)
-    if asked.reference is not None:
+    if asked.reference is not None and asked.reference != venue.reference:
         _refuse_taken(session, venue, asked.reference)
         venue.reference = asked.reference
     for name in given & _PLAIN:
         setattr(venue, name, getattr(asked, name))
     if "conditions" in given:
         venue.conditions = [c.model_dump(mode="json", exclude_none=True) for c in asked.conditions]
-    if "location" in given and asked.location:
-        venue.location = Point(asked.location.lat, asked.location.lon)
-        venue.ward_id = WardMap(session.exec(select(Ward))).ward_of(venue.location)
+    if asked.location:
+        place = Point(asked.location.lat, asked.location.lon)
+        if place != venue.location:
+            _locate(session, venue, place)
+
+
+def _locate(session: Session, venue: Venue, place: Point) -> None:
+    wards = WardMap(session.exec(select(Ward)))
+    try:
+        wards.remark(place)
+    except Misplaced as error:
+        raise _wrong("location", str(error)) from None
+    venue.location, venue.ward_id = place, wards.ward_of(place)
 
 
 def _refuse_taken(session: Session, venue: Venue, reference: str) -> None:
-    others = select(Venue.id).where(Venue.reference == reference, Venue.id != venue.id)
-    if session.exec(others).first():
+    others = session.exec(select(Venue.reference).where(Venue.id != venue.id))
+    if reference.casefold() in {other.casefold() for other in others}:
         raise ReferenceTaken
 
 

@@ -17,7 +17,7 @@ from app.events import LONDON, not_in_future
 from app.journal import now
 from app.text import Line, Prose, folded
 from app.venues.fields import A_BUSINESS_ID, Absent, Given, Maybe, Name, Text
-from app.venues.models import Business, Venue, VenueStatus
+from app.venues.models import FOLDED_LENGTH, Business, Venue, VenueStatus
 from app.venues.schemas import Ending
 from app.work import Desk, KeyReused, Page, Paging, PreconditionRequired, Stale, page
 
@@ -29,7 +29,7 @@ class NoSuchBusiness(NotFound):
 class BusinessNameTaken(DomainError):
     status = 409
     code = "business-name-taken"
-    title = "Another business has this name"
+    title = "Another business has this name, capitals make no difference"
 
 
 class BusinessIsClosed(DomainError):
@@ -159,9 +159,16 @@ def edit_business(session: Session, business_id: UUID, asked: BusinessIn) -> Non
     business.name, business.notes = asked.name, asked.notes
 
 
+def business_named(session: Session, name: str) -> Business | None:
+    """The business with a name, whatever its capitals; of two, the one that is spelled so."""
+    alike = select(Business).where(Business.folded_name == folded(name)[:FOLDED_LENGTH])
+    found = [one for one in session.exec(alike) if one.name.casefold() == name.casefold()]
+    return max(found, key=lambda one: one.name == name, default=None)
+
+
 def _refuse_taken(session: Session, name: str, besides: UUID) -> None:
-    others = select(Business.id).where(Business.name == name, Business.id != besides)
-    if session.exec(others).first():
+    taken = business_named(session, name)
+    if taken and taken.id != besides:
         raise BusinessNameTaken
 
 

@@ -4,18 +4,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
 from sqlmodel import select
 
 from app.geo import Point
 from app.journal import Journal
 from app.settings import settings
-from app.venues.fields import Postcode
+from app.venues.fields import postcode
 from app.venues.imports import (
     BadCell,
     Change,
     ImportRejected,
     ImportReport,
+    Remark,
     Skipped,
     Track,
     degrees,
@@ -48,9 +48,6 @@ NOT_FOR_THE_PUBLIC = {
     "Manufacturers/packers": "is a factory, not open to the public",
     "Mobile caterer": "has no fixed place",
 }
-
-
-_POSTCODE = TypeAdapter(Postcode)
 
 
 def import_fhrs(
@@ -99,6 +96,9 @@ def import_fhrs(
             except ValueError as error:
                 report.skipped.append(Skipped(reference=reference, name=name, reason=str(error)))
                 continue
+            if not facts["postcode"] and (given := _text(entry, "PostCode")):
+                reason = f"its postcode {given!r} is left out: it is no whole postcode"
+                report.remarks.append(Remark(reference=reference, reason=reason))
             if not (prospect := prospects.get(reference)):
                 session.add(
                     Venue(
@@ -168,9 +168,10 @@ def _facts(entry: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError("has no business type")
     facts |= {"category": CATEGORIES.get(kind, OTHERWISE), "location": _location(entry)}
     try:
-        return {**facts, "postcode": _POSTCODE.validate_python(_text(entry, "PostCode"))}
-    except ValidationError:
-        raise ValueError("has a postcode that is not one like EC2V 7HH") from None
+        return {**facts, "postcode": postcode(_text(entry, "PostCode"))}
+    except ValueError:
+        # The agency gives a part of some; the place is known without.
+        return {**facts, "postcode": ""}
 
 
 def _text(entry: Mapping[str, Any], name: str) -> str:

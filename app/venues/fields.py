@@ -46,9 +46,14 @@ A_VENUE_ID = "6f1c0c5e-2f6e-4d4b-9a57-0f7c3f1f2a10"
 A_BUSINESS_ID = "0b8f6c1e-7f44-4c3e-8a55-2d1f9be0a7c3"
 
 
-def _postcode(value: str) -> str:
-    joined = value.upper().replace(" ", "")
-    if joined and not re.fullmatch("[A-Z]{1,2}[0-9][A-Z0-9]?[0-9][A-Z]{2}", joined):
+# The letters that each place can have, so that an O is not taken for a nought, or an I for a one.
+_POSTCODE = "[A-PR-UWYZ][A-HK-Y]?[0-9][0-9A-HJKMNPR-Y]?[0-9][ABD-HJLNP-UW-Z]{2}"
+
+
+def postcode(text: str) -> str:
+    """A postcode as it is always written, or nothing. Raises ValueError with the reason."""
+    joined = "".join(text.upper().split())
+    if joined and not re.fullmatch(_POSTCODE, joined):
         raise ValueError("must be a postcode, like EC2V 7HH")
     return f"{joined[:-3]} {joined[-3:]}".strip()
 
@@ -76,7 +81,7 @@ Name = Annotated[Line, Field(min_length=1, max_length=200)]
 Reference = Annotated[Key, Field(min_length=1, max_length=50)]
 Reason = Annotated[Prose, Field(min_length=3, max_length=500)]
 OpeningHours = Annotated[Line, AfterValidator(_opening_hours)]
-Postcode = Annotated[Line, Field(max_length=10), AfterValidator(_postcode)]
+Postcode = Annotated[Line, Field(max_length=10), AfterValidator(postcode)]
 Email = Annotated[Line, Field(max_length=200), AfterValidator(_email)]
 Facilities = Annotated[list[Facility], Field(max_length=50), AfterValidator(_in_order)]
 Months = Annotated[int, Field(ge=1, le=60)]

@@ -47,6 +47,13 @@ class Skipped(BaseModel):
     reason: str
 
 
+class Remark(BaseModel):
+    """What somebody should look at in a record that was taken over."""
+
+    reference: str
+    reason: str
+
+
 class ImportReport(BaseModel):
     """What an import did, or would do if it is a dry run. Records go by reference or ward code."""
 
@@ -56,6 +63,7 @@ class ImportReport(BaseModel):
     removed: list[str] = []
     unchanged: int = 0
     skipped: list[Skipped] = []
+    remarks: list[Remark] = []
     moved: list[str] = []
     """Venues that new ward boundaries put into another ward."""
     outside: list[str] = []
@@ -166,8 +174,9 @@ def degrees(text: str, most: float) -> float:
     """Decimal degrees between `-most` and `most`. Raises ValueError with the reason."""
     # float() takes "nan", "1_0" and other scripts' digits too.
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
-        raise ValueError("must be decimal degrees, like 51.5136")
+        raise ValueError("must be decimal degrees, like 51.5136 or -0.0922")
     value = float(text)
     if not -most <= value <= most:
-        raise ValueError(f"must lie between -{most} and {most}")
+        metres = ": degrees, not the metres of a grid" if abs(value) > 1000 else ""
+        raise ValueError(f"must lie between -{most} and {most}{metres}")
     return value

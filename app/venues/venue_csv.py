@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from app.csv_file import day, meant, read_rows
 from app.events import effective, last_day
@@ -19,13 +19,16 @@ from app.schemes.rules import london_day
 from app.settings import settings
 from app.text import key
 from app.venues import osm_hours
+from app.venues.duplicates import likely_twins
 from app.venues.facts import take_effect
+from app.venues.fields import postcode
 from app.venues.hours import Hours, keep_exceptions
 from app.venues.imports import (
     BadCell,
     Change,
     ImportRejected,
     ImportReport,
+    Remark,
     Track,
     degrees,
     import_session,
@@ -33,7 +36,7 @@ from app.venues.imports import (
     one_line,
 )
 from app.venues.models import Business, Category, Facility, StepFree, Venue, VenueStatus, Ward
-from app.venues.wards import WardMap
+from app.venues.wards import Misplaced, WardMap
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -80,7 +83,7 @@ CELLS: dict[str, Callable[[str], Any]] = {
     "category": partial(_word, Category),
     "business": str,
     "address": str,
-    "postcode": str,
+    "postcode": postcode,
     "latitude": lambda text: degrees(text, 90),
     "longitude": lambda text: degrees(text, 180),
     "opening_hours": _hours,
@@ -109,7 +112,8 @@ _LONGEST = {
 
 
 _AWARD = ("safe_haven_from", "safe_haven_until")
-_FIGURES = ("latitude", "longitude", *_AWARD)
+_PLACE = ("latitude", "longitude")
+_FIGURES = (*_PLACE, *_AWARD)
 
 
 @dataclass
@@ -121,6 +125,7 @@ class _Row:
     values: dict[str, Any] = field(default_factory=dict)
     venue: Venue | None = None
     changes: dict[str, Any] = field(default_factory=dict)
+    remark: str = ""
     bad: list[BadCell] = field(default_factory=list)
 
     def refuse(self, column: str, reason: str) -> None:
@@ -166,6 +171,17 @@ class _Row:
             if decided and column in self.changes:
                 self.refuse(column, "is not what was decided: record a decision instead")
 
+    def locate(self, stored: dict[str, Any], wards: WardMap) -> None:
+        """Fill in the `remark` on a place that is new to the public."""
+        given = stored | self.values
+        wrong = {*_PLACE} - given.keys() | {*_PLACE} & {cell.column for cell in self.bad}
+        if wrong or not self.changes.keys() & {*_PLACE, "status"}:
+            return
+        try:
+            self.remark = wards.remark(Point(given["latitude"], given["longitude"]))
+        except Misplaced as error:
+            self.refuse("latitude", str(error))
+
     def _complete_award(self, stored: dict[str, Any]) -> None:
         first = self.values.get("safe_haven_from", stored.get("safe_haven_from"))
         last = self.values.get("safe_haven_until")
@@ -188,6 +204,7 @@ class _Register:
         self.session = session
         venues = session.exec(select(Venue)).all()
         self.venues = {venue.reference: venue for venue in venues}
+        self.spelled = {reference.casefold(): reference for reference in self.venues}
         # A prospect that the file names by its own reference is not there for another row.
         self.prospects = {
             venue.fhrs_id: venue
@@ -198,14 +215,24 @@ class _Register:
         }
         self.businesses = {business.name: business for business in session.exec(select(Business))}
         self.business_names = {business.id: name for name, business in self.businesses.items()}
+        self._names = {name.casefold(): name for name in self.businesses}
         self.wards = WardMap(session.exec(select(Ward)))
         self.awards = imported_window(session)
 
-    def find(self, values: dict[str, Any]) -> Venue | None:
-        """The venue that a row is about; a prospect is found by its FHRS number, and once."""
-        return self.venues.get(values.get("reference", "")) or self.prospects.pop(
-            values.get("fhrs_id", ""), None
-        )
+    def find(self, row: _Row) -> None:
+        """Fill in the `venue` that a row is about; a prospect has its FHRS number, and once."""
+        reference = row.values.get("reference", "")
+        row.venue = self.venues.get(reference)
+        if not row.venue and (other := self.spelled.get(reference.casefold())):
+            row.refuse("reference", f"is {other} in the register: write it so")
+        elif not row.venue:
+            row.venue = self.prospects.pop(row.values.get("fhrs_id", ""), None)
+
+    def named(self, business: str) -> str:
+        """A business as the register spells it, or else as the file first does."""
+        if business in self.businesses:
+            return business
+        return self._names.setdefault(business.casefold(), business)
 
     def stored(self, venue: Venue) -> dict[str, Any]:
         """What the values of a row would be for a venue as it is."""
@@ -282,18 +309,20 @@ def import_venues(
     rows = [_Row(*numbered) for numbered in cells]
     for row in track(rows):
         row.read()
-    _refuse_duplicates(rows)
     report = ImportReport(dry_run=dry_run)
     with import_session(journal, actor, dry_run=dry_run) as session:
         register = _Register(session, {row.values.get("reference", "") for row in rows})
         for row in rows:
-            row.venue = register.find(row.values)
-            row.compare(
-                register.stored(row.venue) if row.venue else {},
-                decided=row.venue is not None and row.venue.id in register.awards,
-            )
+            register.find(row)
+            if business := row.values.get("business"):
+                row.values["business"] = register.named(business)
+            stored = register.stored(row.venue) if row.venue else {}
+            decided = row.venue is not None and row.venue.id in register.awards
+            row.compare(stored, decided=decided)
             if row.venue and row.venue.status == VenueStatus.PROSPECT:
                 row.changes["status"] = VenueStatus.ACTIVE
+            row.locate(stored, register.wards)
+        _refuse_duplicates(rows)
         bad += [cell for row in rows for cell in row.bad]
         if bad:
             raise ImportRejected(sorted(bad, key=lambda cell: cell.line or 0))
@@ -306,16 +335,39 @@ def import_venues(
             else:
                 report.unchanged += 1
         register.write(row for row in rows if row.changes)
+        report.remarks = _remarks(session, rows)
     return report
 
 
 def _refuse_duplicates(rows: Iterable[_Row]) -> None:
-    lines: dict[str, int] = {}
+    same: dict[str, int] = {}
+    but_for_capitals: dict[str, int] = {}
     for row in rows:
-        if reference := row.values.get("reference"):
-            if reference in lines:
-                row.refuse("reference", f"is on line {lines[reference]} too")
-            lines.setdefault(reference, row.line)
+        if not (reference := row.values.get("reference")):
+            continue
+        if (line := same.setdefault(reference, row.line)) != row.line:
+            row.refuse("reference", f"is on line {line} too")
+        elif not row.venue:
+            line = but_for_capitals.setdefault(reference.casefold(), row.line)
+            if line != row.line:
+                row.refuse("reference", f"is on line {line} too, but for its capitals")
+
+
+def _remarks(session: Session, rows: Iterable[_Row]) -> list[Remark]:
+    """What to look at in the rows that bring a venue, or a new name or place of one."""
+    remarks = [
+        Remark(reference=row.values["reference"], reason=row.remark) for row in rows if row.remark
+    ]
+    new = {row.values["reference"] for row in rows if row.changes.keys() & {"name", *_PLACE}}
+    if not new:
+        return remarks
+    venues = session.exec(select(Venue.reference, Venue.name, col(Venue.location))).all()
+    references, names, places = zip(*venues, strict=True)
+    for place, (other, metres) in likely_twins(names, places).items():
+        if references[place] in new:
+            reason = f"may be {references[other]} {names[other]}, {metres:.0f} m away, once more"
+            remarks.append(Remark(reference=references[place], reason=reason))
+    return sorted(remarks, key=lambda remark: remark.reference)
 
 
 def venue_rows(session: Session) -> Iterator[dict[str, Any]]:

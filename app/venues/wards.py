@@ -1,6 +1,7 @@
 """Wards: which one a place lies in, and their import from GeoJSON."""
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlmodel import select
 
-from app.geo import Point
+from app.geo import EARTH_RADIUS_M, Point
 from app.journal import Journal
 from app.venues.imports import (
     BadCell,
@@ -42,6 +43,14 @@ _SLIVER = 0.1
 """How much of a ward, as a fraction, may lie in a neighbour where borders were drawn roughly."""
 
 
+NEAR_WARDS_M = 2_000
+"""How far outside the wards a venue can be: at a neighbour's, and not where an error puts it."""
+
+
+class Misplaced(ValueError):
+    """A place where no venue of the register can be, with what may be wrong with it."""
+
+
 class WardMap:
     """Finds the ward of a place; a border that wards share belongs to the first by code."""
 
@@ -65,6 +74,34 @@ class WardMap:
         for place, ward in sorted(zip(*found, strict=True), reverse=True):
             wards[place] = self._wards[ward].id
         return wards
+
+    def remark(self, place: Point) -> str:
+        """What to say of a venue's place: nothing within the wards. Raises `Misplaced`.
+
+        While there are no wards, any place in Britain will do.
+        """
+        if self.ward_of(place):
+            return ""
+        if self._likely(place):
+            return "lies outside the wards" if self else ""
+        where = f"lies over {NEAR_WARDS_M} m outside the wards" if self else "is not in Britain"
+        lat, lon = place.lat, place.lon
+        if abs(lon) <= 90 and (self._likely(Point(lon, lat)) or self._likely(Point(lon, -lat))):
+            raise Misplaced(f"{where}: latitude and longitude look swapped")
+        if self._likely(Point(lat, -lon)):
+            raise Misplaced(f"{where}: did its minus get lost? It is - west of Greenwich, + east")
+        raise Misplaced(f"{where}: look its latitude and longitude up anew")
+
+    def _likely(self, place: Point) -> bool:
+        if not self:
+            return 49 <= place.lat <= 61 and -9 <= place.lon <= 2
+        # Metres on a plane that touches the earth there: right as far as it matters here.
+        high = math.radians(EARTH_RADIUS_M)
+        scale = high * math.cos(math.radians(place.lat)), high
+        flat = shapely.transform(
+            self._tree.geometries, lambda corners: (corners - (place.lon, place.lat)) * scale
+        )
+        return bool(shapely.dwithin(flat, shapely.Point(0, 0), NEAR_WARDS_M).any())
 
 
 def import_wards(

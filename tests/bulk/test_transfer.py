@@ -56,7 +56,7 @@ ATTENDANCE: Rows = [
 ]
 HEADCOUNTS: Rows = [
     {"on": "2025-03-01", "venue": "V-1", "staff": 20, "left": 0},
-    {"on": "2025-03-01", "venue": "V-1", "staff": 20, "left": 0},
+    {"on": "2025-03-01", "venue": "V-2", "staff": 20, "left": 0},
     {"on": "2025-10-26", "venue": "V-2", "staff": 4, "left": 2},
 ]
 HAVEN = {"venue": "V-1", "scheme": "safe_haven"}
@@ -247,11 +247,66 @@ def test_a_dry_run_tells_and_keeps_nothing(journal: Journal) -> None:
 # --- what is the same ------------------------------------------------------------------------
 
 
-def test_rows_are_counted(sqlite_journal: Journal) -> None:
+TWICE: list[tuple[SheetName, dict[str, Any], dict[str, Any], str]] = [
+    (SheetName.HEADCOUNTS, HEADCOUNTS[0], {}, "is on line 2 too"),
+    (SheetName.HEADCOUNTS, HEADCOUNTS[0], {"left": 3}, "is on line 2 too, with other numbers"),
+    (SheetName.ATTENDANCE, ATTENDANCE[2], {}, "is on line 2 too"),
+    (SheetName.ATTENDANCE, ATTENDANCE[2], {"new": 3}, "is on line 2 too, with other numbers"),
+    (SheetName.DECISIONS, DECISIONS[5], {}, "is on line 2 too"),
+    (SheetName.ENGAGEMENTS, ENGAGEMENTS[1], {}, "is on line 2 too"),
+    (SheetName.ENGAGEMENTS, ENGAGEMENTS[1], {"business": "Inns"}, "is on line 3 too"),
+    (SheetName.ENGAGEMENTS, ENGAGEMENTS[2], {"business": "WHARF HOTELS LTD"}, "is on line 2 too"),
+    (SheetName.ENGAGEMENTS, ENGAGEMENTS[3], {"done_note": ""}, "is on line 2 too"),
+]
+
+
+@pytest.mark.parametrize(("name", "row", "again", "reason"), TWICE)
+def test_what_is_said_twice_in_a_file_is_refused(
+    register: Journal, name: SheetName, row: dict[str, Any], again: dict[str, Any], reason: str
+) -> None:
+    cells = refused(register, name, row, row | again)
+    assert ("", reason) in [(cell.column, cell.reason) for cell in cells]
+
+
+def test_what_is_known_is_said_twice_in_a_file_all_the_same(sqlite_journal: Journal) -> None:
+    fill(sqlite_journal)
+    award = (SheetName.DECISIONS, DECISIONS[3], {"until": ""}, "is on line 2 too")
+    for name, row, again, reason in (*TWICE, award):
+        if "business" not in again:
+            (cell,) = refused(sqlite_journal, name, row, row | again)
+            assert (cell.line, cell.column, cell.reason) == (3, "", reason)
+
+
+def test_what_a_register_has_twice_from_before_is_found_unchanged(
+    sqlite_journal: Journal, elsewhere: Journal
+) -> None:
     fill(sqlite_journal, SheetName.VENUES, SheetName.HEADCOUNTS)
-    same = HEADCOUNTS[0]
-    report = bring(sqlite_journal, SheetName.HEADCOUNTS, [same, same, same])
-    assert (len(report.created), report.unchanged) == (1, 2)
+    fill(elsewhere, SheetName.VENUES)
+    with sqlite_journal.writing("test") as session:
+        first = session.exec(select(Headcount)).first()
+        assert first
+        session.add(Headcount(**first.model_dump(exclude={"id"})))
+    file = shown(sqlite_journal, SheetName.HEADCOUNTS)
+    assert bring(sqlite_journal, SheetName.HEADCOUNTS, file).unchanged == 4
+    (cell,) = refused(elsewhere, SheetName.HEADCOUNTS, *rows_of(file))
+    assert cell.reason == "is on line 2 too"
+
+
+def test_a_day_has_one_headcount_of_a_venue(sqlite_journal: Journal) -> None:
+    fill(sqlite_journal, SheetName.VENUES, SheetName.HEADCOUNTS)
+    (cell,) = refused(sqlite_journal, SheetName.HEADCOUNTS, HEADCOUNTS[0] | {"left": 1})
+    assert cell.reason == "This venue has a headcount of that day already; void that first"
+
+
+def test_a_business_is_one_in_whatever_capitals(sqlite_journal: Journal) -> None:
+    fill(sqlite_journal, SheetName.VENUES)
+    visits = [
+        ENGAGEMENTS[2] | {"business": name, "note": note}
+        for name, note in (("Café Group", "1"), ("café group", "2"), ("LANTERN INNS LTD", "3"))
+    ]
+    report = bring(sqlite_journal, SheetName.ENGAGEMENTS, visits)
+    assert [one for one in report.created if one.startswith("business")] == ["business Café Group"]
+    assert bring(sqlite_journal, SheetName.ENGAGEMENTS, visits).unchanged == 3
 
 
 def test_what_was_voided_is_not_there(sqlite_journal: Journal) -> None:
@@ -305,10 +360,10 @@ def test_every_bad_row_is_listed_and_nothing_kept(journal: Journal) -> None:
         SheetName.HEADCOUNTS,
         good | {"on": date(2999, 1, 1)},
         good,
-        good | {"venue": "V-9"},
+        good | {"venue": "v-1"},
         good | {"on": "2025-02-30", "staff": "many"},
         good | {"left": "", "staff": -1},
-        good | {"left": 10_001},
+        good | {"left": 10_001, "on": date(2025, 3, 2)},
         good | {"on": date(2098, 1, 1)},
     )
     assert [(cell.line, cell.column, cell.value, cell.reason) for cell in cells] == [
@@ -316,7 +371,10 @@ def test_every_bad_row_is_listed_and_nothing_kept(journal: Journal) -> None:
             *(2, "on", "2999-01-01"),
             "must be a date from 2000 to 2099, like 2026-12-31: format the column as YYYY-MM-DD",
         ),
-        (4, "venue", "V-9", "is not the reference of a venue in the register"),
+        (
+            *(4, "venue", "v-1"),
+            "is not the reference of a venue in the register, which spells it V-1",
+        ),
         (5, "on", "'2025-02-30", "must be a date that exists"),
         (
             *(5, "staff", "many"),

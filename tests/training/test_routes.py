@@ -217,6 +217,9 @@ def test_headcounts(officer: Client, venue: UUID) -> None:
     path = f"/v1/admin/venues/{venue}/headcounts"
     assert officer.get(path).json()["items"] == [second, first]
     assert officer.get(f"{HEADCOUNTS}/{first['id']}").json() == first
+    for staff, left in ((18, 2), (17, 3)):
+        again = {"on": "2025-02-01", "staff": staff, "left": left}
+        assert problem(officer.post(path, json=again)) == (409, "declared-already", [])
     voided(officer, f"{HEADCOUNTS}/{second['id']}")
     assert officer.get(path).json()["items"] == [first]
     assert len(officer.get(path, params={"voided": True}).json()["items"]) == 2

@@ -106,7 +106,9 @@ def test_a_wrong_venue_is_refused(officer: httpx.Client) -> None:
         ({"category": "castle"}, "category"),
         ({"location": {"lat": 91, "lon": 0}}, "location.lat"),
         ({"location": None}, "location"),
+        ({"location": {"lat": 0, "lon": 0}}, "location"),
         ({"postcode": "SW1"}, "postcode"),
+        ({"postcode": "EC4N OZZ"}, "postcode"),
         ({"uprn": "12a"}, "uprn"),
         ({"refresh_months": 0}, "refresh_months"),
         ({"opening_hours": "9am to 5pm"}, "opening_hours"),
@@ -133,7 +135,7 @@ def test_an_edit_changes_what_is_given(officer: httpx.Client, engine: Engine) ->
     assert edited == venue | {"category": "bar", "entrance": "Round the back"}
     edited = _edit(officer, venue, business_id=None, phone="", refresh_months=None).json()
     assert not edited.keys() & {"business", "phone", "refresh_months"}
-    moved = _edit(officer, venue, location={"lat": 51.6, "lon": -0.089}).json()
+    moved = _edit(officer, venue, location={"lat": 51.53, "lon": -0.089}).json()
     assert "ward" not in moved
     assert officer.get(f"{VENUES}/{venue['id']}").json() == moved
 
@@ -156,6 +158,40 @@ def test_a_reference_belongs_to_one_venue(officer: httpx.Client) -> None:
     taken = a_venue(name="The Bell", reference="V-000041")
     assert problem(officer.post(VENUES, json=taken)) == (409, "reference-taken")
     assert _edit(officer, venue, reference="V-000041").status_code == 200
+    assert problem(_edit(officer, other, reference="v-000041")) == (409, "reference-taken")
+    assert _edit(officer, venue, reference="v-000041").status_code == 200
+
+
+def test_a_venue_is_put_only_where_it_can_be(officer: httpx.Client, engine: Engine) -> None:
+    make_ward(engine)
+    lost = make_venue(engine, lat=51.51, lon=0.09)
+    shown = officer.get(f"{VENUES}/{lost.id}").json()
+    assert _edit(officer, shown, phone="1", location=shown["location"]).status_code == 200
+    for place in ({"lat": -0.089, "lon": 51.5134}, {"lat": 51.5134, "lon": 0.089}):
+        refused = [
+            officer.post(VENUES, json=a_venue(location=place)),
+            _edit(officer, shown, location=place),
+        ]
+        for answer in refused:
+            assert problem(answer) == (422, "invalid")
+            (error,) = answer.json()["errors"]
+            assert error["field"] == "location"
+            assert error["message"].startswith("lies over 2000 m outside the wards: ")
+
+
+def test_a_prospect_at_a_place_that_cannot_be_stays_one(
+    officer: httpx.Client, engine: Engine
+) -> None:
+    prospect = _imported(officer, engine)
+    elsewhere = {
+        "type": "Polygon",
+        "coordinates": [[[-0.1, 51.6], [-0.08, 51.6], [-0.08, 51.62], [-0.1, 51.6]]],
+    }
+    make_ward(engine, boundary=elsewhere)
+    assert problem(_step(officer, prospect, "register")) == (422, "invalid")
+    there = {"lat": 51.605, "lon": -0.085}
+    venue = _step(officer, prospect, "register", location=there).json()
+    assert (venue["status"], "ward" in venue) == ("active", True)
 
 
 def test_facts_may_change_as_from_a_day(officer: httpx.Client) -> None:
@@ -249,7 +285,7 @@ def listed(officer: httpx.Client, engine: Engine) -> httpx.Client:
         {"name": "Émile's Café", "postcode": "EC2R 8AJ", "category": "cafe"},
         {"name": "The Lantern", "postcode": "EC2V 7HH", "licensed": True, "late_night": True},
         {"name": "O'Neill's", "postcode": "EC1A 1BB", "business_id": business["id"]},
-        {"name": "100% Beer_House", "location": {"lat": 51.6, "lon": -0.1}, "licensed": True},
+        {"name": "100% Beer_House", "location": {"lat": 51.53, "lon": -0.1}, "licensed": True},
     ):
         create(officer, VENUES, a_venue(**details))
     return officer

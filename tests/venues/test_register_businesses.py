@@ -33,7 +33,11 @@ def test_a_name_belongs_to_one_business(officer: httpx.Client) -> None:
     business = _business(officer)
     other = _business(officer, "Crown Hotels")
     taken = {"name": "Lantern Inns Ltd"}
-    assert problem(officer.post(BUSINESSES, json=taken)) == (409, "business-name-taken")
+    for name in ("Lantern Inns Ltd", "LANTERN INNS Ltd"):
+        assert problem(officer.post(BUSINESSES, json={"name": name})) == (
+            409,
+            "business-name-taken",
+        )
     answer = change(officer, "PUT", f"{BUSINESSES}/{other['id']}", taken)
     assert problem(answer) == (409, "business-name-taken")
     assert change(officer, "PUT", f"{BUSINESSES}/{business['id']}", taken).status_code == 200

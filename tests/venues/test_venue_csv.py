@@ -27,8 +27,15 @@ from app.venues.models import (
     VenueStatus,
 )
 from app.venues.venue_csv import CELLS
-from tests.factories import journal_of
-from tests.venues.register import awards, import_fhrs, import_venues, stored, version
+from tests.factories import journal_of, make_venue
+from tests.venues.register import (
+    awards,
+    import_fhrs,
+    import_venues,
+    import_wards,
+    stored,
+    version,
+)
 
 NEW = {
     "reference": "A-1",
@@ -140,7 +147,7 @@ def test_the_columns_are_the_published_ones() -> None:
 
 
 def test_a_second_import_changes_nothing(engine: Engine) -> None:
-    content = written(FULL, {**FULL, "reference": "A-2", "latitude": "0.1", "longitude": "-1e-05"})
+    content = written(FULL, {**FULL, "reference": "A-2", "latitude": "51.1", "longitude": "-1e-05"})
     import_venues(engine, content)
     before = version(engine)
     assert import_venues(engine, content) == ImportReport(dry_run=False, unchanged=2)
@@ -148,9 +155,104 @@ def test_a_second_import_changes_nothing(engine: Engine) -> None:
 
 
 def test_venues_share_their_business_by_name(engine: Engine) -> None:
-    import_venues(engine, written(FULL))
-    import_venues(engine, written({**FULL, "reference": "A-2"}, {**FULL, "reference": "A-3"}))
+    capitals = {**FULL, "business": FULL["business"].upper()}
+    import_venues(engine, written(FULL, {**capitals, "reference": "A-2"}))
+    import_venues(engine, written({**FULL, "reference": "A-3"}, {**capitals, "reference": "A-4"}))
     assert len({venue.business_id for venue in stored(engine).values()}) == 1
+    assert import_venues(engine, written({**capitals, "reference": "A-1"})).unchanged == 1
+
+
+@pytest.mark.parametrize("content", ["a-1", "A-1"])
+def test_capitals_make_no_second_venue(engine: Engine, content: str) -> None:
+    other = content.swapcase()
+    [cell] = refused(engine, written({**NEW, "reference": content}, {**NEW, "reference": other}))
+    assert (cell.line, cell.column, cell.value, cell.reason) == (
+        *(3, "reference", other),
+        "is on line 2 too, but for its capitals",
+    )
+    import_venues(engine, written({**NEW, "reference": content}))
+    [cell] = refused(engine, written({**NEW, "reference": other}))
+    assert cell.reason == f"is {content} in the register: write it so"
+
+
+def test_two_venues_of_old_that_differ_in_capitals_go_on(sqlite_engine: Engine) -> None:
+    for reference in ("a-1", "A-1"):
+        make_venue(sqlite_engine, reference=reference, safe_haven_from=None)
+    rows = [{"reference": reference, "phone": "1"} for reference in ("a-1", "A-1")]
+    report = import_venues(sqlite_engine, written(*rows))
+    assert [change.reference for change in report.updated] == ["a-1", "A-1"]
+    [cell] = refused(sqlite_engine, written(*rows, rows[1]))
+    assert (cell.line, cell.reason) == (4, "is on line 3 too")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("ec4n0zz", "EC4N 0ZZ"),
+        (" Ec4N\u00a00zZ ", "EC4N 0ZZ"),
+        ("w1a 1aa", "W1A 1AA"),
+        ("EC4N OZZ", None),
+        ("ECIA 1BB", None),
+        ("EC4N 0ZO", None),
+        ("EC4N", None),
+        ("x", None),
+    ],
+)
+def test_a_postcode_has_one_spelling(sqlite_engine: Engine, given: str, kept: str | None) -> None:
+    content = written({**NEW, "postcode": given})
+    if kept is None:
+        assert refused(sqlite_engine, content)[0].reason == "must be a postcode, like EC2V 7HH"
+    else:
+        import_venues(sqlite_engine, content)
+        assert stored(sqlite_engine)["A-1"].postcode == kept
+
+
+WARDS = b"""{"type": "FeatureCollection", "features": [{"type": "Feature",
+"properties": {"code": "W", "name": "Ward"}, "geometry": {"type": "Polygon", "coordinates":
+[[[-0.1, 51.5], [-0.09, 51.5], [-0.09, 51.52], [-0.1, 51.52], [-0.1, 51.5]]]}}]}"""
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "reason"),
+    [
+        ("-0.0922", "51.5136", "latitude and longitude look swapped"),
+        ("51.5136", "0.0922", "did its minus get lost? It is - west of Greenwich, + east"),
+        ("0", "0", "look its latitude and longitude up anew"),
+    ],
+)
+def test_a_venue_far_from_the_wards_is_refused(
+    sqlite_engine: Engine, latitude: str, longitude: str, reason: str
+) -> None:
+    import_venues(sqlite_engine, written(NEW))
+    import_wards(sqlite_engine, WARDS)
+    place = {"latitude": latitude, "longitude": longitude}
+    for reference in ("A-1", "A-2"):
+        [cell] = refused(sqlite_engine, written({**NEW, **place, "reference": reference}))
+        assert (cell.line, cell.column) == (2, "latitude")
+        assert cell.reason == f"lies over 2000 m outside the wards: {reason}"
+
+
+def test_a_place_that_is_wrong_from_before_stays_till_it_moves(sqlite_engine: Engine) -> None:
+    import_venues(sqlite_engine, written({**NEW, "latitude": "52"}))
+    import_wards(sqlite_engine, WARDS)
+    row = {**NEW, "latitude": "52", "name": "Another"}
+    assert import_venues(sqlite_engine, written(row)).updated
+    assert refused(sqlite_engine, written({"reference": "A-1", "longitude": "-0.0921"}))
+
+
+def test_a_report_names_what_to_look_at(engine: Engine) -> None:
+    import_wards(engine, WARDS)
+    import_venues(engine, written(NEW))
+    near = {**NEW, "reference": "A-2", "name": "Brass Heron Pub", "latitude": "51.5137"}
+    outside = {**NEW, "reference": "A-3", "longitude": "-0.0799"}
+    content = written(near, outside)
+    dry = import_venues(engine, content, dry_run=True)
+    assert [(remark.reference, remark.reason) for remark in dry.remarks] == [
+        ("A-2", "may be A-1 The Brass Heron, 11 m away, once more"),
+        ("A-3", "lies outside the wards"),
+    ]
+    assert import_venues(engine, content).remarks == dry.remarks
+    assert import_venues(engine, content).remarks == []
 
 
 def test_a_dry_run_reports_the_same_and_writes_nothing(engine: Engine) -> None:
@@ -466,7 +568,7 @@ def test_demonstration_and_real_venues_do_not_mix(
         ("category", "Pub", "must be one of pub, bar, nightclub"),
         ("business", "B" * 201, "must be at most 200"),
         ("address", "A" * 301, "must be at most 300"),
-        ("postcode", "EC2V 0ZZ 999", "must be at most 10"),
+        ("postcode", "EC2V 0ZZ 999", "must be a postcode, like EC2V 7HH"),
         ("latitude", "", "must not be empty"),
         ("latitude", "north", "must be decimal degrees"),
         ("latitude", "51,5136", "must be decimal degrees"),
@@ -474,6 +576,11 @@ def test_demonstration_and_real_venues_do_not_mix(
         ("latitude", "inf", "must be decimal degrees"),
         ("latitude", "5_1", "must be decimal degrees"),
         ("latitude", "\u0665\u0661", "must be decimal degrees"),
+        ("latitude", "51.5136\u00b0", "must be decimal degrees"),
+        ("latitude", "51\u00b030'49\"N", "must be decimal degrees"),
+        ("longitude", "\u22120.0922", "must be decimal degrees, like 51.5136 or -0.0922"),
+        ("latitude", "181234", "must lie between -90 and 90: degrees, not the metres of a grid"),
+        ("latitude", "0", "is not in Britain: look its latitude and longitude up anew"),
         ("latitude", "90.001", "must lie between -90 and 90"),
         ("latitude", "1e999", "must lie between -90 and 90"),
         ("longitude", "-180.5", "must lie between -180 and 180"),

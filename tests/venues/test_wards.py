@@ -14,7 +14,7 @@ from app.geo import Point
 from app.venues import imports
 from app.venues.imports import BadCell, Change, ImportRejected, ImportReport
 from app.venues.models import Venue, Ward
-from app.venues.wards import WardMap
+from app.venues.wards import Misplaced, WardMap
 from tests.venues.register import import_fhrs, import_venues, import_wards, version
 
 
@@ -55,13 +55,13 @@ def refused(engine: Engine, content: bytes) -> list[BadCell]:
 
 
 VENUES = b"""reference,name,category,latitude,longitude
-IN-A,Inside A,pub,0.5,0.5
-IN-B,Inside B,pub,0.5,1.5
-BORDER,On the border of both,pub,0.5,1
-CORNER,On the outer corner of B,pub,1,2
-OUT,Outside both,pub,5,5
+IN-A,Inside A,pub,51.5,0.5
+IN-B,Inside B,pub,51.5,1.5
+BORDER,On the border of both,pub,51.5,1
+CORNER,On the outer corner of B,pub,52,2
+OUT,Outside both,pub,52.01,1.5
 """
-A_AND_B = written(ward("B", square(1, 0)), ward("A", square(0, 0)))
+A_AND_B = written(ward("B", square(1, 51)), ward("A", square(0, 51)))
 
 
 @pytest.mark.parametrize("venues_first", [True, False])
@@ -85,7 +85,7 @@ def test_every_venue_has_the_ward_it_lies_in(engine: Engine, venues_first: bool)
 def test_a_venue_that_moves_changes_its_ward(engine: Engine) -> None:
     import_wards(engine, A_AND_B)
     import_venues(engine, VENUES)
-    import_venues(engine, b"reference,longitude\nIN-A,1.5\nIN-B,7\n")
+    import_venues(engine, b"reference,latitude,longitude\nIN-A,51.5,1.5\nIN-B,52.01,1.5\n")
     assert {k: v for k, v in wards_of_venues(engine).items() if k.startswith("IN")} == {
         "IN-A": "B",
         "IN-B": None,
@@ -105,7 +105,7 @@ def test_a_second_import_writes_nothing(engine: Engine) -> None:
 def test_wards_are_changed_and_removed(engine: Engine) -> None:
     import_wards(engine, A_AND_B)
     import_venues(engine, VENUES)
-    content = written(ward("A", square(0, 0), "New"), ward("C", square(1, 0, size=8)))
+    content = written(ward("A", square(0, 51), "New"), ward("C", square(1, 51, size=8)))
     dry = import_wards(engine, content, dry_run=True)
     assert wards_of_venues(engine)["OUT"] is None, "a dry run changes nothing"
     assert dry == ImportReport(
@@ -123,7 +123,7 @@ def test_wards_are_changed_and_removed(engine: Engine) -> None:
         "CORNER": "C",
         "OUT": "C",
     }
-    moved = import_wards(engine, written(ward("A", square(2, 9)), ward("C", square(1, 0, size=8))))
+    moved = import_wards(engine, written(ward("A", square(2, 2)), ward("C", square(1, 51, size=8))))
     assert moved.updated == [Change(reference="A", columns=["name", "boundary"])]
 
 
@@ -355,7 +355,7 @@ def test_a_file_too_large_to_be_wards_is_refused(
 
 def test_a_position_that_is_no_number_is_refused(sqlite_engine: Engine) -> None:
     for position in (b"1e999", b"1" * 400, b"true", b"NaN", b"-Infinity", b"null", b'"1"'):
-        assert refused(sqlite_engine, A_AND_B.replace(b"[2, 1]", b"[2, " + position + b"]"))
+        assert refused(sqlite_engine, A_AND_B.replace(b"[2, 52]", b"[2, " + position + b"]"))
 
 
 def test_wards_with_holes_parts_and_altitudes(engine: Engine) -> None:
@@ -369,6 +369,43 @@ def test_wards_with_holes_parts_and_altitudes(engine: Engine) -> None:
     assert wards.ward_of(Point(1, 1)), "the border of a hole belongs to the ward"
     assert not wards.ward_of(Point(1.5, 1.5))
     assert shapely.from_geojson(json.dumps(wards._wards[0].boundary)).has_z is False
+
+
+SWAPPED = "latitude and longitude look swapped"
+MINUS = "did its minus get lost? It is - west of Greenwich, + east"
+ANEW = "look its latitude and longitude up anew"
+CITY = [Ward(code="A", name="Ward", boundary=square(-0.1, 51.5, size=0.02))]
+
+
+@pytest.mark.parametrize(
+    ("wards", "lat", "lon", "remark"),
+    [
+        (CITY, 51.51, -0.09, ""),
+        (CITY, 51.5, -0.1, ""),
+        (CITY, 51.5379, -0.09, "lies outside the wards"),
+        (CITY, 51.51, -0.0513, "lies outside the wards"),
+        (CITY, 51.538, -0.09, f"lies over 2000 m outside the wards: {ANEW}"),
+        (CITY, 51.51, -0.051, f"lies over 2000 m outside the wards: {ANEW}"),
+        (CITY, 0, 0, f"lies over 2000 m outside the wards: {ANEW}"),
+        (CITY, 90, 180, f"lies over 2000 m outside the wards: {ANEW}"),
+        (CITY, -0.09, 51.51, f"lies over 2000 m outside the wards: {SWAPPED}"),
+        (CITY, 0.09, 51.51, f"lies over 2000 m outside the wards: {SWAPPED}"),
+        (CITY, 51.51, 0.09, f"lies over 2000 m outside the wards: {MINUS}"),
+        ([], 51.51, -0.09, ""),
+        ([], 60.8, -0.9, ""),
+        ([], 0, 0, f"is not in Britain: {ANEW}"),
+        ([], 40.7, -74.0, f"is not in Britain: {ANEW}"),
+        ([], -0.09, 51.51, f"is not in Britain: {SWAPPED}"),
+        ([], 51.5, 3.2, f"is not in Britain: {MINUS}"),
+    ],
+)
+def test_where_a_venue_can_be(wards: list[Ward], lat: float, lon: float, remark: str) -> None:
+    if ": " in remark:
+        with pytest.raises(Misplaced) as misplaced:
+            WardMap(wards).remark(Point(lat, lon))
+        assert str(misplaced.value) == remark
+    else:
+        assert WardMap(wards).remark(Point(lat, lon)) == remark
 
 
 def test_no_wards_hold_nothing() -> None:
