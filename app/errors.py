@@ -91,11 +91,11 @@ class TooLarge(DomainError):
 
 
 class NotReady(DomainError):
-    """This process has no directory to answer from yet."""
+    """This process has no directory that covers the instant asked about."""
 
     status = 503
     code = "not-ready"
-    title = "The directory is not loaded yet; if you are in danger call 999"
+    title = "The directory can't tell at the moment; if you are in danger call 999"
 
 
 def problem(

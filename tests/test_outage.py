@@ -182,6 +182,86 @@ def test_a_start_waits_for_a_change_but_not_for_a_new_hour(sqlite_url: str, data
     assert len(load(data_dir)) == 2
 
 
+# --- the clock -------------------------------------------------------------------------------
+
+DAY = 24 * HOUR
+BACK = [13 * HOUR, DAY, 365 * DAY]
+
+
+def test_a_start_with_a_directory_of_the_future_builds_first(
+    sqlite_url: str, data_dir: Path
+) -> None:
+    add_venue(sqlite_url, name="The Lantern")
+    tomorrow = int(time.time()) + DAY
+    with connected(sqlite_url) as engine:
+        Directory(engine, data_dir, demonstration=False, clock=lambda: tomorrow).refresh()
+    prepare(settings_for(data_dir, sqlite_url))
+    assert load(data_dir).generated_at < tomorrow
+
+
+@pytest.mark.parametrize("back", BACK)
+def test_a_start_with_the_clock_put_back(sqlite_url: str, data_dir: Path, back: int) -> None:
+    haven = add_venue(sqlite_url, name="The Lantern", hours="24/7")
+    written = utc("2026-11-27T23:00")
+    with serving_directory(data_dir, sqlite_url, lambda: written):
+        pass
+    now = written - back
+    with serving_directory(data_dir, NOBODY, lambda: now, is_ready=False) as client:
+        # Nobody knows who is open; that nobody is would be a lie.
+        assert ready(client) == (503, "unavailable")
+        for path in (NEAREST, "/v1/havens", f"/v1/havens/{haven}"):
+            answer = client.get(path)
+            assert answer.status_code == 503
+            assert "call 999" in answer.json()["title"]
+        assert client.get("/v1/help").json()["help"][0]["phone"] == "999"
+        now = written
+        assert ready(client) == (200, "degraded")
+        assert names(client) == ["The Lantern"]
+    now = written - back
+    with serving_directory(data_dir, sqlite_url, lambda: now) as client:
+        assert ready(client) == (200, "ok")
+        assert names(client) == ["The Lantern"]
+        assert client.get(f"/v1/havens/{haven}").json()["open"]["state"] == "open"
+        until(lambda: age(client) == 0)
+
+
+@pytest.mark.parametrize("jump", [-365 * DAY, -DAY, -2 * HOUR, -60, 365 * DAY])
+def test_a_clock_that_jumps_under_a_running_process(
+    sqlite_url: str, data_dir: Path, jump: int
+) -> None:
+    now = utc("2026-11-27T23:00")
+    add_venue(sqlite_url, name="The Lantern", hours="24/7")
+    with serving_directory(data_dir, sqlite_url, lambda: now) as client:
+        assert names(client) == ["The Lantern"]
+        now += jump
+
+        def is_right_again() -> bool:
+            answer = client.get(NEAREST)
+            # Until it is known again who is open, nobody is said to be closed.
+            assert answer.status_code == 503 or answer.json()["havens"]
+            return ready(client) == (200, "ok")
+
+        until(is_right_again)
+        assert names(client) == ["The Lantern"]
+        assert age(client) == 0
+
+
+def test_an_instant_of_which_nothing_is_known_is_not_answered(
+    sqlite_url: str, data_dir: Path
+) -> None:
+    add_venue(sqlite_url, name="The Lantern", hours="24/7")
+    now = utc("2026-11-27T23:00")
+    with serving_directory(data_dir, sqlite_url, lambda: now):
+        pass
+    now += 8 * DAY
+    with serving_directory(data_dir, NOBODY, lambda: now) as client:
+        assert names(client) == ["The Lantern"]
+        for at, status in (("2026-12-11T21:00:00Z", 200), ("2026-12-11T22:00:00Z", 503)):
+            answer = client.get(f"{NEAREST}&at={at}")
+            assert answer.status_code == status
+            assert status == 503 or answer.json()["havens"]
+
+
 # --- a process -------------------------------------------------------------------------------
 
 

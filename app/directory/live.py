@@ -76,18 +76,19 @@ class Directory:
 
     @property
     def search(self) -> Search:
-        """The current search. Raises `NotReady` before the first snapshot and past its horizon."""
+        """The current search. Raises `NotReady` when there is no snapshot that covers this moment:
+        before the first, past its horizon, and when the clock was put back to before its start."""
         if self._current[1] is not None:
             self._look()
         search = self._current[1]
-        if search is None or self.clock() >= search.snapshot.horizon:
+        if search is None or not search.snapshot.covers(self.clock()):
             raise NotReady
         return search
 
     @property
     def age_seconds(self) -> int:
         """Since the snapshot was last known to say what the database says."""
-        return max(0, int(self.clock() - self._confirmed_at))
+        return abs(int(self.clock() - self._confirmed_at))
 
     @property
     def is_degraded(self) -> bool:
@@ -107,6 +108,7 @@ class Directory:
         return (
             self._confirm()
             and search is not None
+            and search.snapshot.covers(self.clock())
             and search.snapshot.horizon >= self.clock() + render.AHEAD
         )
 
@@ -125,6 +127,8 @@ class Directory:
     def _confirm(self) -> bool:
         """Whether the snapshot says what the database says now."""
         asked_at = self.clock()
+        # It must not grow young while a clock that was put back makes up for it.
+        self._confirmed_at = self._past(self._confirmed_at)
         with read_session(self._engine) as session:
             state = session.exec(select(DirectoryState)).one()
         search = self._current[1]
@@ -132,6 +136,11 @@ class Directory:
             return False
         self._confirmed_at = asked_at
         return True
+
+    def _past(self, moment: float) -> float:
+        """A moment, or one as long ago as it lies ahead: when the clock has been put back, nobody
+        knows how long ago it was, and it had better be taken for old than for new."""
+        return min(moment, 2 * self.clock() - moment)
 
     def _is_of_this_hour(self) -> bool:
         search = self._current[1]
@@ -184,7 +193,7 @@ class Directory:
             log.error("directory snapshot not taken up: %s", error)
         else:
             search = Search(snapshot)
-            self._confirmed_at = max(self._confirmed_at, snapshot.generated_at)
+            self._confirmed_at = max(map(self._past, (self._confirmed_at, snapshot.generated_at)))
             log.info("directory version %d with %d havens", snapshot.version, len(snapshot))
         self._current = file, search
 
@@ -228,6 +237,7 @@ class Directory:
 
     def document(self, form: render.Form) -> render.Document:
         """The whole directory as it is this hour; rendered once, while others wait for it."""
-        hours = [int(moment) // HOUR * HOUR for moment in (self.clock(), self._confirmed_at)]
+        moments = self.clock(), self._past(self._confirmed_at)
+        hours = [int(moment) // HOUR * HOUR for moment in moments]
         with self._rendering:
             return self._whole(self.search, *hours, form)

@@ -154,6 +154,8 @@ def answer(asked: NearestQuestion, directory: Directory, contacts: bytes) -> byt
         max_distance_m=asked.max_distance_m or math.inf,
     )
     search = directory.search
+    if not search.snapshot.covers(question.at):
+        raise NotReady
     found = search.answer(question)
     return render.nearest(search.snapshot, question, found, directory.age_seconds, contacts)
 
@@ -294,7 +296,7 @@ async def health_live() -> Response:
     },
 )
 async def health_ready(directory: Live, response: Response) -> Health:
-    """200 while there is a usable directory, `degraded` when it can't be confirmed now.
+    """200 while a directory covers this moment, `degraded` when it can't be confirmed now.
 
     A database that is down never makes this fail: a load balancer must not drop good copies.
     """

@@ -113,7 +113,7 @@ class Search:
         """Whether a haven is available at an instant, and until or from when."""
         snapshot = self.snapshot
         availability = snapshot.availability(row)
-        if availability is None or not snapshot.start <= at < snapshot.horizon:
+        if availability is None or not snapshot.covers(at):
             return State(None)
         for start, end in availability:
             if start <= at < end:

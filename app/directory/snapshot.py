@@ -95,6 +95,10 @@ class Snapshot:
         """The first instant that is not worked out any more."""
         return self.start + HORIZON
 
+    def covers(self, at: float) -> bool:
+        """Whether it is worked out who is open at an instant; of any other nothing is known."""
+        return self.start <= at < self.horizon
+
     @cached_property
     def fragments(self) -> memoryview:
         """`text`, to be cut."""

@@ -404,11 +404,82 @@ def test_a_snapshot_on_disk_that_is_too_old_is_not_answered_from(
         _ = ours.search
 
 
-def test_age_is_never_negative(sqlite: Engine, tmp_path: Path, clock: Clock) -> None:
+# --- a clock that was put back ---------------------------------------------------------------
+
+BACK = [2 * HOUR, 13 * HOUR, DAY, 365 * DAY]
+
+
+@pytest.mark.parametrize("back", BACK)
+def test_one_does_not_begin_with_a_directory_of_the_future(
+    sqlite: Engine, tmp_path: Path, clock: Clock, back: int
+) -> None:
+    make_venue(sqlite, name="the one", hours="24/7")
+    directory(sqlite, tmp_path, clock).refresh()
+    earlier = NOW - back
+    ours = directory(sqlite, tmp_path, Clock(earlier))
+    assert not ours.will_do()
+    with pytest.raises(NotReady):
+        _ = ours.search
+    with pytest.raises(NotReady):
+        ours.document("json")
+    ours.refresh()
+    assert generated_at(ours) == earlier
+    assert len(ours.search.answer(Question(BANK, earlier)).havens) == 1
+    assert ours.will_do()
+
+
+@pytest.mark.parametrize("back", BACK)
+def test_without_a_database_the_future_is_waited_for(
+    sqlite: Engine, tmp_path: Path, clock: Clock, back: int
+) -> None:
+    make_venue(sqlite, name="the one", hours="24/7")
+    directory(sqlite, tmp_path, clock).refresh()
+    clock.now -= back
+    with connected("sqlite:////nowhere/at/all.sqlite") as unreachable:
+        ours = directory(unreachable, tmp_path, clock)
+        ours.restore()
+        for moment, is_covered in ((clock.now, False), (THE_HOUR - HOUR, True), (NOW, True)):
+            clock.now = moment
+            with pytest.raises(OperationalError):
+                ours.refresh()
+            assert ours.is_degraded
+            if is_covered:
+                assert names(ours) == ["the one"]
+            else:
+                with pytest.raises(NotReady):
+                    _ = ours.search
+
+
+@pytest.mark.parametrize("back", [60, HOUR, *BACK])
+def test_a_clock_put_back_under_a_running_process(
+    sqlite: Engine, tmp_path: Path, clock: Clock, back: int
+) -> None:
+    make_venue(sqlite, name="the one", hours="24/7")
     ours = directory(sqlite, tmp_path, clock)
     ours.refresh()
-    clock.now -= 100
-    assert ours.age_seconds == 0, "a clock that was put back"
+    clock.now -= back
+    assert ours.age_seconds == back, "nobody knows, so rather old than new"
+    assert ours.is_degraded
+    ours.refresh()
+    assert names(ours) == ["the one"]
+    assert (ours.age_seconds, ours.is_degraded) == (0, False)
+
+
+def test_what_is_not_confirmed_grows_no_younger_as_a_clock_put_back_catches_up(
+    private_postgres: Postgres, tmp_path: Path, clock: Clock
+) -> None:
+    with connected(private_postgres.url("havens")) as engine:
+        make_venue(engine, name="the one")
+        ours = directory(engine, tmp_path, clock)
+        ours.refresh()
+        private_postgres.stop()
+        for since, expected in ((-600, 600), (-300, 900), (0, 1200), (600, 1800)):
+            clock.now = NOW + since
+            with pytest.raises(OperationalError):
+                ours.refresh()
+            assert ours.age_seconds == expected
+            assert ours.is_degraded
+            assert about(ours)["confirm_by"] == "2027-07-14T12:00:00Z" if since else True
 
 
 # --- demonstration and production ------------------------------------------------------------
