@@ -48,7 +48,11 @@ def create_app(settings: Settings | None = None, clock: Clock = time.time) -> Fa
     logs.configure(settings.log_level)
     engine = make_engine(settings.database_url)
     directory = Directory(
-        engine, settings.data_dir, demonstration=settings.demonstration, clock=clock
+        engine,
+        settings.data_dir,
+        demonstration=settings.demonstration,
+        walking_factor=settings.walking_factor,
+        clock=clock,
     )
 
     @asynccontextmanager

@@ -20,6 +20,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SECRET_BYTES = 32
 
+# To the nearest haven the way over the streets has a median of 1.5 to 1.7 times the distance, more
+# than to places farther off; an estimate that errs must err late.
+WALKING_FACTOR = 1.7
+
 
 class HelpContact(BaseModel):
     """Somebody to call. At least one of `phone`, `text` and `url` is given."""
@@ -112,6 +116,12 @@ class Settings(BaseSettings):
     )
     retest_days: int = Field(
         default=28, ge=1, le=366, description="How soon after a failed test it is repeated"
+    )
+    walking_factor: float = Field(
+        default=WALKING_FACTOR,
+        ge=1,
+        le=5,
+        description="How many times the distance the way on foot is taken to be",
     )
     reports_per_day: int = Field(
         default=50, ge=1, description="How many problem reports a day are kept about one haven"

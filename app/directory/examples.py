@@ -5,6 +5,7 @@ from typing import Any
 from app.directory.render import DEMONSTRATION
 from app.directory.snapshot import DEMONSTRATION_HAVEN
 from app.settings import HELP as CONTACTS
+from app.settings import WALKING_FACTOR
 
 _MAPS = "https://www.google.com/maps/dir/?api=1&travelmode=walking&destination="
 
@@ -90,7 +91,7 @@ NEAREST: dict[str, Any] = {
         {
             "distance_m": 100,
             "bearing_deg": 219,
-            "walking_minutes": 2,
+            "walking_minutes": 3,
             "open": {"state": "open", "until": "2026-11-28T02:00:00Z", "closes_soon": False},
             **_PUB,
         }
@@ -99,7 +100,7 @@ NEAREST: dict[str, Any] = {
         {
             "distance_m": 654,
             "bearing_deg": 342,
-            "walking_minutes": 11,
+            "walking_minutes": 14,
             "open": {"state": "open", "until": "2026-11-27T23:45:00Z", "closes_soon": True},
             **_CAFE,
         }
@@ -108,7 +109,7 @@ NEAREST: dict[str, Any] = {
         {
             "distance_m": 659,
             "bearing_deg": 125,
-            "walking_minutes": 11,
+            "walking_minutes": 15,
             "open": {"state": "closed", "opens_at": "2026-11-28T09:30:00Z"},
             **_LIBRARY,
         }
@@ -124,6 +125,7 @@ WHOLE: dict[str, Any] = {
         "valid_from": "2026-11-27T23:00:00Z",
         "valid_until": "2026-12-05T00:00:00Z",
         "confirm_by": "2026-11-28T23:00:00Z",
+        "walking_factor": WALKING_FACTOR,
     },
     "havens": [
         {"availability": _PUB_OPEN, **_PUB},

@@ -30,6 +30,7 @@ from app.directory.snapshot import (
     refuse_mixed,
 )
 from app.errors import NotReady
+from app.settings import WALKING_FACTOR
 from app.venues.models import DirectoryState
 
 __all__ = ["Clock", "Directory", "MixedData"]
@@ -62,12 +63,19 @@ class Directory:
     """
 
     def __init__(
-        self, engine: Engine, folder: Path, *, demonstration: bool, clock: Clock = time.time
+        self,
+        engine: Engine,
+        folder: Path,
+        *,
+        demonstration: bool,
+        walking_factor: float = WALKING_FACTOR,
+        clock: Clock = time.time,
     ) -> None:
         self._engine = engine
         self._folder = folder
         self._file = folder / CURRENT
         self._demonstration = demonstration
+        self._walking_factor = walking_factor
         self.clock = clock
         self._current: tuple[_File | None, Search | None] = _UNSEEN, None
         self._confirmed_at = 0.0
@@ -174,7 +182,7 @@ class Directory:
         with read_session(self._engine) as session:
             snapshot = build(session, now)
         refuse_mixed(snapshot, demonstration=self._demonstration)
-        self._current = self._published_file(), Search(snapshot)
+        self._current = self._published_file(), Search(snapshot, self._walking_factor)
 
     def _look(self) -> None:
         """Take up the published snapshot if it is another one."""
@@ -192,7 +200,7 @@ class Directory:
                 raise
             log.error("directory snapshot not taken up: %s", error)
         else:
-            search = Search(snapshot)
+            search = Search(snapshot, self._walking_factor)
             self._confirmed_at = max(map(self._past, (self._confirmed_at, snapshot.generated_at)))
             log.info("directory version %d with %d havens", snapshot.version, len(snapshot))
         self._current = file, search

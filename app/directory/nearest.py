@@ -29,8 +29,6 @@ WORD = 32
 MINUTE = 60
 NEVER = 2**62
 
-# 1.31 is the median ratio of walking to crow distance on the City's streets; 80 m are a minute.
-WALKING_MINUTES_PER_M = 1.3 / 80
 MARGIN = 5 * MINUTE
 NEAR_M = 2000.0
 """When fewer than `limit` havens lie this near, the answer also says what opens next. When `limit`
@@ -204,7 +202,14 @@ _unpacked: Any = compiled_part(_columns_at) if array_at else lambda columns: col
 
 @compiled
 def answer(
-    packed: Any, lat: float, lon: float, at: int, limit: int, needs: int, max_distance_m: float
+    packed: Any,
+    lat: float,
+    lon: float,
+    at: int,
+    limit: int,
+    needs: int,
+    max_distance_m: float,
+    minutes_per_m: float,
 ) -> tuple[Ints, Ints, Floats]:
     """The nearest havens open at `at`, those closing, and what opens next.
 
@@ -234,6 +239,7 @@ def answer(
                 limit,
                 needs,
                 farthest,
+                minutes_per_m,
                 heap,
                 found[total:],
                 metres[total:],
@@ -246,7 +252,7 @@ def answer(
         row = found[i, 0]
         found[i, 1], found[i, 2] = columns.cuts[row], columns.cuts[row + 1]
         found[i, 3] = _bearing(lat, lon, columns.lat[row], columns.lon[row])
-        found[i, 4] = _minutes(metres[i])
+        found[i, 4] = _minutes(metres[i], minutes_per_m)
         first, last = _schedule(columns.offsets, columns.opens[row])
         until = _open_until(columns.starts, columns.ends, first, last, at)
         # Where the horizon cuts it off, nobody knows that it closes then.
@@ -263,6 +269,7 @@ def _best(
     limit: int,
     needs: int,
     max_distance_m: float,
+    minutes_per_m: float,
     heap: tuple[Ints, Floats, Ints],
     found: Ints,
     metres: Floats,
@@ -299,7 +306,7 @@ def _best(
                 if near_m > max_distance_m:
                     continue
                 # Before which instant no row in it can be ranked, and whether any can be at all.
-                instant, arrival = 0, at + MINUTE * _minutes(near_m)
+                instant, arrival = 0, at + MINUTE * _minutes(near_m, minutes_per_m)
                 if kind == HAVENS:
                     needed = arrival + MARGIN
                     last = (needed - 1 - columns.start) // MINUTE
@@ -309,7 +316,7 @@ def _best(
                     ):
                         continue
                 elif kind == CLOSING:
-                    latest = at + MINUTE * _minutes(_at_most(far)) + MARGIN
+                    latest = at + MINUTE * _minutes(_at_most(far), minutes_per_m) + MARGIN
                     i, end_of = _schedule(columns.shutting, child)
                     i = _current(columns.shuts, i, end_of, arrival)
                     while i < end_of and columns.shuts[i] < latest and columns.since[i] > at:
@@ -340,7 +347,7 @@ def _best(
             if distance > max_distance_m:
                 continue
             first, last = _schedule(columns.offsets, columns.opens[row])
-            arrival = at + MINUTE * _minutes(distance)
+            arrival = at + MINUTE * _minutes(distance, minutes_per_m)
             until = _open_until(columns.starts, columns.ends, first, last, at)
             instant = opens_at = 0
             if kind == OPENS_NEXT:
@@ -486,8 +493,8 @@ def _at_most(chord_squared: float) -> float:
 
 
 @compiled_part
-def _minutes(metres: float) -> int:
-    return math.ceil(metres * WALKING_MINUTES_PER_M)
+def _minutes(metres: float, minutes_per_m: float) -> int:
+    return math.ceil(metres * minutes_per_m)
 
 
 @compiled_part

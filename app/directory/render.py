@@ -128,6 +128,7 @@ def whole(search: Search, hour: int, confirmed_hour: int, form: Form) -> Documen
         "valid_from": instant(hour),
         "valid_until": instant(min(hour + AHEAD, search.snapshot.horizon)),
         "confirm_by": instant(confirmed_hour + CONFIRM_WITHIN),
+        "walking_factor": search.walking_factor,
     }
     # What was decided within the hour counts from the snapshot that knows of it.
     at = max(hour, search.snapshot.generated_at)

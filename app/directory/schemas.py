@@ -172,7 +172,11 @@ class OpenState(BaseModel):
     closes_soon: bool | Absent = Field(
         default=None, description="Whether that is within 30 minutes"
     )
-    opens_at: datetime | Absent = Field(default=None, description="When it opens, if that is known")
+    opens_at: datetime | Absent = Field(
+        default=None,
+        description="When it opens, if that is known; in `opens_next`, for the first time that one"
+        " can be there before it shuts again",
+    )
 
 
 class InForce(BaseModel):
@@ -235,7 +239,11 @@ class NearHaven(Haven):
 
     distance_m: int = Field(description="As the crow flies", examples=[100])
     bearing_deg: int = Field(ge=0, lt=360, description="0 is north, 90 east", examples=[219])
-    walking_minutes: int = Field(description="A cautious estimate", examples=[2])
+    walking_minutes: int = Field(
+        description="An estimate that rather errs late: the distance in metres, not yet rounded,"
+        " times the `walking_factor` of `GET /v1/havens`, at 80 m a minute, rounded up",
+        examples=[3],
+    )
     open: OpenState
 
 
@@ -258,6 +266,13 @@ class WholeDirectoryInfo(DirectoryInfo):
     valid_until: datetime = Field(description="The instant up to which `availability` covers")
     confirm_by: datetime = Field(
         description="After this, a client shows that the directory may have changed"
+    )
+    walking_factor: float = Field(
+        ge=1,
+        le=5,
+        description="How many times the distance the way on foot is taken to be. Minutes on foot"
+        " are metres, by the distance on the sphere, times this, divided by 80, rounded up.",
+        examples=[1.7],
     )
 
 
@@ -285,7 +300,10 @@ class NearestAnswer(BaseModel):
     )
     opens_next: list[NearHaven] = Field(
         description="When fewer than `limit` of `havens` lie within 2 km: what opens next, by the"
-        " later of opening and arrival"
+        " later of opening and arrival. One arrives before it shuts again, without those 5 minutes"
+        " to spare. It can hold a haven that is open now but shuts before one can be there:"
+        " `open.state` is then `open`, and `open.opens_at` its next opening that one can be there"
+        " for."
     )
     help: list[Contact] = Field(description="Whom to call, always")
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from app.directory.rules import Interval
 from app.directory.snapshot import Snapshot
 from app.geo import Point
+from app.settings import WALKING_FACTOR
 
 
 class Question(NamedTuple):
@@ -43,6 +44,8 @@ class Found(NamedTuple):
 
 NO_END = -1
 
+WALKED_IN_A_MINUTE_M = 80
+
 # In a third of the time that the class itself takes.
 _FOUND: Callable[[Iterable[Any]], Found] = partial(tuple.__new__, Found)
 
@@ -67,18 +70,25 @@ class State(NamedTuple):
 
 
 class Search:
-    """A snapshot made searchable. It never changes: a new snapshot makes a new search."""
+    """A snapshot made searchable. It never changes: a new snapshot makes a new search.
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    Minutes on foot are the distance times `walking_factor`, at 80 m a minute, rounded up.
+    """
+
+    def __init__(self, snapshot: Snapshot, walking_factor: float = WALKING_FACTOR) -> None:
         # Brings the compiler with it: half a second that other commands should not wait for.
         from app.directory import nearest  # noqa: PLC0415
 
         self.snapshot = snapshot
+        self.walking_factor = walking_factor
+        # Given with each question, as what the compiler keeps on disk serves any factor.
+        self._minutes_per_m = walking_factor / WALKED_IN_A_MINUTE_M
         columns = nearest.Columns(*(getattr(snapshot, n) for n in nearest.Columns._fields))
         self._packed = nearest.packed(columns)
         self._nearest = nearest.answer
-        # Compiled here, or read from disk, so that nobody who asks has to wait for it.
-        self.answer(Question(Point(0, 0), snapshot.start, needs=-1))
+        # Compiled here, or read from disk, so that nobody who asks has to wait for it: with
+        # numbers of the kinds that come with a question, since it is compiled for each kind.
+        self.answer(Question(Point(0.0, 0.0), snapshot.start, needs=-1))
 
     def answer(self, question: Question) -> Answer:
         """The nearest havens open at `question.at`, those closing, and what opens next."""
@@ -86,7 +96,14 @@ class Search:
             return Answer([], [], [])
         place, at, limit, needs, max_distance_m = question
         stops, lines, metres = self._nearest(
-            self._packed, place.lat, place.lon, at, limit, needs, max_distance_m
+            self._packed,
+            place.lat,
+            place.lon,
+            at,
+            limit,
+            needs,
+            max_distance_m,
+            self._minutes_per_m,
         )
         found = list(map(_FOUND, zip(*lines.T.tolist(), metres.tolist(), strict=True)))
         havens, closing, _ = stops.tolist()

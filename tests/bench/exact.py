@@ -28,6 +28,7 @@ from tests.bench.venues import LAT, LON, RARE, made_up
 QUESTIONS = 200
 FORTNIGHT = timedelta(days=14)
 RADIUS_M = 6_371_008.77
+WALKING_FACTOR = 1.7
 NEVER = 2**60
 
 Ints = NDArray[np.int64]
@@ -128,7 +129,7 @@ class Everything:
         """What the three lists of an answer must hold."""
         asked = int(datetime.fromisoformat(at).timestamp())
         metres = self._metres(math.radians(lat), math.radians(lon))
-        walk = np.ceil(metres * 1.3 / 80).astype(np.int64)
+        walk = np.ceil(metres * WALKING_FACTOR / 80).astype(np.int64)
         arrival = asked + 60 * walk
         fits = np.logical_and.reduce(
             [*(self._has[facility] for facility in facilities), self._step_free | (not step_free)]

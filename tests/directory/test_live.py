@@ -606,6 +606,7 @@ def test_the_whole_directory_says_how_long_it_is_good_for(
         "valid_from": "2027-07-13T12:00:00Z",
         "valid_until": "2027-07-20T13:00:00Z",
         "confirm_by": "2027-07-14T12:00:00Z",
+        "walking_factor": 1.7,
     }
     # Two days later, with no word from the database.
     clock.now = NOW + 2 * DAY
@@ -615,6 +616,7 @@ def test_the_whole_directory_says_how_long_it_is_good_for(
         "valid_from": "2027-07-15T12:00:00Z",
         "valid_until": "2027-07-22T13:00:00Z",
         "confirm_by": "2027-07-14T12:00:00Z",
+        "walking_factor": 1.7,
     }
     # Ten days later the horizon comes first.
     clock.now = NOW + 10 * DAY

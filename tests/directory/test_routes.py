@@ -12,10 +12,12 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import text
 
 from app.directory.live import Clock
 from app.geo import Point
+from app.settings import Settings
 from app.venues.models import Facility, StepFree, VenueStatus
 from tests.factories import BANK, connected, utc
 from tests.servers import add_venue, serving_directory, until
@@ -52,7 +54,7 @@ def city(
     add("late", 200, "Mo-Su 10:00-02:00", facilities=[Facility.WATER])
     add("until midnight", 300, "Mo-Su 10:00-24:00")
     add("until a minute past", 400, "Mo-Su 10:00-00:01")
-    add("closing", 600, "Mo-Su 10:00-23:42")
+    add("closing", 600, "Mo-Su 10:00-23:45")
     add("closed before you come", 700, "Mo-Su 10:00-23:40")
     add("morning", 250, "Mo-Su 08:00-18:00", phone="020 7946 0001")
     add("unknown hours", 50, None)
@@ -62,7 +64,7 @@ def city(
     add("prospect", 30, "24/7", status=VenueStatus.PROSPECT)
     add("closed down", 40, "24/7", status=VenueStatus.CLOSED)
     add("never accredited", 60, "24/7", safe_haven_from=None, safe_haven_until=None)
-    add("closing farther off", 2500, "Mo-Su 10:00-00:13")
+    add("closing farther off", 2500, "Mo-Su 10:00-00:26")
     add("far away", 5000, "24/7")
     with serving_directory(folder / "data", url, lambda: FRIDAY_NIGHT) as client:
         yield client
@@ -110,7 +112,7 @@ def test_open_havens_come_nearest_first(city: httpx.Client) -> None:
         *("always", "late", "until midnight", "until a minute past", "last day", "far away")
     ]
     assert [haven["distance_m"] for haven in answer["havens"]] == [100, 200, 300, 400, 500, 5000]
-    assert [haven["walking_minutes"] for haven in answer["havens"]] == [2, 4, 5, 7, 9, 82]
+    assert [haven["walking_minutes"] for haven in answer["havens"]] == [3, 5, 7, 9, 11, 107]
     assert {haven["bearing_deg"] for haven in answer["havens"]} == {0}
 
 
@@ -119,7 +121,7 @@ def test_what_is_public_of_a_haven(city: httpx.Client) -> None:
     assert haven == {
         "distance_m": 100,
         "bearing_deg": 0,
-        "walking_minutes": 2,
+        "walking_minutes": 3,
         "name": "always",
         "open": {"state": "open", "closes_soon": False},
         "id": haven["id"],
@@ -144,7 +146,7 @@ def test_what_is_public_of_a_haven(city: httpx.Client) -> None:
             "until a minute past",
             {"state": "open", "until": "2026-11-28T00:01:00Z", "closes_soon": False},
         ),
-        ("closing", {"state": "open", "until": "2026-11-27T23:42:00Z", "closes_soon": True}),
+        ("closing", {"state": "open", "until": "2026-11-27T23:45:00Z", "closes_soon": True}),
         # Open round the clock, but a haven only until its accreditation ends with the day.
         ("last day", {"state": "open", "until": "2026-11-28T00:00:00Z", "closes_soon": True}),
         ("morning", {"state": "closed", "opens_at": "2026-11-28T08:00:00Z"}),
@@ -163,7 +165,7 @@ def test_whether_it_is_open(
 
 
 def test_closing_is_what_can_only_just_be_reached(city: httpx.Client) -> None:
-    # 600 m are ten minutes, so one comes at 23:40; two minutes are less than the margin of five.
+    # 600 m are thirteen minutes, so one comes at 23:43, two minutes before it shuts and not five.
     assert names(nearest(city)["closing"]) == ["closing"]
 
 
@@ -270,6 +272,53 @@ def test_the_operator_says_whom_to_call(serve: Serve, monkeypatch: pytest.Monkey
     with serve() as client:
         assert client.get("/v1/help").json() == {"help": ours}
         assert nearest(client)["help"] == ours
+
+
+@pytest.mark.parametrize(
+    ("walking_factor", "minutes", "part", "why"),
+    [
+        ("1", 8, "havens", "there at 23:38, with seven minutes to spare"),
+        ("1.7", 13, "closing", "there at 23:43, with two"),
+        ("5", 38, "opens_next", "there at 00:08, when it has long been shut"),
+    ],
+)
+def test_the_operator_says_how_long_the_way_is_taken_to_be(
+    serve: Serve,
+    sqlite_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    walking_factor: str,
+    minutes: int,
+    part: str,
+    why: str,
+) -> None:
+    add_venue(sqlite_url, location=metres_north(600), hours="Mo-Su 10:00-23:45")
+    with serve() as client:
+        usual = client.get("/v1/havens").headers["ETag"]
+    monkeypatch.setenv("HAVENS_WALKING_FACTOR", walking_factor)
+    with serve() as client:
+        answer, whole = nearest(client), client.get("/v1/havens")
+    found = {name: answer[name] for name in ("havens", "closing", "opens_next") if answer[name]}
+    assert found.keys() == {part}, why
+    [haven] = found[part]
+    assert haven["walking_minutes"] == minutes, why
+    later = {"opens_at": "2026-11-28T10:00:00Z"} if part == "opens_next" else {}
+    assert haven["open"] == {
+        "state": "open",
+        "until": "2026-11-27T23:45:00Z",
+        "closes_soon": True,
+        **later,
+    }
+    assert whole.json()["directory"]["walking_factor"] == float(walking_factor)
+    assert (whole.headers["ETag"] == usual) == (walking_factor == "1.7")
+
+
+@pytest.mark.parametrize("walking_factor", ["0.99", "5.01", "nan", "inf", "-1.7", "1,7", ""])
+def test_a_way_that_cannot_be_is_refused(
+    monkeypatch: pytest.MonkeyPatch, walking_factor: str
+) -> None:
+    monkeypatch.setenv("HAVENS_WALKING_FACTOR", walking_factor)
+    with pytest.raises(ValidationError, match="walking_factor"):
+        Settings()
 
 
 # --- which state of the directory ------------------------------------------------------------
@@ -379,6 +428,7 @@ def test_the_whole_directory(city: httpx.Client, ids: dict[str, UUID]) -> None:
         "valid_from": "2026-11-27T23:00:00Z",
         "valid_until": "2026-12-05T00:00:00Z",
         "confirm_by": "2026-11-28T23:00:00Z",
+        "walking_factor": 1.7,
     }
     havens = by_name(whole["havens"])
     assert havens.keys() == LISTED

@@ -61,6 +61,7 @@ MINUTES = 14 * 24 * 60
 NEVER = 10**9
 WEEKDAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 RADIUS_M = 6_371_008.77
+WALKING_FACTOR = 1.7
 
 
 # --- made-up venues --------------------------------------------------------------------------
@@ -348,8 +349,11 @@ class Expected:
 class Oracle:
     """Answers for one snapshot's fortnight, with no index and nothing left out early."""
 
-    def __init__(self, havens: Iterable[Haven], start: int) -> None:
+    def __init__(
+        self, havens: Iterable[Haven], start: int, walking_factor: float = WALKING_FACTOR
+    ) -> None:
         self.start = start
+        self._walking_factor = walking_factor
         self.havens = sorted(havens, key=lambda haven: haven.id.int)
         shown = WallClock(start)
         kinds: dict[tuple[int, date, date], int] = {}
@@ -405,7 +409,7 @@ class Oracle:
     def answers(self, questions: Sequence[Question]) -> Iterator[list[list[Expected]]]:
         """`havens`, `closing` and `opens_next` for each question."""
         metres = self.distances([question.origin for question in questions])
-        walk = np.ceil(metres * 1.3 / 80).astype(np.int64)
+        walk = np.ceil(metres * self._walking_factor / 80).astype(np.int64)
         now = np.array([[question.at - self.start] for question in questions])
         needs = np.array([[question.needs] for question in questions])
         most = np.array([[question.max_distance_m] for question in questions])
@@ -596,6 +600,24 @@ def test_equals_brute_force(sqlite: Engine, moment: str, why: str) -> None:
     assert min(entries) > 1000, why
 
 
+def test_one_compiled_search_serves_any_walking_factor(sqlite: Engine) -> None:
+    store(sqlite, some_hundreds())
+    snapshot = searched(sqlite, utc("2027-07-13T00:05")).snapshot
+    for walking_factor in (1.0, 1.3, 2, 5.0):
+        oracle = Oracle(some_hundreds(), snapshot.start, walking_factor)
+        questions = some_questions(Random(int(10 * walking_factor)), oracle, 2000)
+        assert min(compare(Search(snapshot, walking_factor), oracle, questions)) > 100
+
+
+def test_nobody_who_asks_waits_for_the_compiler(sqlite: Engine) -> None:
+    store(sqlite, some_hundreds()[:3])
+    searched(sqlite, utc("2027-07-13T12:00"))
+    # A search that is made asks the first question of a process: compiled for what people ask.
+    compiled: Any = nearest.answer
+    first = compiled.signatures[0]
+    assert str(first[1:]) == "(float64, float64, int64, int64, int64, float64, float64)"
+
+
 @pytest.mark.parametrize(("moment", "why"), MOMENTS)
 def test_one_haven_s_state_equals_brute_force(sqlite: Engine, moment: str, why: str) -> None:
     store(sqlite, some_hundreds())
@@ -649,7 +671,8 @@ def test_orders_as_postgis_does(postgresql: Engine) -> None:
                 (haven, metres)
                 for haven, metres in rows
                 if metres <= question.max_distance_m
-                and open_until[haven] >= question.at + 60 * (math.ceil(metres * 1.3 / 80) + 5)
+                and open_until[haven]
+                >= question.at + 60 * (math.ceil(metres * WALKING_FACTOR / 80) + 5)
             ][: question.limit]
             found = search.answer(question).havens
             assert [search.snapshot.uuid(f.row) for f in found] == [id_ for id_, _ in expected]
