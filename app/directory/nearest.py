@@ -1,9 +1,17 @@
-"""The search itself, as compiled loops over columns: best first, through a tree of blocks.
+"""Who is in an answer, and in what order: the rules of reach, and the search that keeps to them.
 
-Rows lie in blocks of `LEAF`, those in blocks of blocks, each with its bounding box and with what a
-search must know to pass it by at any instant: the minutes in which a haven inside is open, opens
-and shuts. These don't change as time goes by, so nothing is worked out again at midnight, at
-closing time, or when somebody asks about next Friday.
+- `havens`: open at `at`, and until `MARGIN` after one has walked there. Nearest first, then by id.
+- `closing`: open, and one is there before it shuts, but not with that margin; in the same order,
+  and none that lies beyond both `NEAR_M` and `limit` of `havens`.
+- `opens_next`, when fewer than `limit` of `havens` lie within `NEAR_M`: listed at `at`, in neither
+  of these, and later open while one is there, if only just. By the later of opening and arrival,
+  then distance, then id. What is open but shuts before one is there waits for its next opening.
+
+The search is compiled loops over columns, and goes best first through a tree of blocks. Rows lie
+in blocks of `LEAF`, those in blocks of blocks, each with its bounding box and with what a search
+must know to pass it by at any instant: the minutes in which a haven inside is open, opens and
+shuts. These don't change as time goes by, so nothing is worked out again at midnight, at closing
+time, or when somebody asks about next Friday.
 
 Only plain loops on arrays here: without the compiler the same functions run in Python. They stand
 in one file with the constants and the columns that they are compiled for, because what the compiler

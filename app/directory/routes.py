@@ -1,4 +1,5 @@
-"""The public API. Reads touch no database, and every one can be answered without it."""
+"""The public API. Where somebody stands is read, answered and forgotten: no log, metric, error or
+database holds it. Reads touch no database, and every one can be answered without it."""
 
 import math
 from typing import Annotated, Any

@@ -51,7 +51,8 @@ _FOUND: Callable[[Iterable[Any]], Found] = partial(tuple.__new__, Found)
 
 
 class Answer(NamedTuple):
-    """`havens` can be reached with time to spare, `closing` only just, `opens_next` later."""
+    """`havens` can be reached with time to spare, `closing` only just, `opens_next` later: by the
+    rules that `app.directory.nearest` begins with."""
 
     havens: list[Found]
     closing: list[Found]
