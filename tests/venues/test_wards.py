@@ -374,23 +374,23 @@ def test_wards_with_holes_parts_and_altitudes(engine: Engine) -> None:
 SWAPPED = "latitude and longitude look swapped"
 MINUS = "did its minus get lost? It is - west of Greenwich, + east"
 ANEW = "look its latitude and longitude up anew"
-CITY = [Ward(code="A", name="Ward", boundary=square(-0.1, 51.5, size=0.02))]
+ONE_WARD = [Ward(code="A", name="Ward", boundary=square(-0.1, 51.5, size=0.02))]
 
 
 @pytest.mark.parametrize(
     ("wards", "lat", "lon", "remark"),
     [
-        (CITY, 51.51, -0.09, ""),
-        (CITY, 51.5, -0.1, ""),
-        (CITY, 51.5379, -0.09, "lies outside the wards"),
-        (CITY, 51.51, -0.0513, "lies outside the wards"),
-        (CITY, 51.538, -0.09, f"lies over 2000 m outside the wards: {ANEW}"),
-        (CITY, 51.51, -0.051, f"lies over 2000 m outside the wards: {ANEW}"),
-        (CITY, 0, 0, f"lies over 2000 m outside the wards: {ANEW}"),
-        (CITY, 90, 180, f"lies over 2000 m outside the wards: {ANEW}"),
-        (CITY, -0.09, 51.51, f"lies over 2000 m outside the wards: {SWAPPED}"),
-        (CITY, 0.09, 51.51, f"lies over 2000 m outside the wards: {SWAPPED}"),
-        (CITY, 51.51, 0.09, f"lies over 2000 m outside the wards: {MINUS}"),
+        (ONE_WARD, 51.51, -0.09, ""),
+        (ONE_WARD, 51.5, -0.1, ""),
+        (ONE_WARD, 51.5379, -0.09, "lies outside the wards"),
+        (ONE_WARD, 51.51, -0.0513, "lies outside the wards"),
+        (ONE_WARD, 51.538, -0.09, f"lies over 2000 m outside the wards: {ANEW}"),
+        (ONE_WARD, 51.51, -0.051, f"lies over 2000 m outside the wards: {ANEW}"),
+        (ONE_WARD, 0, 0, f"lies over 2000 m outside the wards: {ANEW}"),
+        (ONE_WARD, 90, 180, f"lies over 2000 m outside the wards: {ANEW}"),
+        (ONE_WARD, -0.09, 51.51, f"lies over 2000 m outside the wards: {SWAPPED}"),
+        (ONE_WARD, 0.09, 51.51, f"lies over 2000 m outside the wards: {SWAPPED}"),
+        (ONE_WARD, 51.51, 0.09, f"lies over 2000 m outside the wards: {MINUS}"),
         ([], 51.51, -0.09, ""),
         ([], 60.8, -0.9, ""),
         ([], 0, 0, f"is not in Britain: {ANEW}"),
