@@ -29,7 +29,7 @@ def _attendance(book: Book, event: Attendance) -> Values:
     nth = next(n for n in count(1) if known.get(_delivery(values, n)) in (None, training.id))
     known[_delivery(values, nth)] = training.id
     return values | {
-        "session": nth if nth > 1 else None,
+        "session": nth,
         "venue": book.venues[event.venue_id].reference,
         "role": event.role,
         "new": event.new_count,
@@ -63,7 +63,7 @@ ATTENDANCE = Sheet(
         Column("provider"),
         Column("note", prose),
         # Which of the day's sessions, where all else that is said of them is the same.
-        Column("session", number, compared=False),
+        Column("session", number, lambda nth: None if nth == 1 else nth, compared=False),
     ),
     stored=sa.select(Attendance)
     .join(TrainingSession)

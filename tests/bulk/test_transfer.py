@@ -19,6 +19,7 @@ from app.outreach.models import Engagement, StepDone
 from app.schemes.models import Accreditation, Decision
 from app.schemes.season_schemas import SeasonIn
 from app.schemes.seasons import add_season
+from app.training.actions import training_states
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.venues.imports import BadCell, ImportRejected, ImportReport
 from app.venues.models import Business, Venue, VenueStatus
@@ -251,6 +252,7 @@ TWICE: list[tuple[SheetName, dict[str, Any], dict[str, Any], str]] = [
     (SheetName.HEADCOUNTS, HEADCOUNTS[0], {}, "is on line 2 too"),
     (SheetName.HEADCOUNTS, HEADCOUNTS[0], {"left": 3}, "is on line 2 too, with other numbers"),
     (SheetName.ATTENDANCE, ATTENDANCE[2], {}, "is on line 2 too"),
+    (SheetName.ATTENDANCE, ATTENDANCE[2], {"session": 1}, "is on line 3 too"),
     (SheetName.ATTENDANCE, ATTENDANCE[2], {"new": 3}, "is on line 2 too, with other numbers"),
     (SheetName.DECISIONS, DECISIONS[5], {}, "is on line 2 too"),
     (SheetName.ENGAGEMENTS, ENGAGEMENTS[1], {}, "is on line 2 too"),
@@ -272,7 +274,7 @@ def test_what_is_known_is_said_twice_in_a_file_all_the_same(sqlite_journal: Jour
     fill(sqlite_journal)
     award = (SheetName.DECISIONS, DECISIONS[3], {"until": ""}, "is on line 2 too")
     for name, row, again, reason in (*TWICE, award):
-        if "business" not in again:
+        if not {"business", "session"} & again.keys():
             (cell,) = refused(sqlite_journal, name, row, row | again)
             assert (cell.line, cell.column, cell.reason) == (3, "", reason)
 
@@ -290,6 +292,17 @@ def test_what_a_register_has_twice_from_before_is_found_unchanged(
     assert bring(sqlite_journal, SheetName.HEADCOUNTS, file).unchanged == 4
     (cell,) = refused(elsewhere, SheetName.HEADCOUNTS, *rows_of(file))
     assert cell.reason == "is on line 2 too"
+
+
+def test_who_left_leaves_once(sqlite_journal: Journal) -> None:
+    fill(sqlite_journal, SheetName.VENUES, SheetName.ATTENDANCE)
+    row = {"on": "2025-06-01", "venue": "V-1", "staff": 20, "left": 7}
+    for _ in range(2):
+        bring(sqlite_journal, SheetName.HEADCOUNTS, [row])
+    with read_session(sqlite_journal.engine) as session:
+        venue = session.exec(select(Venue).where(Venue.reference == "V-1")).one()
+        state = training_states(session, date(2025, 6, 1))[venue.id]["ask_for_angela"]
+    assert (state.trained, state.coverage) == (5, 0.25)
 
 
 def test_a_day_has_one_headcount_of_a_venue(sqlite_journal: Journal) -> None:
