@@ -25,6 +25,7 @@ from app.directory.shortcut import Shortcut
 from app.main import create_app
 from app.settings import Settings
 from tests.factories import connected, make_venue
+from tests.faults import noting_faults, watch
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_SECONDS = 30
@@ -144,6 +145,7 @@ def _launch(data_dir: Path, workers: int, **environment: str) -> tuple[psutil.Po
         **environment,
     }
     output = data_dir.parent / f"{data_dir.name}.{time.monotonic_ns()}.log"
+    watch(output)
     with output.open("wb") as file:
         process = psutil.Popen(
             [sys.executable, "-c", _SERVE, str(workers)],
@@ -176,7 +178,7 @@ def _stop(process: psutil.Popen) -> None:
 def serving(app: FastAPI) -> Iterator[httpx.Client]:
     """The application behind a real socket inside this process, once it has a directory."""
     config = uvicorn.Config(
-        app,
+        noting_faults(app),
         host="127.0.0.1",
         port=0,
         http=Shortcut,

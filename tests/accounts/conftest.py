@@ -9,6 +9,7 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from app.accounts import passwords
+from tests.faults import noting_faults
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +32,7 @@ class WithoutSocket(httpx.BaseTransport):
     """Calls the application directly; starting a server for each test would take far longer."""
 
     def __init__(self, app: FastAPI) -> None:
-        self._app = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self._app = httpx.ASGITransport(noting_faults(app), raise_app_exceptions=False)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         return asyncio.run(self._answer(request))
