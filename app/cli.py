@@ -23,7 +23,7 @@ from app.accounts.cli import accounts
 from app.bulk.sheet import SheetName
 from app.bulk.transfer import SHEETS, export_sheet, import_sheet
 from app.directory.snapshot import MixedData
-from app.journal import Journal, command_actor
+from app.journal import Journal, WrongClock, command_actor
 from app.journal_cli import journal
 from app.settings import SECRET_BYTES, Settings, UnsafeSettings, settings
 from app.venues.fhrs import import_fhrs
@@ -198,7 +198,7 @@ def main() -> None:
         sys.exit(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except DBAPIError as error:
         sys.exit(f"The database can't be used: {str(error.orig).partition(chr(10))[0]}")
-    except (MixedData, UnsafeSettings) as error:
+    except (MixedData, UnsafeSettings, WrongClock) as error:
         sys.exit(str(error))
     except CommandError as error:
         sys.exit(f"The database can't be migrated: {error}")

@@ -22,6 +22,7 @@ from sqlalchemy import (
     event,
     func,
     make_url,
+    select,
     text,
 )
 from sqlalchemy.sql.elements import ColumnElement
@@ -118,6 +119,14 @@ def write_session(engine: Engine) -> Iterator[Session]:
                 text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITE_LOCK}
             )
         yield session
+
+
+def database_clock(session: Session) -> datetime | None:
+    """What the clock of the database's own host says; None where that is this host."""
+    if session.get_bind().dialect.name != "postgresql":
+        return None
+    # Not `now()`, which is when the transaction began to wait for its turn.
+    return session.scalar(select(func.clock_timestamp()))
 
 
 def many_rows(session: Session, statement: Select[*tuple[Any, ...]]) -> CursorResult[Any]:

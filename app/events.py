@@ -13,7 +13,7 @@ from sqlmodel import Field, Session, SQLModel, col
 
 from app.db import Instant
 from app.errors import DomainError, FieldError, Invalid
-from app.journal import actor, now
+from app.journal import actor, dated_ahead, now
 from app.text import Line
 
 LONDON = ZoneInfo("Europe/London")
@@ -158,9 +158,21 @@ def known(model: type[Event], at: datetime | None) -> sa.ColumnElement[bool]:
     """SQL: the event was recorded by an instant, and not voided by then; None is now."""
     if at is None:
         return in_effect(model)
-    return sa.and_(
-        col(model.recorded_at) <= at, sa.or_(in_effect(model), col(model.voided_at) > at)
-    )
+    return sa.and_(recorded_by(model, at), sa.or_(in_effect(model), ~voided_by(model, at)))
+
+
+def recorded_by(model: type[Event], at: datetime) -> sa.ColumnElement[bool]:
+    """SQL: the event was recorded by an instant, even if a clock that was ahead dated it later."""
+    return _by(col(model.recorded_at), at)
+
+
+def voided_by(model: type[Event], at: datetime) -> sa.ColumnElement[bool]:
+    """SQL: the event was voided by an instant, as `recorded_by`; NULL where it never was."""
+    return _by(col(model.voided_at), at)
+
+
+def _by(column: Any, at: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(column <= at, column.in_(dated_ahead(at)))
 
 
 def within(

@@ -5,6 +5,9 @@ code that makes a change has to remember it, and a change anywhere else is an er
 numbered from 1 without gaps. Each carries a keyed hash of itself and of the hash before it, and the
 newest one is kept outside the database too: without the secret nothing can be altered, left out or
 cut off unseen. Entries written after that copy was made are not covered against a cut.
+
+Instants rise with the numbers as long as the clocks agree. An entry from a clock that was far ahead
+stays as it is, and what comes after it goes by the clock again: the numbers tell the order.
 """
 
 import getpass
@@ -25,16 +28,19 @@ from filelock import FileLock
 from pydantic import BaseModel
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import InstanceState, ORMExecuteState, UOWTransaction
+from sqlalchemy.orm import InstanceState, ORMExecuteState, UOWTransaction, aliased
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from app.db import Instant, read_session, write_session
+from app.db import Instant, database_clock, read_session, write_session
+from app.errors import DomainError
 from app.geo import Point
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
 
 HEAD_FILE = "journal.head"
+CLOCKS_AGREE = timedelta(minutes=2)
+"""Clocks that differ by no more than this count as the same."""
 _MISSING, _ALTERED = "is missing", "was altered"
 
 
@@ -70,6 +76,25 @@ class Broken:
     reason: str
 
 
+@dataclass(frozen=True)
+class Misdated:
+    """Entries in a row that are dated later than one written after them, or than now."""
+
+    first: int
+    last: int
+    since: datetime
+    until: datetime
+
+
+class WrongClock(DomainError):
+    """This host's clock and the database's don't agree: what is recorded would be misdated."""
+
+    status = 503
+    code = "wrong-clock"
+    title = "Nothing was recorded, for a clock of this service is wrong; tell its operator"
+    headers = {"Retry-After": "60"}  # noqa: RUF012 - never changed
+
+
 class Journal:
     """The only way to change the register: `with journal.writing(actor) as session`."""
 
@@ -77,6 +102,7 @@ class Journal:
         self.engine = engine
         self._key = key
         self._head = head
+        self._clock_is_wrong = False
 
     @classmethod
     def of(cls, settings: Settings, engine: Engine) -> Self:
@@ -85,10 +111,13 @@ class Journal:
 
     @contextmanager
     def writing(self, actor: str) -> Iterator[Session]:
-        """A write session whose changes are `actor`'s; it commits when the block ends well."""
+        """A write session whose changes are `actor`'s; it commits when the block ends well.
+
+        Raises `WrongClock`.
+        """
         with write_session(self.engine) as session:
             before = _newest(session)
-            session.info[_Work] = _Work(actor, self._key, before)
+            session.info[_Work] = _Work(actor, self._key, self._instant(session, before))
             # A copy that speaks of more than there is stays as it is, for `verify` to tell.
             lost = self._cut(session, before.number if before else 0, self._read_head())
             yield session
@@ -103,6 +132,25 @@ class Journal:
                     self._keep_head(after)
         except (OSError, DBAPIError) as error:
             log.error("%s not written: %s", self._head.name, type(error).__name__)
+
+    def _instant(self, session: Session, newest: "_Newest | None") -> datetime:
+        """When a write that has its turn takes place. Raises `WrongClock`."""
+        database = database_clock(session)
+        host = datetime.now(UTC)
+        was_wrong = self._clock_is_wrong
+        self._clock_is_wrong = database is not None and abs(host - database) > CLOCKS_AGREE
+        if self._clock_is_wrong:
+            # Once, and not for every request that this turns away.
+            if not was_wrong:
+                log.error(
+                    "this host's clock says %s, the database's %s: nothing is recorded from here"
+                    " until they agree", host, database,
+                )  # fmt: skip
+            raise WrongClock
+        # An entry from further ahead is a wrong clock's, which must not be followed.
+        if newest and host <= newest.at <= host + CLOCKS_AGREE:
+            return newest.at + timedelta(microseconds=1)
+        return host
 
     def verify(self) -> Broken | None:
         """The first place at which the chain is broken, or None when it is whole."""
@@ -126,6 +174,30 @@ class Journal:
                     continue
                 return self._cut(session, number, head)
         return Broken(number + 1, "was altered, and can't be read")
+
+    def misdated(self) -> list[Misdated]:
+        """What a wrong clock dated, as the order of the numbers shows; that forges nothing.
+
+        Whether it was ahead at these entries, or behind at a later one, the journal can't tell.
+        """
+        number, at = col(Entry.number), col(Entry.at)
+        before = sa.func.lag(at).over(order_by=number).label("before")
+        entries = sa.select(number, at, before).subquery()
+        falls = sa.select(entries.c.number, entries.c.at).where(entries.c.at < entries.c.before)
+        found: list[Misdated] = []
+        limit = datetime.now(UTC) + CLOCKS_AGREE
+        with read_session(self.engine) as session:
+            starts = [(0, limit), *session.execute(falls.order_by(entries.c.number))]
+            end = self.length() + 1
+            # Between two falls instants rise, so that those above a limit are the last ones.
+            for start, since in reversed(starts):
+                ours = sa.select(*(f(c) for c in (number, at) for f in (sa.func.min, sa.func.max)))
+                asked = ours.where(number >= start, number < end, at > limit)
+                first, last, *instants = session.execute(asked).one()
+                if first is not None:
+                    found.insert(0, Misdated(first, last, *instants))
+                end, limit = start, min(limit, since)
+        return found
 
     def covered(self) -> int:
         """The newest entry that the copy outside the database knows; a cut after it won't show."""
@@ -201,7 +273,7 @@ def command_actor() -> str:
 
 
 def now(session: Session) -> datetime:
-    """The one instant at which a writing session records; later than all recorded before."""
+    """The one instant at which a writing session records; it rises while the clocks agree."""
     work: _Work = session.info[_Work]
     return work.now
 
@@ -210,6 +282,25 @@ def tick(session: Session) -> None:
     """Have what follows recorded after what came before, where many things are told in order."""
     work: _Work = session.info[_Work]
     work.now += timedelta(microseconds=1)
+
+
+def dated_ahead(at: datetime) -> sa.Select[datetime]:
+    """SQL: the instants later than `at` of what had been written by then, all the same.
+
+    That is before the entry whose instant comes next, none of those that are still to come.
+    """
+    later = aliased(Entry)
+    comes_next = (
+        sa.select(col(later.number))
+        .where(col(later.at) > at, col(later.at) <= datetime.now(UTC) + CLOCKS_AGREE)
+        .order_by(col(later.at), col(later.number))
+        .limit(1)
+        .scalar_subquery()
+    )
+    # A sum, so that they are looked for by their instants, of which few are later, usually none.
+    return sa.select(col(Entry.at)).where(
+        col(Entry.at) > at, col(Entry.number) + 0 < sa.func.coalesce(comes_next, 2**31 - 1)
+    )
 
 
 def actor(session: Session) -> str:
@@ -257,12 +348,10 @@ _SQLITE_INSTANT = "%Y-%m-%d %H:%M:%S.%f"
 class _Work:
     """What one writing session knows: by whom, with which key, and at which instant."""
 
-    def __init__(self, actor: str, key: bytes, newest: _Newest | None) -> None:
+    def __init__(self, actor: str, key: bytes, now: datetime) -> None:
         self.actor = actor
         self.key = key
-        self.now = datetime.now(UTC)
-        if newest:
-            self.now = max(self.now, newest.at + timedelta(microseconds=1))
+        self.now = now
 
     def entries(
         self, newest: _Newest | None, changes: Iterable[tuple[SQLModel, Any, Any]]

@@ -16,6 +16,7 @@ from app.accounts.tokens import Unauthorized
 from app.directory.schemas import HavenFeatures, NearestQuestion
 from app.edge import body_limit
 from app.errors import PROBLEM_JSON, Compressed, DomainError, Invalid, Problem, TooLarge, responses
+from app.journal import WrongClock
 from app.openapi_examples import add_examples
 from app.work import KEY_LENGTH, KeyReused, PreconditionRequired, Stale, at_desk
 
@@ -138,7 +139,7 @@ def _complete(operation: dict[str, Any], method: str, dependant: Dependant) -> N
         answers["422"] = {}
         _also(operation, Invalid())
     if visiting in calls:
-        _also(operation, Unauthorized())
+        _also(operation, Unauthorized(), *([WrongClock()] if method != "GET" else []))
     if any(isinstance(call, Guard) for call in calls):
         _also(operation, Forbidden(), PasswordIsTemporary())
     if at_desk not in calls:

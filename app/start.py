@@ -13,7 +13,7 @@ from app.db import make_engine, migrate, read_session
 from app.directory.builder import builder
 from app.directory.live import Directory
 from app.directory.snapshot import mixed
-from app.journal import Journal
+from app.journal import Journal, WrongClock
 from app.main import create_app
 from app.settings import Settings
 from app.venues.models import Venue
@@ -47,6 +47,8 @@ def prepare(settings: Settings) -> None:
             log.error(
                 "no database (%s): starting from the snapshot on disk", type(error.orig).__name__
             )
+        except WrongClock as error:
+            log.error("%s: starting from the snapshot on disk", error.title)
         finally:
             builder().close()
             engine.dispose()

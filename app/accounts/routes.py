@@ -27,6 +27,7 @@ from app.accounts.schemas import (
 from app.accounts.tokens import Tokens, Unauthorized
 from app.edge import client_address
 from app.errors import FieldError, Invalid, responses
+from app.journal import WrongClock
 from app.work import Desk, KeyReused, Page, PreconditionRequired, Stale, page, to_json
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -63,7 +64,11 @@ def _wrong(field: str, message: str) -> Invalid:
     response_model=AccessToken,
     response_description="You are signed in",
     responses=responses(
-        entry.WrongPassword(), _wrong("username", "is required"), TooManyAttempts(), Busy()
+        entry.WrongPassword(),
+        _wrong("username", "is required"),
+        TooManyAttempts(),
+        Busy(),
+        WrongClock(),
     ),
 )
 def sign_in(

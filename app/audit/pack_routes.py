@@ -27,6 +27,7 @@ from app.audit.reads import note_read
 from app.audit.recorded import REVEALING
 from app.db import read_session
 from app.errors import FieldError, Invalid, responses
+from app.journal import WrongClock
 from app.venues.fields import Given, Maybe
 from app.work import NO_STORE, Desk, KeyReused, Page, Paged, Register, download, page, to_json
 
@@ -169,7 +170,7 @@ def check_pack(pack_id: UUID, register: Register, _: Auditor) -> Response:
     "/packs/{pack_id}/difference",
     summary="How an issued report and what is known now differ, and why",
     response_model=Difference,
-    responses=responses(issued.NoSuchPack(), Invalid()),
+    responses=responses(issued.NoSuchPack(), Invalid(), WrongClock()),
 )
 def explain_difference(
     pack_id: UUID, asked: Annotated[DifferenceAsked, Query()], register: Register, auditor: Auditor

@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 from app.audit.activity import Involved, involved
 from app.audit.asked import View
 from app.audit.names import venue_names
-from app.events import LONDON, Event, known
+from app.events import LONDON, Event, known, recorded_by, voided_by
 from app.outreach.models import Debrief, Engagement, ProblemReport, ReportStep, SchemeTest
 from app.schemes.models import Decision
 from app.training.models import Attendance, Headcount, TrainingSession
@@ -76,7 +76,8 @@ _KINDS = (
 REVEALING = ("scheme_test", "debrief")
 """The kinds that can tell, beside a ward's figures, how a test at one venue went."""
 
-_STAMPS = ("recorded_at", "recorded_by", "voided_at", "voided_by", "void_reason")
+_RECORDED = ("recorded_at", "recorded_by")
+_VOIDED = ("voided_at", "voided_by", "void_reason")
 
 
 def recorded_between(session: Session, before: View, after: View) -> list[Recorded]:
@@ -92,8 +93,6 @@ def recorded_between(session: Session, before: View, after: View) -> list[Record
     for event in found:
         if event.venue_id:
             event.reference = names[event.venue_id].reference
-        if event.voided_at and event.voided_at > after.known_at:
-            event.voided_at = event.voided_by = event.void_reason = None
     return sorted(found, key=lambda event: (_told_at(event, before), event.kind, event.id))
 
 
@@ -106,6 +105,7 @@ def _told_at(event: Recorded, before: View) -> datetime:
 def _of_kind(session: Session, kind: _Kind, before: View, after: View) -> Iterator[Recorded]:
     model = kind.model
     since, until = before.known_at, after.known_at
+    voided = voided_by(model, until)
     in_time: sa.ColumnElement[bool] = col(model.effective_at) <= after.at
     if model is VenueFacts:
         in_time |= _counts_early(after)
@@ -114,13 +114,14 @@ def _of_kind(session: Session, kind: _Kind, before: View, after: View) -> Iterat
         col(model.effective_at),
         (sa.null() if kind.part_of is None else kind.part_of).label("part_of"),
         (sa.null() if kind.venue is None else kind.venue).label("of_venue"),
-        *(col(getattr(model, name)) for name in _STAMPS),
+        *(col(getattr(model, name)) for name in _RECORDED),
+        *(sa.case((voided, col(getattr(model, name)))).label(name) for name in _VOIDED),
         *(col(getattr(model, name)).label(f"its_{name}") for name in kind.details),
     ).where(
         in_time,
         sa.or_(
-            col(model.recorded_at).between(since, until) & (col(model.recorded_at) > since),
-            col(model.voided_at).between(since, until) & (col(model.voided_at) > since),
+            recorded_by(model, until) & ~recorded_by(model, since),
+            voided & ~voided_by(model, since),
         ),
     )
     if model is Debrief:
@@ -136,7 +137,7 @@ def _of_kind(session: Session, kind: _Kind, before: View, after: View) -> Iterat
             part_of=row.part_of,
             venue_id=row.of_venue,
             details={name: value for name, value in details.items() if value is not None},
-            **{name: getattr(row, name) for name in _STAMPS},
+            **{name: getattr(row, name) for name in (*_RECORDED, *_VOIDED)},
         )
 
 

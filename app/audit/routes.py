@@ -33,7 +33,7 @@ from app.audit.sheet_rows import VenueSheet
 from app.audit.trend import Trend, TrendAsked, Turn, TurnAsked, trend, turn
 from app.db import read_session
 from app.errors import FieldError, Invalid, responses
-from app.journal import Journal
+from app.journal import Journal, WrongClock
 from app.venues.actions import NoSuchVenue
 from app.work import NO_STORE, Register, download, to_json
 
@@ -54,6 +54,9 @@ _FORMS: dict[int | str, dict[str, Any]] = {
     **responses(Invalid([FieldError(field="as_at", message="lies in the future")])),
 }
 """What `responses=` of a report's route says."""
+
+_NOTED = _FORMS | responses(WrongClock())
+"""The same where that it was read is journalled."""
 
 
 def _answer(
@@ -150,7 +153,7 @@ def read_ward_features(
     "/venues/{venue_id}",
     summary="What is there to know about a venue?",
     response_model=VenueSheet,
-    responses=_FORMS | responses(NoSuchVenue(), NotKnownThen()),
+    responses=_NOTED | responses(NoSuchVenue(), NotKnownThen()),
 )
 def read_venue_sheet(
     venue_id: UUID, asked: Annotated[SheetAsked, Query()], register: Register, auditor: Auditor
@@ -176,7 +179,7 @@ def read_venue_sheet(
     "/scheme-tests",
     summary="How did scheme tests go?",
     response_model=SchemeTests,
-    responses=_FORMS,
+    responses=_NOTED,
 )
 def read_scheme_tests(
     asked: Annotated[SchemeTestsAsked, Query()], register: Register, auditor: Auditor
@@ -199,7 +202,7 @@ def read_scheme_tests(
     "/scheme-tests/venues",
     summary="How did scheme tests go at each venue?",
     response_model=VenueSchemeTests,
-    responses=_FORMS,
+    responses=_NOTED,
 )
 def read_venue_scheme_tests(
     asked: Annotated[SchemeTestsAsked, Query()], register: Register, auditor: Auditor
@@ -248,7 +251,7 @@ def read_levy(
 # --- what is to be done ----------------------------------------------------------------------
 
 
-@router.get("/due", summary="What lapses soon or has lapsed?", response_model=Due, responses=_FORMS)
+@router.get("/due", summary="What lapses soon or has lapsed?", response_model=Due, responses=_NOTED)
 def read_due(asked: Annotated[DueAsked, Query()], register: Register, auditor: Auditor) -> Response:
     """A work list: accreditations, reviews and training, and apart from these the retests.
 

@@ -27,7 +27,7 @@ from app.audit.sheet_rows import (
     VenueSheet,
 )
 from app.errors import NotFound
-from app.events import Event
+from app.events import Event, recorded_by, voided_by
 from app.outreach.models import (
     Debrief,
     Engagement,
@@ -46,9 +46,10 @@ from app.outreach.rules import (
     retest_by,
 )
 from app.outreach.scheme_tests import known_tests
+from app.schemes.known import standings, timelines
 from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey, schemes
-from app.schemes.rules import london_day, standing
+from app.schemes.rules import london_day
 from app.training.courses import COURSES, CourseKey, StaffRole
 from app.training.grid import training_grid
 from app.training.models import Attendance, Headcount, TrainingSession
@@ -81,21 +82,23 @@ class _Recorded:
     def __init__(self, session: Session, seen: View) -> None:
         self._session, self._seen = session, seen
         self.all: list[Event] = []
+        self._voided: set[UUID] = set()
 
     def standing(self, model: type[E], *conditions: Any) -> list[E]:
         """The events of one kind that stand, oldest first."""
         seen = self._seen
         found = self._session.exec(
-            select(model)
+            select(model, voided_by(model, seen.known_at))
             .where(
                 col(model.effective_at) <= seen.at,
-                col(model.recorded_at) <= seen.known_at,
+                recorded_by(model, seen.known_at),
                 *conditions,
             )
             .order_by(col(model.effective_at), col(model.recorded_at), col(model.id))
         ).all()
-        self.all += found
-        return [event for event in found if not self._voided(event)]
+        self.all += [event for event, _ in found]
+        self._voided.update(event.id for event, voided in found if voided)
+        return [event for event, voided in found if not voided]
 
     def events(self) -> list[SourceEvent]:
         """All that was asked for so far, by kind."""
@@ -111,33 +114,30 @@ class _Recorded:
             for event in self.all
         ]
 
-    def _voided(self, event: Event) -> bool:
-        return event.voided_at is not None and event.voided_at <= self._seen.known_at
-
     def _how_voided(self, event: Event) -> dict[str, Any]:
         names = ("voided_at", "voided_by", "void_reason")
-        return {name: getattr(event, name) for name in names} if self._voided(event) else {}
+        return {name: getattr(event, name) for name in names} if event.id in self._voided else {}
 
 
 def venue_sheet(session: Session, seen: View, venue_id: UUID) -> VenueSheet:
     """Everything about a venue. Raises `NoSuchVenue`, `NotKnownThen`."""
     venue = find_venue(session, venue_id)
     known = select(VenueFacts.id).where(
-        VenueFacts.venue_id == venue_id, col(VenueFacts.recorded_at) <= seen.known_at
+        VenueFacts.venue_id == venue_id, recorded_by(VenueFacts, seen.known_at)
     )
     if session.exec(known).first() is None:
         raise NotKnownThen
     recorded = _Recorded(session, seen)
     facts = _facts(session, recorded, venue_id)
     is_closed = bool(facts) and facts[-1].status is VenueStatus.CLOSED
-    standings = _standings(seen, recorded, venue_id)
+    stands = _standings(session, seen, recorded, venue_id)
     headcounts = recorded.standing(Headcount, Headcount.venue_id == venue_id)
     attended = _attended(recorded, venue_id)
     return VenueSheet(
         about=about(session, f"Audit sheet of {venue.reference}", seen, SOURCES),
         identity=[_identity(venue)],
         facts=facts,
-        standings=standings,
+        standings=stands,
         training=_training(session, seen, venue_id, attended, headcounts),
         roles=_roles(attended),
         headcounts=[
@@ -194,12 +194,15 @@ def _facts(session: Session, recorded: _Recorded, venue_id: UUID) -> list[FactsH
     return rows
 
 
-def _standings(seen: View, recorded: _Recorded, venue_id: UUID) -> list[SchemeStanding]:
+def _standings(
+    session: Session, seen: View, recorded: _Recorded, venue_id: UUID
+) -> list[SchemeStanding]:
+    told = timelines(session, seen.known_at, venues=[venue_id])
     decisions = recorded.standing(Decision, Decision.venue_id == venue_id)
     rows = []
     for key, scheme in schemes().items():
         decided = [one for one in decisions if one.scheme == key]
-        there = standing(decided, seen.at, seen.known_at)
+        (there,) = standings(told.get((venue_id, key), ()), [seen.at])
         rows.append(
             SchemeStanding(scheme=key, name=scheme.name, sources=_ids(decided), **there._asdict())
         )

@@ -14,6 +14,7 @@ from app.accounts.guards import Officer, Reader
 from app.directory.routes import NO_STORE, Help, Live, NoSuchHaven
 from app.errors import PROBLEM_JSON, DomainError, Invalid, NotReady, problem, responses
 from app.events import AlreadyVoid, VoidReason
+from app.journal import WrongClock
 from app.outreach import reports, show
 from app.outreach.asked import ReportsAsked
 from app.outreach.models import ProblemReport, Step
@@ -34,7 +35,7 @@ NOTICE = "Thank you, your report is kept. Nobody reads it live: if you need help
 
 
 class NotKept(DomainError):
-    """The database is out of reach."""
+    """The database is out of reach, or a clock is wrong."""
 
     status = 503
     code = "report-not-kept"
@@ -67,7 +68,7 @@ def report_problem(
     try:
         with desk.journal.writing(reports.PUBLIC) as session:
             reports.report_problem(session, haven_id, given)
-    except (DBAPIError, PoolTimeout) as error:
+    except (DBAPIError, PoolTimeout, WrongClock) as error:
         # What went wrong can quote what was sent.
         log.error("problem report not kept: %s", type(error).__name__)
         body = orjson.loads(problem(NotKept.status, NotKept.code, NotKept.title).body)

@@ -42,12 +42,15 @@ _FEW = 100
 
 def timelines(
     session: Session,
-    known_at: datetime,
+    known_at: datetime | None,
     *,
     schemes: Collection[SchemeKey] | None = None,
     venues: Collection[UUID] | None = None,
 ) -> dict[tuple[UUID, SchemeKey], list[Span]]:
-    """The timeline of each venue in each scheme, or in those asked for, as known at an instant."""
+    """The timeline of each venue in each scheme, or in those asked for, as known at an instant.
+
+    None is now.
+    """
     keys = col(Decision.venue_id), col(Decision.scheme)
     asked = sa.select(*keys, *(getattr(Decision, name) for name in _READ)).where(
         known(Decision, known_at)

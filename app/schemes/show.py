@@ -3,12 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
-from app.schemes.models import Decision
+from app.schemes import known
 from app.schemes.prerequisites import prerequisites
 from app.schemes.registry import Scheme, schemes
-from app.schemes.rules import Kind, london_day, review_due, standing, steps_from
+from app.schemes.rules import Kind, london_day, review_due, steps_from
 from app.schemes.schemas import (
     CriterionOut,
     PrerequisiteOut,
@@ -40,10 +40,10 @@ def standings(
 ) -> VenueStandings:
     """A venue's standing in every scheme at an instant. Raises `NoSuchVenue`."""
     venue = find_venue(session, venue_id)
-    decisions = session.exec(select(Decision).where(col(Decision.venue_id) == venue.id)).all()
+    told = known.timelines(session, known_at, venues=[venue.id])
     shown = []
     for scheme in schemes().values():
-        there = standing([d for d in decisions if d.scheme == scheme.key], at, known_at)
+        (there,) = known.standings(told.get((venue.id, scheme.key), ()), [at])
         more = {
             "scheme": scheme.key,
             "name": scheme.name,

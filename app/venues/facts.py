@@ -7,7 +7,7 @@ has it, and one as known before this has not.
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple, Self
 from uuid import UUID
 
@@ -15,11 +15,12 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy import event
-from sqlalchemy.orm import UOWTransaction
+from sqlalchemy.orm import UOWTransaction, aliased
 from sqlmodel import Session, col, select
 
 from app.columns import Ints, last_by_day, places, read_columns
 from app.events import effective, in_effect, known, recorded
+from app.journal import CLOCKS_AGREE, Entry, now
 from app.venues.models import Category, Venue, VenueFacts, VenueStatus
 
 
@@ -43,11 +44,38 @@ class Facts(NamedTuple):
 FACTS = Facts._fields
 
 
-def facts_in_force(at: datetime, known_at: datetime) -> sa.Subquery:
+def _took_effect() -> sa.ColumnElement[datetime]:
+    """SQL: since when facts hold.
+
+    Those that took effect as they were recorded, by a clock that was ahead, hold since what was
+    recorded before them: they are no news of the future.
+    """
+    ahead = datetime.now(UTC) + CLOCKS_AGREE
+    theirs, before = aliased(Entry), aliased(Entry)
+    number = (
+        sa.select(sa.func.min(theirs.number))
+        .where(col(theirs.at) == VenueFacts.recorded_at)
+        .correlate(VenueFacts)
+        .scalar_subquery()
+    )
+    dated = (
+        sa.select(col(before.at))
+        .where(col(before.number) < number, col(before.at) <= ahead)
+        .order_by(col(before.number).desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    effective_at, recorded_at = col(VenueFacts.effective_at), col(VenueFacts.recorded_at)
+    misdated = (effective_at == recorded_at) & (recorded_at > ahead)
+    return sa.case((misdated, sa.func.coalesce(dated, effective_at)), else_=effective_at)
+
+
+def facts_in_force(at: datetime, known_at: datetime | None) -> sa.Subquery:
     """SQL: `venue_id` and the facts in force at an instant, as known at another, one row each."""
+    took_effect = _took_effect()
     newest = sa.func.row_number().over(
         partition_by=col(VenueFacts.venue_id),
-        order_by=(col(VenueFacts.effective_at).desc(), col(VenueFacts.recorded_at).desc()),
+        order_by=(took_effect.desc(), col(VenueFacts.recorded_at).desc()),
     )
     versions = (
         sa.select(
@@ -56,7 +84,7 @@ def facts_in_force(at: datetime, known_at: datetime) -> sa.Subquery:
             newest.label("newest"),
         )
         .where(
-            col(VenueFacts.effective_at) <= at,
+            took_effect <= at,
             known(VenueFacts, known_at),
         )
         .subquery()
@@ -106,7 +134,8 @@ def facts_on(
     One query, which with `every` reads the facts of all venues: quicker where most are asked for.
     """
     statement = sa.select(
-        *(getattr(VenueFacts, name) for name in ("effective_at", "recorded_at", "venue_id", *FACTS))
+        _took_effect(),
+        *(getattr(VenueFacts, name) for name in ("recorded_at", "venue_id", *FACTS)),
     ).where(known(VenueFacts, known_at))
     if not every:
         statement = statement.where(col(VenueFacts.venue_id).in_(venues))
@@ -187,20 +216,28 @@ def _forget(session: Session) -> None:
 @event.listens_for(Session, "before_commit")
 def _append(session: Session) -> None:
     session.flush()
-    for change in session.info.pop(_Change, {}).values():
+    changes = session.info.pop(_Change, {}).values()
+    if not changes:
+        return
+    # By a clock that was ahead; what holds from now on must outlast that.
+    dated_ahead = col(VenueFacts.effective_at) > now(session)
+    ahead = set(session.scalars(sa.select(col(VenueFacts.venue_id)).where(dated_ahead)))
+    for change in changes:
         if change.facts:
-            session.add_all(_versions(session, change))
+            session.add_all(_versions(session, change, ahead))
 
 
-def _versions(session: Session, change: _Change) -> Iterator[VenueFacts]:
+def _versions(session: Session, change: _Change, ahead: Collection[UUID]) -> Iterator[VenueFacts]:
     stamp = recorded(session)
     facts = Facts.of(change.venue)
     at = change.at or stamp["recorded_at"]
     starts = [(at, facts)]
-    if change.at is not None and (told := _known(session, change.venue.id)):
+    retold = change.at is not None or change.venue.id in ahead
+    if retold and (told := _known(session, change.venue.id)):
         changed = {name: getattr(facts, name) for name in change.facts}
-        before = [old for start, old in told if start <= at]
-        starts = [(at, before[-1] if before else told[0][1])]
+        if change.at is not None:
+            before = [old for start, old in told if start <= at]
+            starts = [(at, before[-1] if before else told[0][1])]
         starts += [(start, old) for start, old in told if start > at]
         starts = [(start, old._replace(**changed)) for start, old in starts]
     for start, held in starts:
