@@ -26,10 +26,11 @@ install: .venv/installed ## set up .venv, with the havens command in it
 run: install ## serve the demonstration on http://127.0.0.1:8000 (PORT= to change)
 	HAVENS_ENVIRONMENT=demo $(BIN)/havens serve --port $(PORT)
 
-test: .venv/installed-dev postgis ## lint, types, tests on SQLite and on PostGIS
+test: .venv/installed-dev postgis ## lint, types, layers, tests on SQLite and on PostGIS
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(TESTS)
 
 bench: .venv/installed-dev .venv-bench/installed postgis ## run the benchmarks

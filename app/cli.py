@@ -17,19 +17,19 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
-from app import db
 from app import serve as serving
 from app.accounts.cli import accounts
-from app.bulk.sheet import SheetName
-from app.bulk.transfer import SHEETS, export_sheet, import_sheet
+from app.core import db
+from app.core.journal import Journal, WrongClock, command_actor
+from app.core.settings import SECRET_BYTES, Settings, UnsafeSettings, settings
 from app.directory.snapshot import MixedData
-from app.journal import Journal, WrongClock, command_actor
-from app.journal_cli import journal
-from app.settings import SECRET_BYTES, Settings, UnsafeSettings, settings
-from app.venues.fhrs import import_fhrs
-from app.venues.imports import ImportRejected, ImportReport
-from app.venues.venue_csv import import_venues
-from app.venues.wards import import_wards
+from app.register.journal_cli import journal
+from app.sheets.fhrs import import_fhrs
+from app.sheets.imports import ImportRejected, ImportReport
+from app.sheets.sheet import SheetName
+from app.sheets.transfer import SHEETS, export_sheet, import_sheet
+from app.sheets.venues import import_venues
+from app.sheets.wards import import_wards
 
 _Item = TypeVar("_Item")
 
@@ -59,7 +59,7 @@ def serve(
 def openapi() -> None:
     """Write the published contract into openapi/."""
     # What these bring with them `serve` must import itself.
-    from app import openapi as contract  # noqa: PLC0415
+    from app import contract  # noqa: PLC0415
     from app.main import create_app  # noqa: PLC0415
 
     app = create_app(Settings(secret_key=SecretStr("-" * SECRET_BYTES)))

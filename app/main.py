@@ -9,34 +9,37 @@ from typing import Any
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from app import errors, logs, metrics, openapi
+from app import contract
 from app.accounts.attempts import Attempts
 from app.accounts.routes import admin as accounts
 from app.accounts.routes import router as sign_in
 from app.accounts.tokens import Tokens
 from app.audit.calendar_routes import public as calendars
 from app.audit.calendar_routes import router as calendar
-from app.audit.pack_routes import router as packs
+from app.audit.pack.routes import router as packs
 from app.audit.period_routes import router as figures
 from app.audit.routes import router as audit
-from app.bulk.routes import router as bulk
-from app.db import make_engine
+from app.core import errors, logs, metrics
+from app.core.db import make_engine
+from app.core.journal import Journal
+from app.core.settings import Settings
+from app.core.settings import settings as from_environment
 from app.directory import render
 from app.directory.live import Clock, Directory
+from app.directory.problem_reports import router as reports
 from app.directory.routes import health
 from app.directory.routes import router as havens
-from app.edge import CORS, BodyLimit, Cors, Measured, Normalised
-from app.journal import Journal
-from app.journal_routes import router as journal
-from app.outreach.report_routes import public as reports
+from app.http.docs import router as docs
+from app.http.middleware import CORS, BodyLimit, Cors, Measured, Normalised
 from app.outreach.report_routes import router as report_queue
 from app.outreach.routes import router as outreach
 from app.outreach.scheme_test_routes import router as scheme_tests
+from app.register.journal import router as journal
+from app.register.search import router as search
 from app.schemes import registry
 from app.schemes.routes import router as schemes
 from app.schemes.season_routes import router as seasons
-from app.settings import Settings
-from app.settings import settings as from_environment
+from app.sheets.routes import router as bulk
 from app.training.routes import router as training
 from app.venues.routes import router as venues
 
@@ -70,12 +73,13 @@ def create_app(settings: Settings | None = None, clock: Clock = time.time) -> Fa
 
     app = FastAPI(
         title="Safe Havens",
-        version=openapi.VERSION,
-        description=openapi.DESCRIPTION,
+        version=contract.VERSION,
+        description=contract.DESCRIPTION,
         lifespan=follow_the_database,
         generate_unique_id_function=lambda route: route.name,
         # A redirect would repeat what was sent, in its Location.
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
         # A trace would hold the address, and the position in it.
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -92,6 +96,7 @@ def create_app(settings: Settings | None = None, clock: Clock = time.time) -> Fa
     app.include_router(health)  # public
     app.include_router(sign_in)
     app.include_router(accounts)
+    app.include_router(search)
     app.include_router(venues)
     app.include_router(schemes)
     app.include_router(seasons)
@@ -106,10 +111,11 @@ def create_app(settings: Settings | None = None, clock: Clock = time.time) -> Fa
     app.include_router(calendar)
     app.include_router(calendars)  # public, by a secret address
     app.include_router(packs)
+    app.include_router(docs)  # public
     app.add_api_route("/metrics", prometheus, include_in_schema=False)  # public, no content
 
     errors.install(app)
-    openapi.install(app)
+    contract.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(Cors, **CORS)
     app.add_middleware(Normalised)

@@ -7,8 +7,8 @@ from multiprocessing import get_context
 import uvicorn
 import uvicorn._subprocess
 
-from app import logs
-from app.settings import Settings
+from app.core import logs
+from app.core.settings import Settings
 
 
 def serve(settings: Settings, host: str, port: int, workers: int) -> None:

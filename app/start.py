@@ -9,15 +9,15 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, select
 
 from app.accounts.demo import demo_accounts
-from app.db import make_engine, migrate, read_session
+from app.core.db import make_engine, migrate, read_session
+from app.core.journal import Journal, WrongClock
+from app.core.settings import Settings
 from app.directory.builder import builder
 from app.directory.live import Directory
 from app.directory.snapshot import mixed
-from app.journal import Journal, WrongClock
 from app.main import create_app
-from app.settings import Settings
+from app.sheets.seed import load_seed
 from app.venues.models import Venue
-from app.venues.seed import load_seed
 
 log = logging.getLogger(__name__)
 

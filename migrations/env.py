@@ -1,4 +1,4 @@
-"""Alembic's entry point; the connection comes from `app.db`."""
+"""Alembic's entry point; the connection comes from `app.core.db`."""
 
 from typing import Any
 
@@ -7,14 +7,6 @@ from geoalchemy2 import alembic_helpers
 from sqlmodel import SQLModel
 
 # The tables that a new revision is compared with.
-import app.accounts.models
-import app.audit.models
-import app.journal
-import app.outreach.models
-import app.schemes.models
-import app.training.models
-import app.venues.models
-import app.work  # noqa: F401
 
 
 def _is_compared(item: Any, name: str | None, kind: str, *reflected: Any) -> bool:

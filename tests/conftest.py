@@ -15,8 +15,9 @@ from fastapi import FastAPI
 from hypothesis import settings
 from sqlalchemy import Engine
 
-from app.db import migrate
-from app.journal import Journal
+from app.core.db import make_engine, migrate
+from app.core.journal import Journal
+from app.core.settings import settings as service_settings
 from tests import faults
 from tests.accounts import make_app, signed_in
 from tests.databases import NO_POSTGIS, Postgres, find_postgis
@@ -83,6 +84,23 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     """A migrated SQLite database."""
     path = shutil.copyfile(sqlite_template, tmp_path / "havens.sqlite")
     return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def demo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The environment in which every venue is a demonstration."""
+    monkeypatch.setenv("HAVENS_ENVIRONMENT", "demo")
+    service_settings.cache_clear()
+    yield
+    service_settings.cache_clear()
+
+
+@pytest.fixture
+def sqlite_engine(sqlite_url: str) -> Iterator[Engine]:
+    """As `engine`, where one kind of database is enough."""
+    engine = make_engine(sqlite_url)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine, insert, inspect
 from sqlmodel import Session, SQLModel
 
-from app.db import make_engine
-from app.events import effective
-from app.geo import Point
-from app.journal import Journal
+from app.core.db import make_engine
+from app.core.geo import Point
+from app.core.journal import Journal
+from app.core.london import effective
 from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind

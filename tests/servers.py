@@ -20,10 +20,10 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from app.core.settings import Settings
 from app.directory.live import Clock
 from app.directory.shortcut import Shortcut
 from app.main import create_app
-from app.settings import Settings
 from tests.factories import connected, make_venue
 from tests.faults import noting_faults, watch
 

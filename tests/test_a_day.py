@@ -17,9 +17,9 @@ from pydantic import SecretStr
 from app.accounts import actions
 from app.accounts.models import Role
 from app.accounts.passwords import hashed
-from app.events import LONDON
-from app.journal import Journal
-from app.venues.fhrs import import_fhrs
+from app.core.journal import Journal
+from app.core.london import LONDON
+from app.sheets.fhrs import import_fhrs
 from tests.factories import BANK, connected
 from tests.servers import Service, running, settings_for, until
 

@@ -10,8 +10,8 @@ import pytest
 from sqlmodel import select
 
 from app.cli import main
-from app.db import make_engine, read_session
-from app.settings import settings
+from app.core.db import make_engine, read_session
+from app.core.settings import settings
 from app.venues.models import Venue
 
 VENUES = """reference,name,category,latitude,longitude

@@ -14,14 +14,15 @@ from pydantic import SecretStr
 from sqlmodel import Session, col, select
 from typer.testing import CliRunner
 
-from app import cli, journal_cli
-from app import journal as journal_module
+from app import cli
 from app.accounts import cli as accounts_cli
 from app.accounts.models import Account, SignIn
 from app.accounts.passwords import hashed
-from app.db import database_clock, read_session
-from app.journal import Entry, Journal, Misdated
-from app.settings import Settings
+from app.core import journal as journal_module
+from app.core.db import database_clock, read_session
+from app.core.journal import Entry, Journal, Misdated
+from app.core.settings import Settings
+from app.register import journal_cli
 from app.venues.facts import facts_as
 from app.venues.models import Category, Venue, VenueFacts
 from tests.accounts import add_account, sign_in
@@ -163,13 +164,13 @@ def test_who_writes_is_told_and_who_reads_is_served(
         pytest.skip("SQLite has no clock but the host's")
     before = len(entries(journal))
     shift(timedelta(minutes=3), stands_apart=True)
-    caplog.set_level(logging.ERROR, "app.journal")
+    caplog.set_level(logging.ERROR, "app.core.journal")
     for _ in range(2):
         answer = officer.post("/v1/admin/businesses", json={"name": "Ales Ltd"})
         assert answer.status_code == 503
         assert answer.json()["type"] == "urn:safe-havens:problem:wrong-clock"
         assert int(answer.headers["Retry-After"]) > 0
-    assert len([one for one in caplog.records if one.name == "app.journal"]) == 1
+    assert len([one for one in caplog.records if one.name == "app.core.journal"]) == 1
     assert officer.get("/v1/admin/businesses").json() == {"items": []}
     assert len(entries(journal)) == before
     shift(timedelta(minutes=1), stands_apart=True)

@@ -10,9 +10,9 @@ import httpx
 from fastapi import FastAPI
 from sqlmodel import Session
 
-from app.events import void
-from app.geo import Point
-from app.journal import Journal, now
+from app.core.events import void
+from app.core.geo import Point
+from app.core.journal import Journal, now
 from app.outreach.engagements import record_engagement
 from app.outreach.models import EngagementKind, Outcome
 from app.outreach.schemas import EngagementIn

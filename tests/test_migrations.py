@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from alembic import command
 from sqlalchemy import Engine
 
-from app.db import _migration, downgrade, migrate
-from app.events import LONDON, effective
-from app.geo import GeoPoint, Point
-from app.journal import Journal
+from app.core.db import _migration, downgrade, migrate
+from app.core.geo import GeoPoint, Point
+from app.core.journal import Journal
+from app.core.london import LONDON, effective
 from app.schemes.actions import decide, void_decision
 from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey

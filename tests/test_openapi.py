@@ -19,14 +19,14 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.protocols import Validator
 from sqlalchemy import text
 
-from app import openapi
+from app import contract as openapi
 from app.accounts.guards import Guard, visiting
+from app.core.geo import Point
+from app.core.settings import Settings
 from app.directory import examples
-from app.geo import Point
+from app.http.conditional import register_of
 from app.main import create_app
-from app.settings import Settings
 from app.venues.models import Facility
-from app.work import at_desk
 from tests.factories import connected, utc
 from tests.servers import add_venue, serving_directory, settings_for, until
 
@@ -461,7 +461,7 @@ def test_every_question_to_the_desk_has_a_tag(app: FastAPI, full: Json) -> None:
     for context in iter_route_contexts(app.routes):
         if context.path in NOT_PUBLISHED or "GET" not in (context.methods or ()):
             continue
-        if at_desk in calls(context.dependant):
+        if register_of in calls(context.dependant):
             operation = full["paths"][context.path]["get"]
             assert "ETag" in operation["responses"]["200"]["headers"]
             assert "304" in operation["responses"]

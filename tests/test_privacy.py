@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from app.directory.search import Search
+from app.directory.engine.search import Search
 from tests.servers import Service, add_venue, running, serving_directory
 
 LAT, LON = "51.5137246813", "-0.0981357913"

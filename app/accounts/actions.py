@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from app.accounts.models import Account, Role, SignIn
-from app.errors import DomainError, NotFound
-from app.journal import now
+from app.core.errors import DomainError, NotFound
+from app.core.journal import now
 
 SIGN_IN_LASTS = timedelta(hours=12)
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from threading import Lock
 
-from app.errors import DomainError
+from app.core.errors import DomainError
 
 LIMIT = 5
 WINDOW_SECONDS = 15 * 60

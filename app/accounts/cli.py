@@ -13,15 +13,15 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import Session, col, select
 
-from app import db
 from app.accounts import actions
 from app.accounts.models import Account, Role
 from app.accounts.passwords import ChosenPassword, hashed, temporary
 from app.accounts.schemas import Name
-from app.db import read_session
-from app.errors import DomainError
-from app.journal import Journal
-from app.settings import settings
+from app.core import db
+from app.core.db import read_session
+from app.core.errors import DomainError
+from app.core.journal import Journal
+from app.core.settings import settings
 
 accounts = typer.Typer(no_args_is_help=True)
 

@@ -9,9 +9,9 @@ from sqlmodel import select
 from app.accounts import actions
 from app.accounts.models import Account, Role
 from app.accounts.passwords import hashed, temporary
-from app.db import read_session
-from app.journal import Journal
-from app.settings import Settings
+from app.core.db import read_session
+from app.core.journal import Journal
+from app.core.settings import Settings
 
 FILE = "demo-accounts.json"
 

@@ -9,9 +9,9 @@ from app.accounts.models import Account
 from app.accounts.passwords import Busy, Password, hashed, verified
 from app.accounts.schemas import AccessToken, Credentials, PasswordChange
 from app.accounts.tokens import Tokens, Unauthorized
-from app.db import read_session
-from app.errors import FieldError, Invalid
-from app.journal import Journal
+from app.core.db import read_session
+from app.core.errors import FieldError, Invalid
+from app.core.journal import Journal
 
 
 class WrongPassword(Unauthorized):

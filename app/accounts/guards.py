@@ -9,8 +9,8 @@ from sqlmodel import select
 
 from app.accounts.models import Account, Role, SignIn
 from app.accounts.tokens import Tokens, Unauthorized
-from app.db import read_session
-from app.errors import DomainError
+from app.core.db import read_session
+from app.core.errors import DomainError
 
 
 class Forbidden(DomainError):

@@ -17,7 +17,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from pydantic import AfterValidator, Field, SecretStr
 
-from app.errors import DomainError
+from app.core.errors import DomainError
 
 AT_LEAST = 12
 AT_MOST = 200

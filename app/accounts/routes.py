@@ -25,10 +25,11 @@ from app.accounts.schemas import (
     TemporaryPassword,
 )
 from app.accounts.tokens import Tokens, Unauthorized
-from app.edge import client_address
-from app.errors import FieldError, Invalid, responses
-from app.journal import WrongClock
-from app.work import Desk, KeyReused, Page, PreconditionRequired, Stale, page, to_json
+from app.core.errors import FieldError, Invalid, responses
+from app.core.journal import WrongClock
+from app.http.conditional import KeyReused, PreconditionRequired, Register, Stale, to_json
+from app.http.middleware import client_address
+from app.http.paging import Page, page
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -73,13 +74,13 @@ def _wrong(field: str, message: str) -> Invalid:
 )
 def sign_in(
     credentials: Annotated[Credentials, Form()],
-    desk: Desk,
+    register: Register,
     tokens: Issuer,
     attempts: Tries,
     address: Address,
 ) -> Response:
     """Begin a sign-in, which lasts up to twelve hours; its tokens are short-lived."""
-    return _secret(entry.sign_in(desk.journal, tokens, attempts, credentials, address))
+    return _secret(entry.sign_in(register.journal, tokens, attempts, credentials, address))
 
 
 @router.post(
@@ -106,9 +107,9 @@ def refresh(visit: Visiting, tokens: Issuer) -> Response:
     response_description="You are signed out",
     responses=responses(Unauthorized()),
 )
-def sign_out(visit: Visiting, desk: Desk) -> Response:
+def sign_out(visit: Visiting, register: Register) -> Response:
     """End this sign-in; its tokens are worth nothing from now on."""
-    with desk.journal.writing(visit.account.actor) as session:
+    with register.journal.writing(visit.account.actor) as session:
         actions.end_sign_in(session, session.get_one(SignIn, visit.sign_in.id))
     return Response(status_code=204)
 
@@ -138,10 +139,10 @@ def me(visit: Visiting) -> Response:
     ),
 )
 def change_password(
-    asked: PasswordChange, visit: Visiting, desk: Desk, attempts: Tries, address: Address
+    asked: PasswordChange, visit: Visiting, register: Register, attempts: Tries, address: Address
 ) -> Response:
     """Choose a password of your own; your other sign-ins end."""
-    entry.change_password(desk.journal, attempts, visit, asked, address)
+    entry.change_password(register.journal, attempts, visit, asked, address)
     return Response(status_code=204)
 
 
@@ -166,7 +167,7 @@ _CHANGES = responses(actions.NoSuchAccount(), Stale(), PreconditionRequired())
     responses=responses(_wrong("after", "is not a page of this list")),
 )
 def list_accounts(
-    asked: Annotated[AccountFilter, Query()], desk: Desk, _: Administrator
+    asked: Annotated[AccountFilter, Query()], register: Register, _: Administrator
 ) -> Response:
     """Who may sign in, and as what."""
     statement = select(Account)
@@ -175,7 +176,7 @@ def list_accounts(
     if asked.disabled is not None:
         statement = statement.where(Account.disabled == asked.disabled)
     order: list[Any] = [col(Account.name)]
-    return desk.read(lambda session: page(session, statement, order, asked, AccountShown.of))
+    return register.read(lambda session: page(session, statement, order, asked, AccountShown.of))
 
 
 @admin.post(
@@ -186,14 +187,14 @@ def list_accounts(
     response_description="The account",
     responses=responses(actions.NameTaken(), KeyReused()),
 )
-def add_account(asked: NewAccount, desk: Desk, administrator: Administrator) -> Response:
+def add_account(asked: NewAccount, register: Register, administrator: Administrator) -> Response:
     """An account without a password: nobody can sign in before you give it a temporary one."""
 
     def make(session: Session) -> tuple[str, AccountShown]:
         made = actions.add(session, asked.name, asked.roles)
         return f"{admin.prefix}/{made.id}", AccountShown.of(made)
 
-    return desk.create(administrator, asked, make)
+    return register.create(administrator, asked, make)
 
 
 @admin.get(
@@ -203,9 +204,9 @@ def add_account(asked: NewAccount, desk: Desk, administrator: Administrator) -> 
     response_description="The account",
     responses=responses(actions.NoSuchAccount()),
 )
-def one_account(account_id: UUID, desk: Desk, _: Administrator) -> Response:
+def one_account(account_id: UUID, register: Register, _: Administrator) -> Response:
     """An account as it is now."""
-    return desk.read(_show(account_id))
+    return register.read(_show(account_id))
 
 
 @admin.put(
@@ -216,10 +217,10 @@ def one_account(account_id: UUID, desk: Desk, _: Administrator) -> Response:
     responses=_CHANGES | responses(actions.LastAdministrator()),
 )
 def change_roles(
-    account_id: UUID, asked: RolesGiven, desk: Desk, administrator: Administrator
+    account_id: UUID, asked: RolesGiven, register: Register, administrator: Administrator
 ) -> Response:
     """Give an account these roles and no others; they count from its next request on."""
-    return desk.change(
+    return register.change(
         administrator,
         _show(account_id),
         lambda session: actions.set_roles(
@@ -235,9 +236,9 @@ def change_roles(
     response_description="The account as it is now",
     responses=_CHANGES | responses(actions.LastAdministrator()),
 )
-def disable_account(account_id: UUID, desk: Desk, administrator: Administrator) -> Response:
+def disable_account(account_id: UUID, register: Register, administrator: Administrator) -> Response:
     """Keep an account out from its next request on, and end its sign-ins."""
-    return desk.change(
+    return register.change(
         administrator,
         _show(account_id),
         lambda session: actions.disable(session, actions.account(session, account_id)),
@@ -251,9 +252,9 @@ def disable_account(account_id: UUID, desk: Desk, administrator: Administrator) 
     response_description="The account as it is now",
     responses=_CHANGES,
 )
-def enable_account(account_id: UUID, desk: Desk, administrator: Administrator) -> Response:
+def enable_account(account_id: UUID, register: Register, administrator: Administrator) -> Response:
     """Let an account sign in again."""
-    return desk.change(
+    return register.change(
         administrator,
         _show(account_id),
         lambda session: actions.enable(actions.account(session, account_id)),
@@ -267,14 +268,14 @@ def enable_account(account_id: UUID, desk: Desk, administrator: Administrator) -
     response_description="The password, shown this once",
     responses=_CHANGES | responses(Busy()),
 )
-def reset_password(account_id: UUID, desk: Desk, administrator: Administrator) -> Response:
+def reset_password(account_id: UUID, register: Register, administrator: Administrator) -> Response:
     """A temporary password in place of any there was; the account's sign-ins end.
 
     Its owner has to choose another before doing anything else.
     """
     password = temporary()
     fresh = hashed(password)
-    desk.change(
+    register.change(
         administrator,
         _show(account_id),
         lambda session: actions.set_password(

@@ -9,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.accounts.models import Account, Role, SignIn
 from app.accounts.passwords import ChosenPassword, Password
-from app.work import Paging
+from app.http.paging import Paging
 
 
 def _typed_name(value: object) -> object:

@@ -15,8 +15,8 @@ from uuid import UUID, uuid4
 from jose import jwt
 from pydantic import BaseModel, ConfigDict
 
-from app.errors import DomainError
-from app.settings import Settings
+from app.core.errors import DomainError
+from app.core.settings import Settings
 
 ACCESS_SECONDS = 15 * 60
 LENGTH = 4096

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 
 from app.accounts.guards import Auditor
-from app.audit import calendar
-from app.audit.calendar import CalendarOut, CalendarSecret, NoAddress, NoSuchCalendar
-from app.db import read_session
-from app.errors import responses
-from app.work import NO_STORE, Desk, PreconditionRequired, Stale, to_json
+from app.audit.reports import calendar
+from app.audit.reports.calendar import CalendarOut, CalendarSecret, NoAddress, NoSuchCalendar
+from app.core.db import read_session
+from app.core.errors import responses
+from app.http.conditional import NO_STORE, PreconditionRequired, Register, Stale, to_json
 
 router = APIRouter(prefix="/v1/audit/calendar", tags=["audit"])
 public = APIRouter(tags=["audit"])
@@ -26,9 +26,9 @@ _FILE: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("", summary="Whether your calendar has an address", response_model=CalendarOut)
-def read_calendar_address(desk: Desk, auditor: Auditor) -> Response:
+def read_calendar_address(register: Register, auditor: Auditor) -> Response:
     """Since when your calendar can be read at a private address, if it can."""
-    return desk.read(lambda session: calendar.shown(session, auditor))
+    return register.read(lambda session: calendar.shown(session, auditor))
 
 
 @router.post(
@@ -38,10 +38,10 @@ def read_calendar_address(desk: Desk, auditor: Auditor) -> Response:
     response_description="The address, shown this once",
     responses=_CHANGES,
 )
-def make_calendar_address(desk: Desk, auditor: Auditor) -> Response:
+def make_calendar_address(register: Register, auditor: Auditor) -> Response:
     """A new private address, for calendar programs. One that your calendar had ends at once."""
     secret = calendar.new_secret()
-    desk.change(
+    register.change(
         auditor,
         lambda session: calendar.shown(session, auditor),
         lambda session: calendar.make_address(session, auditor, secret),
@@ -59,9 +59,9 @@ def make_calendar_address(desk: Desk, auditor: Auditor) -> Response:
     | responses(NoAddress())
     | {200: {"content": {"application/json": {"example": {}}}}},
 )
-def revoke_calendar_address(desk: Desk, auditor: Auditor) -> Response:
+def revoke_calendar_address(register: Register, auditor: Auditor) -> Response:
     """Nobody can read your calendar any more, from the next request on."""
-    return desk.change(
+    return register.change(
         auditor,
         lambda session: calendar.shown(session, auditor),
         lambda session: calendar.revoke(session, auditor),

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import JSON, Text
 from sqlmodel import Field, SQLModel
 
-from app.db import Instant
+from app.core.db import Instant
 
 
 class Pack(SQLModel, table=True):

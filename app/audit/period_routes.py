@@ -9,16 +9,16 @@ from pydantic.json_schema import SkipJsonSchema
 from sqlmodel import Session
 
 from app.accounts.guards import Reader
-from app.asked import FiguresAsked
-from app.audit.activity import Activity, Done, Involved, activity, involved
-from app.audit.asked import Chosen, Limits, View
-from app.audit.scheme_tests import scheme_tests
-from app.errors import FieldError, Invalid, responses
-from app.events import LONDON
+from app.audit.frame.activity import Activity, Done, Involved, activity, involved
+from app.audit.frame.question import Chosen, Limits, View
+from app.audit.reports.scheme_tests import scheme_tests
+from app.core.errors import FieldError, Invalid, responses
+from app.core.london import LONDON
+from app.http.conditional import Register
+from app.http.fields import FiguresAsked
 from app.outreach.models import EngagementKind
 from app.training.courses import CourseKey
 from app.training.schemas import Trained
-from app.work import Desk
 
 router = APIRouter(prefix="/v1/admin")
 
@@ -67,7 +67,9 @@ class OutreachFigures(_OfPeriod):
     response_model=OutreachFigures,
     responses=responses(Invalid()),
 )
-def outreach_figures(asked: Annotated[FiguresAsked, Query()], desk: Desk, _: Reader) -> Response:
+def outreach_figures(
+    asked: Annotated[FiguresAsked, Query()], register: Register, _: Reader
+) -> Response:
     """Businesses engaged and engagements by kind in a period, as known at an instant."""
 
     def shown(session: Session) -> OutreachFigures:
@@ -81,7 +83,7 @@ def outreach_figures(asked: Annotated[FiguresAsked, Query()], desk: Desk, _: Rea
             ],
         )
 
-    return desk.read(shown)
+    return register.read(shown)
 
 
 # --- training --------------------------------------------------------------------------------
@@ -119,7 +121,9 @@ class TrainingFigures(_OfPeriod, Figures):
         Invalid([FieldError(field="until", message="Input should be a valid date")])
     ),
 )
-def training_figures(desk: Desk, _: Reader, asked: Annotated[FiguresAsked, Query()]) -> Response:
+def training_figures(
+    register: Register, _: Reader, asked: Annotated[FiguresAsked, Query()]
+) -> Response:
     """How many sessions there were in a period, how many people they trained, and from where."""
 
     def shown(session: Session) -> TrainingFigures:
@@ -129,7 +133,7 @@ def training_figures(desk: Desk, _: Reader, asked: Annotated[FiguresAsked, Query
         ]
         return TrainingFigures(**dict(asked), courses=courses, **_delivered(done.whole, who))
 
-    return desk.read(shown)
+    return register.read(shown)
 
 
 def _delivered(done: Done, who: Involved) -> dict[str, Any]:
@@ -171,7 +175,9 @@ class SchemeTestFigures(_OfPeriod):
     response_model=SchemeTestFigures,
     responses=responses(Invalid()),
 )
-def scheme_test_figures(asked: Annotated[FiguresAsked, Query()], desk: Desk, _: Reader) -> Response:
+def scheme_test_figures(
+    asked: Annotated[FiguresAsked, Query()], register: Register, _: Reader
+) -> Response:
     """Visited, passed and the rate in a period, in all and by ward, as known at an instant.
 
     As `/v1/audit/scheme-tests` has them as at today: a test counts in the ward where its venue
@@ -198,4 +204,4 @@ def scheme_test_figures(asked: Annotated[FiguresAsked, Query()], desk: Desk, _: 
             ],
         )
 
-    return desk.read(shown)
+    return register.read(shown)

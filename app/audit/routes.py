@@ -10,17 +10,16 @@ from sqlmodel import Session
 
 from app.accounts.guards import Auditor
 from app.accounts.models import Account
-from app.audit import files
-from app.audit.asked import Asked, Form, Formed, View, view
-from app.audit.coverage import Coverage, coverage
-from app.audit.due import Due, DueAsked, due
-from app.audit.levy import LevyAsked, levy
-from app.audit.levy_rows import Levy
-from app.audit.maps import Mapped, WardFeatures, ward_features
-from app.audit.quality import Quality, quality
-from app.audit.reads import note_read
-from app.audit.report import Report
-from app.audit.scheme_tests import (
+from app.audit.frame import files
+from app.audit.frame.disclosure import note_read
+from app.audit.frame.question import Asked, Form, Formed, View, view
+from app.audit.frame.report import Report
+from app.audit.reports.coverage import Coverage, coverage
+from app.audit.reports.due import Due, DueAsked, due
+from app.audit.reports.levy import LevyAsked, levy
+from app.audit.reports.levy_rows import Levy
+from app.audit.reports.quality import Quality, quality
+from app.audit.reports.scheme_tests import (
     SchemeTests,
     SchemeTestsAsked,
     VenueSchemeTests,
@@ -28,14 +27,15 @@ from app.audit.scheme_tests import (
     scheme_tests,
     venue_scheme_tests,
 )
-from app.audit.sheet import NotKnownThen, SheetAsked, venue_sheet
-from app.audit.sheet_rows import VenueSheet
-from app.audit.trend import Trend, TrendAsked, Turn, TurnAsked, trend, turn
-from app.db import read_session
-from app.errors import FieldError, Invalid, responses
-from app.journal import Journal, WrongClock
+from app.audit.reports.trend import Trend, TrendAsked, Turn, TurnAsked, trend, turn
+from app.audit.reports.venue import NotKnownThen, SheetAsked, venue_sheet
+from app.audit.reports.venue_rows import VenueSheet
+from app.audit.reports.ward_map import Mapped, WardFeatures, ward_features
+from app.core.db import read_session
+from app.core.errors import FieldError, Invalid, responses
+from app.core.journal import Journal, WrongClock
+from app.http.conditional import NO_STORE, TheJournal, download, to_json
 from app.venues.actions import NoSuchVenue
-from app.work import NO_STORE, Register, download, to_json
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
@@ -60,7 +60,7 @@ _NOTED = _FORMS | responses(WrongClock())
 
 
 def _answer(
-    register: Journal,
+    journal: Journal,
     auditor: Account,
     asked: Asked,
     name: str,
@@ -72,11 +72,11 @@ def _answer(
     If it shows the test results of venues, which `revealed` names, that it is read is journalled
     before it goes out, and only if there is something to go out.
     """
-    with read_session(register.engine) as session:
+    with read_session(journal.engine) as session:
         seen = view(session, asked, asked, datetime.now(UTC))
         report = make(session, seen)
     answer = _shown(report, asked, f"{name}-{seen.as_at}")
-    note_read(register, auditor.actor, name, seen, revealed(report))
+    note_read(journal, auditor.actor, name, seen, revealed(report))
     return answer
 
 
@@ -95,22 +95,22 @@ def _shown(report: Report, asked: Formed, name: str) -> Response:
 
 @router.get("/coverage", summary="Who is covered?", response_model=Coverage, responses=_FORMS)
 def read_coverage(
-    asked: Annotated[Asked, Query()], register: Register, auditor: Auditor
+    asked: Annotated[Asked, Query()], journal: TheJournal, auditor: Auditor
 ) -> Response:
     """How many are trained of how many, and how many venues stand in each scheme.
 
     In all, and by ward, category and late night. Venues without a headcount are counted apart.
     """
-    return _answer(register, auditor, asked, "coverage", coverage)
+    return _answer(journal, auditor, asked, "coverage", coverage)
 
 
 @router.get("/trend", summary="How did coverage change?", response_model=Trend, responses=_FORMS)
 def read_trend(
-    asked: Annotated[TrendAsked, Query()], register: Register, auditor: Auditor
+    asked: Annotated[TrendAsked, Query()], journal: TheJournal, auditor: Auditor
 ) -> Response:
     """Coverage at each month's end, all by what was known at one instant."""
     return _answer(
-        register,
+        journal,
         auditor,
         asked,
         "trend",
@@ -120,14 +120,14 @@ def read_trend(
 
 @router.get("/trend/turn", summary="What turned it?", response_model=Turn, responses=_FORMS)
 def read_turn(
-    asked: Annotated[TurnAsked, Query()], register: Register, auditor: Auditor
+    asked: Annotated[TurnAsked, Query()], journal: TheJournal, auditor: Auditor
 ) -> Response:
     """The venues that moved a course's coverage in one month, and the events that did it."""
 
     def make(session: Session, seen: View) -> Turn:
         return turn(session, seen, asked.month, asked.course)
 
-    return _answer(register, auditor, asked, f"turn-{asked.month}", make)
+    return _answer(journal, auditor, asked, f"turn-{asked.month}", make)
 
 
 @router.get(
@@ -138,10 +138,10 @@ def read_turn(
     responses=responses(Invalid([FieldError(field="as_at", message="lies in the future")])),
 )
 def read_ward_features(
-    asked: Annotated[Mapped, Query()], register: Register, _: Auditor
+    asked: Annotated[Mapped, Query()], journal: TheJournal, _: Auditor
 ) -> Response:
     """Every ward with its boundary and its figures, as GeoJSON."""
-    with read_session(register.engine) as session:
+    with read_session(journal.engine) as session:
         found = ward_features(session, view(session, asked, asked, datetime.now(UTC)))
     return Response(to_json(found), media_type="application/geo+json", headers=NO_STORE)
 
@@ -156,14 +156,14 @@ def read_ward_features(
     responses=_NOTED | responses(NoSuchVenue(), NotKnownThen()),
 )
 def read_venue_sheet(
-    venue_id: UUID, asked: Annotated[SheetAsked, Query()], register: Register, auditor: Auditor
+    venue_id: UUID, asked: Annotated[SheetAsked, Query()], journal: TheJournal, auditor: Auditor
 ) -> Response:
     """Its facts, standings, training, tests, reports, and the events behind each figure.
 
     It shows how the venue's tests went; that it was read is journalled.
     """
     return _answer(
-        register,
+        journal,
         auditor,
         Asked(**asked.model_dump()),
         "venue-sheet",
@@ -182,7 +182,7 @@ def read_venue_sheet(
     responses=_NOTED,
 )
 def read_scheme_tests(
-    asked: Annotated[SchemeTestsAsked, Query()], register: Register, auditor: Auditor
+    asked: Annotated[SchemeTestsAsked, Query()], journal: TheJournal, auditor: Auditor
 ) -> Response:
     """Visited, passed, and the debriefs and retests that failures ask for: by ward, by scheme.
 
@@ -195,7 +195,7 @@ def read_scheme_tests(
         told.update(alone(session, seen, *period))
         return scheme_tests(session, seen, *period)
 
-    return _answer(register, auditor, asked, "scheme-tests", make, lambda _: told)
+    return _answer(journal, auditor, asked, "scheme-tests", make, lambda _: told)
 
 
 @router.get(
@@ -205,7 +205,7 @@ def read_scheme_tests(
     responses=_NOTED,
 )
 def read_venue_scheme_tests(
-    asked: Annotated[SchemeTestsAsked, Query()], register: Register, auditor: Auditor
+    asked: Annotated[SchemeTestsAsked, Query()], journal: TheJournal, auditor: Auditor
 ) -> Response:
     """The same, venue by venue; never to be published. That it was read is journalled."""
 
@@ -213,7 +213,7 @@ def read_venue_scheme_tests(
         return venue_scheme_tests(session, seen, *asked.period(seen.as_at))
 
     return _answer(
-        register,
+        journal,
         auditor,
         asked,
         "scheme-tests-by-venue",
@@ -227,10 +227,10 @@ def read_venue_scheme_tests(
 
 @router.get("/quality", summary="How good is the data?", response_model=Quality, responses=_FORMS)
 def read_quality(
-    asked: Annotated[Asked, Query()], register: Register, auditor: Auditor
+    asked: Annotated[Asked, Query()], journal: TheJournal, auditor: Auditor
 ) -> Response:
     """What is missing, old or in contradiction: how much of each, then venue by venue."""
-    return _answer(register, auditor, asked, "quality", quality)
+    return _answer(journal, auditor, asked, "quality", quality)
 
 
 # --- the late-night levy's discount ----------------------------------------------------------
@@ -238,21 +238,23 @@ def read_quality(
 
 @router.get("/levy", summary="Who gets the levy's discount?", response_model=Levy, responses=_FORMS)
 def read_levy(
-    asked: Annotated[LevyAsked, Query()], register: Register, auditor: Auditor
+    asked: Annotated[LevyAsked, Query()], journal: TheJournal, auditor: Auditor
 ) -> Response:
     """The late-night venues that hold Safety Thirst, day by day of a levy year, and near misses."""
 
     def make(session: Session, seen: View) -> Levy:
         return levy(session, seen, asked.year, asked.near_days)
 
-    return _answer(register, auditor, asked, "levy", make)
+    return _answer(journal, auditor, asked, "levy", make)
 
 
 # --- what is to be done ----------------------------------------------------------------------
 
 
 @router.get("/due", summary="What lapses soon or has lapsed?", response_model=Due, responses=_NOTED)
-def read_due(asked: Annotated[DueAsked, Query()], register: Register, auditor: Auditor) -> Response:
+def read_due(
+    asked: Annotated[DueAsked, Query()], journal: TheJournal, auditor: Auditor
+) -> Response:
     """A work list: accreditations, reviews and training, and apart from these the retests.
 
     A retest shows that a test was failed, so reading which venues owe one is journalled.
@@ -264,7 +266,7 @@ def read_due(asked: Annotated[DueAsked, Query()], register: Register, auditor: A
         return {row.venue_id for row in report.retests} if in_it else set()
 
     return _answer(
-        register,
+        journal,
         auditor,
         asked,
         "due",

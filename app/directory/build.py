@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import configure_mappers
 from sqlmodel import Session, col, select
 
-from app.db import as_hex, many_rows
-from app.directory import nearest
-from app.directory.nearest import FAN_OUT, LEAF, WORD
+from app.core.db import as_hex, many_rows
+from app.core.geo import Point
+from app.directory.engine import nearest
+from app.directory.engine.nearest import FAN_OUT, LEAF, WORD
 from app.directory.rules import Interval, availability
 from app.directory.snapshot import (
     DEMONSTRATION_HAVEN,
@@ -32,7 +33,6 @@ from app.directory.snapshot import (
     Snapshot,
     start,
 )
-from app.geo import Point
 from app.schemes.listing import Shown, listings
 from app.venues import osm_hours
 from app.venues.hours import Hours, bank_holidays, stored_hours

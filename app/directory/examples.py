@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from app.core.settings import HELP as CONTACTS
+from app.core.settings import WALKING_FACTOR
 from app.directory.render import DEMONSTRATION
 from app.directory.snapshot import DEMONSTRATION_HAVEN
-from app.settings import HELP as CONTACTS
-from app.settings import WALKING_FACTOR
 
 _MAPS = "https://www.google.com/maps/dir/?api=1&travelmode=walking&destination="
 

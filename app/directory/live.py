@@ -13,11 +13,13 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
-from app import metrics
-from app.db import read_session
+from app.core import metrics
+from app.core.db import read_session
+from app.core.errors import NotReady
+from app.core.settings import WALKING_FACTOR
 from app.directory import render
 from app.directory.builder import Outcome, builder
-from app.directory.search import Search
+from app.directory.engine.search import Search
 from app.directory.snapshot import (
     CURRENT,
     HOUR,
@@ -29,8 +31,6 @@ from app.directory.snapshot import (
     published,
     refuse_mixed,
 )
-from app.errors import NotReady
-from app.settings import WALKING_FACTOR
 from app.venues.models import DirectoryState
 
 __all__ = ["Clock", "Directory", "MixedData"]

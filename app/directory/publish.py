@@ -17,8 +17,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 from sqlmodel import select
 
-from app import logs
-from app.db import make_engine, read_session
+from app.core import logs
+from app.core.db import make_engine, read_session
 from app.directory.build import build, warm_up
 from app.directory.builder import Outcome
 from app.directory.snapshot import MixedData, Unusable, load, published, refuse_mixed, save

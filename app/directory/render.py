@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import orjson
 
+from app.core.settings import HelpContact
+from app.directory.engine.search import Answer, Question, Search, State
 from app.directory.rules import Interval, intersect
-from app.directory.search import Answer, Question, Search, State
 from app.directory.snapshot import HOUR, Snapshot
-from app.settings import HelpContact
 
 DEMONSTRATION = "demonstration data: no haven here is real"
 CLOSES_SOON = 30 * 60

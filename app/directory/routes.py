@@ -8,7 +8,18 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from app.core.errors import (
+    FieldError,
+    Invalid,
+    NotFound,
+    NotReady,
+    TooLarge,
+    UnsupportedMediaType,
+    responses,
+)
+from app.core.geo import Point
 from app.directory import examples, render
+from app.directory.engine.search import Question
 from app.directory.live import Directory
 from app.directory.schemas import (
     Health,
@@ -18,19 +29,8 @@ from app.directory.schemas import (
     OneHaven,
     WholeDirectory,
 )
-from app.directory.search import Question
 from app.directory.snapshot import PROVIDES, STEP_FREE
-from app.edge import BODY_LIMIT, conditions, preferred
-from app.errors import (
-    FieldError,
-    Invalid,
-    NotFound,
-    NotReady,
-    TooLarge,
-    UnsupportedMediaType,
-    responses,
-)
-from app.geo import Point
+from app.http.middleware import BODY_LIMIT, conditions, preferred
 
 router = APIRouter(tags=["havens"])
 

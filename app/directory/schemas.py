@@ -19,8 +19,8 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from app.errors import FieldError, Invalid, field_errors, field_name
-from app.events import instant
+from app.core.errors import FieldError, Invalid, field_errors, field_name
+from app.core.london import instant
 from app.schemes.registry import SchemeKey
 from app.venues.models import Category, Facility, StepFree
 
@@ -284,6 +284,13 @@ class Contact(BaseModel):
     text: str | Absent = Field(default=None, description="Number to send a text message to")
     url: str | Absent = Field(default=None)
     note: str | Absent = Field(default=None)
+
+
+class ProblemReportTaken(BaseModel):
+    """The report is kept. Nobody reads it live: `help` says whom to call."""
+
+    notice: str
+    help: list[Contact]
 
 
 class NearestAnswer(BaseModel):

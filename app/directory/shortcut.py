@@ -13,10 +13,10 @@ from time import perf_counter
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.core.errors import DomainError
 from app.directory.routes import NEAREST, NO_STORE, answer
 from app.directory.schemas import NearestQuestion
-from app.edge import BODY_LIMIT, CORS_HEADERS, measure
-from app.errors import DomainError
+from app.http.middleware import BODY_LIMIT, CORS_HEADERS, measure
 
 log = logging.getLogger(__name__)
 

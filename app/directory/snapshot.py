@@ -47,7 +47,7 @@ class Snapshot:
     for step-free access. `text[cuts[i]:cuts[i + 1]]` is what stays the same in every answer with
     this haven in it, as JSON without its opening brace. `by_id` holds the rows in the order of
     their ids, `rank` each row's place in it. `places` are points on the unit sphere. What comes
-    after is the tree of blocks: see `app.directory.nearest`.
+    after is the tree of blocks: see `app.directory.engine.nearest`.
     """
 
     database: str

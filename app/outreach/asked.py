@@ -4,11 +4,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.asked import Period
-from app.events import Day
+from app.core.london import Day
+from app.http.fields import Given, Maybe, Period
+from app.http.paging import Paging
 from app.outreach.models import EngagementKind, Outcome, ReportState, Result, SchemeTested
-from app.venues.fields import Given, Maybe
-from app.work import Paging
 
 
 class EngagementsAsked(Period, Paging):

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from app.errors import DomainError, FieldError, Invalid, NotFound
-from app.events import in_effect, not_in_future, recorded
+from app.core.errors import DomainError, FieldError, Invalid, NotFound
+from app.core.events import in_effect, not_in_future, recorded
 from app.outreach.models import Engagement, StepDone
 from app.outreach.schemas import DoneIn, EngagementIn
 from app.venues.models import Business, Venue

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Index, String, Text
 from sqlmodel import Field
 
-from app.events import Event
+from app.core.events import Event
 
 
 class EngagementKind(StrEnum):

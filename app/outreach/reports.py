@@ -6,13 +6,14 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.errors import DomainError, NotFound
-from app.events import LONDON, effective, in_effect, recorded, void
-from app.journal import now
+from app.core.errors import DomainError, NotFound
+from app.core.events import in_effect, recorded, void
+from app.core.journal import now
+from app.core.london import LONDON, effective
+from app.core.settings import settings
 from app.outreach.models import ProblemReport, ReportState, ReportStep, Step
 from app.outreach.rules import report_state
 from app.outreach.schemas import ProblemReportIn, StepIn
-from app.settings import settings
 
 PUBLIC = "public"
 """Who reports a problem, as far as anybody is told."""

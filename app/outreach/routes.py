@@ -7,18 +7,14 @@ from fastapi import APIRouter, Query, Response
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
-from app.errors import FieldError, Invalid, responses
-from app.events import AlreadyVoid, VoidReason, in_effect, shown, void, within
+from app.core.errors import FieldError, Invalid, responses
+from app.core.events import AlreadyVoid, VoidReason, in_effect, shown, void, within
+from app.http.conditional import KeyReused, PreconditionRequired, Register, Stale
+from app.http.paging import Page, page_together
 from app.outreach import engagements, show
 from app.outreach.asked import EngagementsAsked, NextStepsAsked
 from app.outreach.models import Engagement
-from app.outreach.schemas import (
-    DoneIn,
-    DoneOut,
-    EngagementIn,
-    EngagementOut,
-)
-from app.work import Desk, KeyReused, Page, PreconditionRequired, Stale, page_together
+from app.outreach.schemas import DoneIn, DoneOut, EngagementIn, EngagementOut
 
 router = APIRouter(prefix="/v1/admin", tags=["outreach"])
 
@@ -33,14 +29,14 @@ BAD_DAY = Invalid([FieldError(field="on", message="lies in the future")])
     response_model=EngagementOut,
     responses=responses(NOT_IN_REGISTER, KeyReused()),
 )
-def record_engagement(given: EngagementIn, desk: Desk, officer: Officer) -> Response:
+def record_engagement(given: EngagementIn, register: Register, officer: Officer) -> Response:
     """Log a contact with a business; it takes the place of the next step agreed before."""
 
     def make(session: Session) -> tuple[str, EngagementOut]:
         made = engagements.record_engagement(session, given)
         return f"/v1/admin/engagements/{made.id}", show.engagement(session, made)
 
-    return desk.create(officer, given, make)
+    return register.create(officer, given, make)
 
 
 @router.get(
@@ -50,7 +46,7 @@ def record_engagement(given: EngagementIn, desk: Desk, officer: Officer) -> Resp
     responses=responses(Invalid()),
 )
 def list_engagements(
-    asked: Annotated[EngagementsAsked, Query()], desk: Desk, _: Reader
+    asked: Annotated[EngagementsAsked, Query()], register: Register, _: Reader
 ) -> Response:
     """Contacts with businesses, by whom they were with, of what kind and when."""
     statement = select(Engagement).where(*within(Engagement, asked.from_, asked.until))
@@ -60,7 +56,7 @@ def list_engagements(
     if not asked.voided:
         statement = statement.where(in_effect(Engagement))
     order: list[Any] = [col(Engagement.effective_at), col(Engagement.id)]
-    return desk.read(
+    return register.read(
         lambda session: page_together(
             session, statement, order, asked, show.engagements, newest_first=True
         )
@@ -73,9 +69,9 @@ def list_engagements(
     response_model=EngagementOut,
     responses=responses(engagements.NoSuchEngagement()),
 )
-def one_engagement(engagement_id: UUID, desk: Desk, _: Reader) -> Response:
+def one_engagement(engagement_id: UUID, register: Register, _: Reader) -> Response:
     """One contact with a business, with its next step and whether that is done."""
-    return desk.read(lambda session: _shown(session, engagement_id))
+    return register.read(lambda session: _shown(session, engagement_id))
 
 
 def _shown(session: Session, engagement_id: UUID) -> EngagementOut:
@@ -91,10 +87,10 @@ def _shown(session: Session, engagement_id: UUID) -> EngagementOut:
     ),
 )
 def void_engagement(
-    engagement_id: UUID, given: VoidReason, desk: Desk, officer: Officer
+    engagement_id: UUID, given: VoidReason, register: Register, officer: Officer
 ) -> Response:
     """Say that an engagement was recorded by mistake; what it took the place of is open again."""
-    return desk.change(
+    return register.change(
         officer,
         lambda session: _shown(session, engagement_id),
         lambda session: void(
@@ -117,7 +113,9 @@ def void_engagement(
         KeyReused(),
     ),
 )
-def record_step_done(engagement_id: UUID, given: DoneIn, desk: Desk, officer: Officer) -> Response:
+def record_step_done(
+    engagement_id: UUID, given: DoneIn, register: Register, officer: Officer
+) -> Response:
     """Complete the next step of an engagement where no later engagement does so by itself."""
 
     def make(session: Session) -> tuple[str, DoneOut]:
@@ -125,7 +123,7 @@ def record_step_done(engagement_id: UUID, given: DoneIn, desk: Desk, officer: Of
         done = engagements.record_done(session, engagement, given)
         return f"/v1/admin/engagements/{engagement_id}", shown(DoneOut, done)
 
-    return desk.create(officer, given, make)
+    return register.create(officer, given, make)
 
 
 @router.post(
@@ -135,10 +133,10 @@ def record_step_done(engagement_id: UUID, given: DoneIn, desk: Desk, officer: Of
     responses=responses(engagements.NoSuchStepDone(), Stale(), PreconditionRequired()),
 )
 def void_step_done(
-    engagement_id: UUID, given: VoidReason, desk: Desk, officer: Officer
+    engagement_id: UUID, given: VoidReason, register: Register, officer: Officer
 ) -> Response:
     """Say that a next step was called done by mistake, so that it is open again."""
-    return desk.change(
+    return register.change(
         officer,
         lambda session: _shown(session, engagement_id),
         lambda session: void(session, engagements.one_done(session, engagement_id), given.reason),
@@ -151,7 +149,9 @@ def void_step_done(
     response_model=Page[EngagementOut],
     responses=responses(Invalid()),
 )
-def list_next_steps(asked: Annotated[NextStepsAsked, Query()], desk: Desk, _: Reader) -> Response:
+def list_next_steps(
+    asked: Annotated[NextStepsAsked, Query()], register: Register, _: Reader
+) -> Response:
     """Engagements whose next step is still open, the earliest due first.
 
     It is open until it is said to be done, or until a later engagement with the same venue (or the
@@ -164,6 +164,6 @@ def list_next_steps(asked: Annotated[NextStepsAsked, Query()], desk: Desk, _: Re
         if (value := getattr(asked, name)) is not None:
             statement = statement.where(getattr(Engagement, name) == value)
     order: list[Any] = [col(Engagement.next_step_on), col(Engagement.id)]
-    return desk.read(
+    return register.read(
         lambda session: page_together(session, statement, order, asked, show.engagements)
     )

@@ -7,8 +7,10 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from app.directory.schemas import Contact
-from app.events import Day, Voided
+from app.core.events import Voided
+from app.core.london import Day
+from app.core.text import Line, Prose
+from app.http.fields import Given, Maybe, Text
 from app.outreach.models import (
     EngagementKind,
     Outcome,
@@ -18,8 +20,6 @@ from app.outreach.models import (
     SchemeTested,
     Step,
 )
-from app.text import Line, Prose
-from app.venues.fields import Given, Maybe, Text
 
 
 class Named(BaseModel):
@@ -199,13 +199,6 @@ class ProblemReportIn(Given):
     comment: Annotated[Prose, BeforeValidator(_given)] = Field(
         default="", max_length=1000, examples=["The door was locked at 11 at night"]
     )
-
-
-class ProblemReportTaken(BaseModel):
-    """The report is kept. Nobody reads it live: `help` says whom to call."""
-
-    notice: str
-    help: list[Contact]
 
 
 class StepIn(Given):

@@ -8,21 +8,17 @@ from fastapi import APIRouter, Query, Response
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
-from app.errors import Invalid, responses
-from app.events import LONDON, AlreadyVoid, VoidReason, effective, in_effect, shown, void, within
+from app.core.errors import Invalid, responses
+from app.core.events import AlreadyVoid, VoidReason, in_effect, shown, void, within
+from app.core.london import LONDON, effective
+from app.core.settings import settings
+from app.http.conditional import KeyReused, PreconditionRequired, Register, Stale
+from app.http.paging import Page, page_together
 from app.outreach import scheme_tests, show
 from app.outreach.asked import RetestsAsked, SchemeTestsAsked
 from app.outreach.models import SchemeTest
 from app.outreach.routes import BAD_DAY, NOT_IN_REGISTER
-from app.outreach.schemas import (
-    DebriefIn,
-    DebriefOut,
-    RetestOut,
-    SchemeTestIn,
-    SchemeTestOut,
-)
-from app.settings import settings
-from app.work import Desk, KeyReused, Page, PreconditionRequired, Stale, page_together
+from app.outreach.schemas import DebriefIn, DebriefOut, RetestOut, SchemeTestIn, SchemeTestOut
 
 router = APIRouter(prefix="/v1/admin/scheme-tests", tags=["outreach"])
 
@@ -34,14 +30,14 @@ router = APIRouter(prefix="/v1/admin/scheme-tests", tags=["outreach"])
     response_model=SchemeTestOut,
     responses=responses(NOT_IN_REGISTER, scheme_tests.RetestedAlready(), KeyReused()),
 )
-def record_scheme_test(given: SchemeTestIn, desk: Desk, officer: Officer) -> Response:
+def record_scheme_test(given: SchemeTestIn, register: Register, officer: Officer) -> Response:
     """Record what happened when an officer asked. A failed test asks for a debrief and a retest."""
 
     def make(session: Session) -> tuple[str, SchemeTestOut]:
         made = scheme_tests.record_test(session, given)
         return f"/v1/admin/scheme-tests/{made.id}", show.scheme_test(session, made)
 
-    return desk.create(officer, given, make)
+    return register.create(officer, given, make)
 
 
 @router.get(
@@ -51,7 +47,7 @@ def record_scheme_test(given: SchemeTestIn, desk: Desk, officer: Officer) -> Res
     responses=responses(Invalid()),
 )
 def list_scheme_tests(
-    asked: Annotated[SchemeTestsAsked, Query()], desk: Desk, _: Reader
+    asked: Annotated[SchemeTestsAsked, Query()], register: Register, _: Reader
 ) -> Response:
     """Unannounced visits, by venue, scheme, result and day."""
     statement = select(SchemeTest).where(*within(SchemeTest, asked.from_, asked.until))
@@ -60,7 +56,7 @@ def list_scheme_tests(
             statement = statement.where(getattr(SchemeTest, name) == value)
     if not asked.voided:
         statement = statement.where(in_effect(SchemeTest))
-    return desk.read(
+    return register.read(
         lambda session: page_together(
             session, statement, _BY_DAY, asked, show.scheme_tests, newest_first=True
         )
@@ -76,14 +72,16 @@ _BY_DAY: list[Any] = [col(SchemeTest.effective_at), col(SchemeTest.id)]
     response_model=Page[RetestOut],
     responses=responses(Invalid()),
 )
-def list_retests(asked: Annotated[RetestsAsked, Query()], desk: Desk, _: Reader) -> Response:
+def list_retests(
+    asked: Annotated[RetestsAsked, Query()], register: Register, _: Reader
+) -> Response:
     """Failed tests that nobody has repeated yet, the earliest first, and which are overdue."""
     today = datetime.now(LONDON).date()
     statement = select(SchemeTest).where(scheme_tests.asks_for_retest())
     if asked.overdue:
         in_time = effective(today - timedelta(days=settings().retest_days))
         statement = statement.where(col(SchemeTest.effective_at) < in_time)
-    return desk.read(
+    return register.read(
         lambda session: page_together(
             session,
             statement,
@@ -100,9 +98,9 @@ def list_retests(asked: Annotated[RetestsAsked, Query()], desk: Desk, _: Reader)
     response_model=SchemeTestOut,
     responses=responses(scheme_tests.NoSuchTest()),
 )
-def one_scheme_test(test_id: UUID, desk: Desk, _: Reader) -> Response:
+def one_scheme_test(test_id: UUID, register: Register, _: Reader) -> Response:
     """One unannounced visit, with its debrief and retest."""
-    return desk.read(lambda session: _shown(session, test_id))
+    return register.read(lambda session: _shown(session, test_id))
 
 
 def _shown(session: Session, test_id: UUID) -> SchemeTestOut:
@@ -115,9 +113,11 @@ def _shown(session: Session, test_id: UUID) -> SchemeTestOut:
     response_model=SchemeTestOut,
     responses=responses(scheme_tests.NoSuchTest(), AlreadyVoid(), Stale(), PreconditionRequired()),
 )
-def void_scheme_test(test_id: UUID, given: VoidReason, desk: Desk, officer: Officer) -> Response:
+def void_scheme_test(
+    test_id: UUID, given: VoidReason, register: Register, officer: Officer
+) -> Response:
     """Say that a test was recorded by mistake; what it repeated asks for a retest again."""
-    return desk.change(
+    return register.change(
         officer,
         lambda session: _shown(session, test_id),
         lambda session: void(session, scheme_tests.one_test(session, test_id), given.reason),
@@ -137,7 +137,9 @@ def void_scheme_test(test_id: UUID, given: VoidReason, desk: Desk, officer: Offi
         KeyReused(),
     ),
 )
-def record_debrief(test_id: UUID, given: DebriefIn, desk: Desk, officer: Officer) -> Response:
+def record_debrief(
+    test_id: UUID, given: DebriefIn, register: Register, officer: Officer
+) -> Response:
     """Record the talk with a venue about a test that it failed."""
 
     def make(session: Session) -> tuple[str, DebriefOut]:
@@ -145,7 +147,7 @@ def record_debrief(test_id: UUID, given: DebriefIn, desk: Desk, officer: Officer
         made = scheme_tests.record_debrief(session, test, given)
         return f"/v1/admin/scheme-tests/{test_id}", shown(DebriefOut, made)
 
-    return desk.create(officer, given, make)
+    return register.create(officer, given, make)
 
 
 @router.post(
@@ -154,9 +156,11 @@ def record_debrief(test_id: UUID, given: DebriefIn, desk: Desk, officer: Officer
     response_model=SchemeTestOut,
     responses=responses(scheme_tests.NoSuchDebrief(), Stale(), PreconditionRequired()),
 )
-def void_debrief(test_id: UUID, given: VoidReason, desk: Desk, officer: Officer) -> Response:
+def void_debrief(
+    test_id: UUID, given: VoidReason, register: Register, officer: Officer
+) -> Response:
     """Say that a debrief was recorded by mistake."""
-    return desk.change(
+    return register.change(
         officer,
         lambda session: _shown(session, test_id),
         lambda session: void(session, scheme_tests.one_debrief(session, test_id), given.reason),

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from app.errors import DomainError, FieldError, Invalid, NotFound
-from app.events import LONDON, in_effect, known, not_in_future, recorded, within
+from app.core.errors import DomainError, FieldError, Invalid, NotFound
+from app.core.events import in_effect, known, not_in_future, recorded, within
+from app.core.london import LONDON
 from app.outreach.models import Debrief, Result, SchemeTest
 from app.outreach.rules import KnownTest
 from app.outreach.schemas import DebriefIn, SchemeTestIn

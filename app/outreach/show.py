@@ -8,15 +8,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.events import in_effect, shown
-from app.outreach.models import (
-    Debrief,
-    Engagement,
-    ProblemReport,
-    ReportStep,
-    SchemeTest,
-    StepDone,
-)
+from app.core.events import in_effect, shown
+from app.core.settings import settings
+from app.outreach.models import Debrief, Engagement, ProblemReport, ReportStep, SchemeTest, StepDone
 from app.outreach.rules import is_overdue, retest_by
 from app.outreach.schemas import (
     DebriefOut,
@@ -30,7 +24,6 @@ from app.outreach.schemas import (
     VenueNamed,
 )
 from app.outreach.scheme_tests import asks_for_retest
-from app.settings import settings
 from app.venues.models import Business, Venue, Ward
 
 

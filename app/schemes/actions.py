@@ -6,23 +6,15 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from app.errors import DomainError, FieldError, Invalid, NotFound
-from app.events import effective, last_day, not_in_future, recorded, void
-from app.journal import now
+from app.core.errors import DomainError, FieldError, Invalid, NotFound
+from app.core.events import not_in_future, recorded, void
+from app.core.journal import now
+from app.core.london import effective, last_day, london_day
 from app.schemes.history import decisions_of, settle
 from app.schemes.models import Decision, Season
 from app.schemes.prerequisites import refuse_lacking
 from app.schemes.registry import Scheme, schemes
-from app.schemes.rules import (
-    Kind,
-    State,
-    first_illegal,
-    in_order,
-    later,
-    london_day,
-    standing,
-    unmet,
-)
+from app.schemes.rules import Kind, State, first_illegal, in_order, later, standing, unmet
 from app.schemes.schemas import (
     Application,
     Assessment,

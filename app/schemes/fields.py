@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.text import Line, Prose
+from app.core.text import Line, Prose
 
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Title = Annotated[Line, Field(min_length=1, max_length=200)]

@@ -9,8 +9,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.db import as_hex, many_rows
-from app.journal import now
+from app.core.db import as_hex, many_rows
+from app.core.journal import now
 from app.schemes.models import NO_END, Accreditation, Decision
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind, timeline

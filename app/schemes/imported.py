@@ -6,12 +6,13 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from app.events import effective, recorded
-from app.journal import now
+from app.core.events import recorded
+from app.core.journal import now
+from app.core.london import effective, london_day
 from app.schemes.history import settled
 from app.schemes.models import Accreditation, Decision
 from app.schemes.registry import LISTS_PUBLICLY
-from app.schemes.rules import Kind, in_order, london_day
+from app.schemes.rules import Kind, in_order
 from app.venues.models import Venue
 
 Window = tuple[date | None, date | None]

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlmodel import Session, col
 
-from app.columns import read_columns
-from app.events import known
+from app.core.columns import read_columns
+from app.core.events import known
 from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import NOTHING, Span, Standing, State, timeline

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import JSON, CheckConstraint, Index, String, Text
 from sqlmodel import Field, Relationship, SQLModel
 
-from app.db import Instant
-from app.events import Event
+from app.core.db import Instant
+from app.core.events import Event
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind, State
 from app.venues.models import Venue

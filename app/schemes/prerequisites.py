@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from app.errors import DomainError, FieldError
+from app.core.errors import DomainError, FieldError
 from app.schemes.registry import Scheme, Trained
 from app.training.actions import anyone_trained_in_date, trained_in_date
 

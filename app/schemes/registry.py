@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict
 
-from app.settings import UnsafeSettings, settings
+from app.core.settings import UnsafeSettings, settings
 
 
 class SchemeKey(StrEnum):

@@ -13,13 +13,16 @@ from sqlmodel import Session, col, select
 
 from app.accounts.guards import Guard, Officer, Reader
 from app.accounts.models import Account, Role
-from app.errors import FieldError, Invalid, responses
-from app.events import AlreadyVoid, VoidReason
+from app.core.errors import FieldError, Invalid, responses
+from app.core.events import AlreadyVoid, VoidReason
+from app.core.london import end_of, london_day
+from app.http.conditional import PreconditionRequired, Register, Stale
+from app.http.paging import Page, page
 from app.schemes import actions, show
 from app.schemes.history import standing_at
 from app.schemes.models import Accreditation, Decision
 from app.schemes.prerequisites import PrerequisiteLacking
-from app.schemes.rules import Kind, State, end_of, london_day
+from app.schemes.rules import Kind, State
 from app.schemes.schemas import (
     AccreditationOut,
     AccreditationsAsked,
@@ -33,7 +36,6 @@ from app.schemes.schemas import (
 )
 from app.venues.actions import NoSuchVenue, find_venue
 from app.venues.models import Venue
-from app.work import Desk, Page, PreconditionRequired, Stale, page
 
 
 class _PlainFields(APIRoute):
@@ -77,9 +79,9 @@ _LACKING = PrerequisiteLacking(
 
 
 @router.get("/schemes", summary="The schemes", response_model=SchemesOut)
-def list_schemes(desk: Desk, _: Reader) -> Response:
+def list_schemes(register: Register, _: Reader) -> Response:
     """Every scheme with its checklist, its validity and what it asks for."""
-    return desk.read(lambda _: show.all_schemes())
+    return register.read(lambda _: show.all_schemes())
 
 
 @router.get(
@@ -89,7 +91,7 @@ def list_schemes(desk: Desk, _: Reader) -> Response:
     responses=responses(NoSuchVenue(), _BAD_PAGE),
 )
 def list_decisions(
-    venue_id: UUID, asked: Annotated[DecisionsAsked, Query()], desk: Desk, _: Reader
+    venue_id: UUID, asked: Annotated[DecisionsAsked, Query()], register: Register, _: Reader
 ) -> Response:
     """All that was ever decided about a venue, newest first, mistakes too."""
 
@@ -101,7 +103,7 @@ def list_decisions(
         order: list[Any] = [col(Decision.effective_at), col(Decision.recorded_at), col(Decision.id)]
         return page(session, statement, order, asked, DecisionOut.of, newest_first=True)
 
-    return desk.read(listed)
+    return register.read(listed)
 
 
 @router.post(
@@ -121,7 +123,7 @@ def list_decisions(
     ),
 )
 def add_decision(
-    venue_id: UUID, asked: Annotated[DecisionIn, Body()], desk: Desk, officer: Officer
+    venue_id: UUID, asked: Annotated[DecisionIn, Body()], register: Register, officer: Officer
 ) -> Response:
     """Record a step in a scheme: applied, assessed, awarded, suspended, reinstated, withdrawn or
     refused.
@@ -134,7 +136,7 @@ def add_decision(
     def make(session: Session) -> tuple[str, DecisionOut]:
         return _recorded(actions.decide(session, venue_id, asked))
 
-    return desk.create(officer, asked, make)
+    return register.create(officer, asked, make)
 
 
 @router.post(
@@ -145,13 +147,15 @@ def add_decision(
     response_description="The assessment as it was recorded",
     responses=responses(NoSuchVenue(), _ILLEGAL, _DEPENDS, _BAD_SCHEME),
 )
-def add_assessment(venue_id: UUID, asked: Assessment, desk: Desk, assessor: Assessor) -> Response:
+def add_assessment(
+    venue_id: UUID, asked: Assessment, register: Register, assessor: Assessor
+) -> Response:
     """Record an assessment in a scheme that the licensing team assesses too, Safety Thirst."""
 
     def make(session: Session) -> tuple[str, DecisionOut]:
         return _recorded(actions.assess(session, venue_id, asked))
 
-    return desk.create(assessor, asked, make)
+    return register.create(assessor, asked, make)
 
 
 def _recorded(decision: Decision) -> tuple[str, DecisionOut]:
@@ -164,9 +168,9 @@ def _recorded(decision: Decision) -> tuple[str, DecisionOut]:
     response_model=DecisionOut,
     responses=responses(actions.NoSuchDecision()),
 )
-def one_decision(decision_id: UUID, desk: Desk, _: Reader) -> Response:
+def one_decision(decision_id: UUID, register: Register, _: Reader) -> Response:
     """A decision as it was recorded, and whether it was voided."""
-    return desk.read(lambda session: DecisionOut.of(actions.one_decision(session, decision_id)))
+    return register.read(lambda session: DecisionOut.of(actions.one_decision(session, decision_id)))
 
 
 @router.post(
@@ -182,12 +186,14 @@ def one_decision(decision_id: UUID, desk: Desk, _: Reader) -> Response:
         Invalid([FieldError(field="reason", message="is required")]),
     ),
 )
-def void_decision(decision_id: UUID, asked: VoidReason, desk: Desk, officer: Officer) -> Response:
+def void_decision(
+    decision_id: UUID, asked: VoidReason, register: Register, officer: Officer
+) -> Response:
     """Mark a decision as a mistake; then record what should have been. Needs `If-Match`.
 
     One on which a later decision rests can't be voided before that.
     """
-    return desk.change(
+    return register.change(
         officer,
         lambda session: DecisionOut.of(actions.one_decision(session, decision_id)),
         lambda session: actions.void_decision(
@@ -205,7 +211,7 @@ def void_decision(decision_id: UUID, asked: VoidReason, desk: Desk, officer: Off
     ),
 )
 def venue_standing(
-    venue_id: UUID, asked: Annotated[AsAt, Query()], desk: Desk, _: Reader
+    venue_id: UUID, asked: Annotated[AsAt, Query()], register: Register, _: Reader
 ) -> Response:
     """How a venue stands, what can be decided next, and whether it has what an award needs.
 
@@ -214,7 +220,7 @@ def venue_standing(
     at = datetime.now(UTC)
     if asked.on and asked.on != london_day(at):
         at = end_of(asked.on) - timedelta(microseconds=1)
-    return desk.read(lambda session: show.standings(session, venue_id, at, asked.known_at))
+    return register.read(lambda session: show.standings(session, venue_id, at, asked.known_at))
 
 
 @router.get(
@@ -224,7 +230,7 @@ def venue_standing(
     responses=responses(_BAD_PAGE),
 )
 def list_accreditations(
-    asked: Annotated[AccreditationsAsked, Query()], desk: Desk, _: Reader
+    asked: Annotated[AccreditationsAsked, Query()], register: Register, _: Reader
 ) -> Response:
     """How every venue that ever took a step stands now, in every scheme.
 
@@ -247,4 +253,6 @@ def list_accreditations(
             col(Accreditation.state).in_((State.IN_FORCE, State.SUSPENDED)),
         )
     order: list[Any] = [until, col(Accreditation.venue_id), col(Accreditation.scheme)]
-    return desk.read(lambda session: page(session, statement, order, asked, AccreditationOut.of))
+    return register.read(
+        lambda session: page(session, statement, order, asked, AccreditationOut.of)
+    )

@@ -7,10 +7,9 @@ they were recorded. One that was not a legal step when it took effect changes no
 from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from app.events import LONDON, effective, last_day
+from app.core.london import end_of, last_day, london_day
 
 
 class Kind(StrEnum):
@@ -204,18 +203,6 @@ def review_due(there: Standing, months: int | None) -> date | None:
 def later(one: date | None, other: date | None) -> date | None:
     """The later of two last days, of which None is no end."""
     return None if one is None or other is None else max(one, other)
-
-
-def london_day(instant: datetime) -> date:
-    """The day that London has at an instant."""
-    return instant.astimezone(LONDON).date()
-
-
-# One report asks for the same days again and again.
-@lru_cache(maxsize=20_000)
-def end_of(day: date) -> datetime:
-    """The first instant after a whole London day."""
-    return effective(day + timedelta(days=1))
 
 
 def in_order(decisions: Iterable[D], known_at: datetime | None = None) -> list[D]:

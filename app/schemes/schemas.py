@@ -6,14 +6,14 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field
 
-from app.events import Day, KnownAt
+from app.core.london import Day, KnownAt
+from app.http.fields import Absent, Given, Maybe
+from app.http.paging import Paging
 from app.schemes.fields import AN_ID, Key, Note, Reason
 from app.schemes.models import NO_END, Accreditation, Decision
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind, State
-from app.venues.fields import Absent, Given, Maybe
 from app.venues.models import VenueStatus
-from app.work import Paging
 
 # --- decisions -------------------------------------------------------------------------------
 

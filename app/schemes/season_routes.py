@@ -7,11 +7,12 @@ from fastapi import APIRouter, Query, Response
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
-from app.errors import FieldError, Invalid, responses
+from app.core.errors import FieldError, Invalid, responses
+from app.http.conditional import PreconditionRequired, Register, Stale
+from app.http.paging import Page, page
 from app.schemes import seasons
 from app.schemes.models import Season
 from app.schemes.season_schemas import SeasonEdit, SeasonIn, SeasonOut, SeasonsAsked
-from app.work import Desk, Page, PreconditionRequired, Stale, page
 
 router = APIRouter(prefix="/v1/admin", tags=["schemes"])
 
@@ -22,13 +23,15 @@ router = APIRouter(prefix="/v1/admin", tags=["schemes"])
     response_model=Page[SeasonOut],
     responses=responses(Invalid([FieldError(field="after", message="is not a page of this list")])),
 )
-def list_seasons(asked: Annotated[SeasonsAsked, Query()], desk: Desk, _: Reader) -> Response:
+def list_seasons(
+    asked: Annotated[SeasonsAsked, Query()], register: Register, _: Reader
+) -> Response:
     """The seasons of the schemes that are awarded in them, the newest first."""
     statement = select(Season)
     if asked.scheme:
         statement = statement.where(col(Season.scheme) == asked.scheme)
     order: list[Any] = [col(Season.year), col(Season.id)]
-    return desk.read(
+    return register.read(
         lambda session: page(session, statement, order, asked, SeasonOut.of, newest_first=True)
     )
 
@@ -43,14 +46,14 @@ def list_seasons(asked: Annotated[SeasonsAsked, Query()], desk: Desk, _: Reader)
         seasons.SeasonExists(), Invalid([FieldError(field="scheme", message="has no seasons")])
     ),
 )
-def add_season(asked: SeasonIn, desk: Desk, officer: Officer) -> Response:
+def add_season(asked: SeasonIn, register: Register, officer: Officer) -> Response:
     """Add a year's round of a scheme, with its own dates, areas and grades."""
 
     def make(session: Session) -> tuple[str, SeasonOut]:
         season = seasons.add_season(session, asked)
         return f"/v1/admin/seasons/{season.id}", SeasonOut.of(season)
 
-    return desk.create(officer, asked, make)
+    return register.create(officer, asked, make)
 
 
 @router.get(
@@ -59,9 +62,9 @@ def add_season(asked: SeasonIn, desk: Desk, officer: Officer) -> Response:
     response_model=SeasonOut,
     responses=responses(seasons.NoSuchSeason()),
 )
-def one_season(season_id: UUID, desk: Desk, _: Reader) -> Response:
+def one_season(season_id: UUID, register: Register, _: Reader) -> Response:
     """A season's dates, areas and grades."""
-    return desk.read(lambda session: SeasonOut.of(seasons.one_season(session, season_id)))
+    return register.read(lambda session: SeasonOut.of(seasons.one_season(session, season_id)))
 
 
 @router.put(
@@ -75,9 +78,11 @@ def one_season(season_id: UUID, desk: Desk, _: Reader) -> Response:
         Invalid([FieldError(field="grades", message="is required")]),
     ),
 )
-def edit_season(season_id: UUID, asked: SeasonEdit, desk: Desk, officer: Officer) -> Response:
+def edit_season(
+    season_id: UUID, asked: SeasonEdit, register: Register, officer: Officer
+) -> Response:
     """Change a season's dates, areas and grades. Needs `If-Match`."""
-    return desk.change(
+    return register.change(
         officer,
         lambda session: SeasonOut.of(seasons.one_season(session, season_id)),
         lambda session: seasons.edit_season(seasons.one_season(session, season_id), asked),

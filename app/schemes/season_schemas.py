@@ -5,12 +5,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.events import Day
+from app.core.london import Day
+from app.http.fields import Maybe
+from app.http.paging import Paging
 from app.schemes.fields import AN_ID, Key, Title
 from app.schemes.models import Season
 from app.schemes.registry import SchemeKey
-from app.venues.fields import Maybe
-from app.work import Paging
 
 
 class _SeasonFacts(BaseModel):

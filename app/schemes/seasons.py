@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from app.errors import DomainError, FieldError, Invalid, NotFound
+from app.core.errors import DomainError, FieldError, Invalid, NotFound
 from app.schemes.models import Season
 from app.schemes.registry import schemes
 from app.schemes.season_schemas import SeasonEdit, SeasonIn

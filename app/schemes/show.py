@@ -5,10 +5,11 @@ from uuid import UUID
 
 from sqlmodel import Session
 
+from app.core.london import london_day
 from app.schemes import known
 from app.schemes.prerequisites import prerequisites
 from app.schemes.registry import Scheme, schemes
-from app.schemes.rules import Kind, london_day, review_due, steps_from
+from app.schemes.rules import Kind, review_due, steps_from
 from app.schemes.schemas import (
     CriterionOut,
     PrerequisiteOut,

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 from sqlmodel import Session, col, select
 
-from app.events import in_effect, known, within
+from app.core.events import in_effect, known, within
 from app.training.grid import training_grid
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.rules import CourseState

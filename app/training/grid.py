@@ -13,19 +13,13 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlmodel import Session, col, select
 
-from app.columns import Ints, places, read_columns
-from app.events import LONDON, known
-from app.settings import settings
+from app.core.columns import Ints, places, read_columns
+from app.core.events import known
+from app.core.london import LONDON
+from app.core.settings import settings
 from app.training.courses import COURSES
 from app.training.models import Attendance, Headcount, TrainingSession
-from app.training.rules import (
-    Attended,
-    CourseState,
-    Declared,
-    Standings,
-    Thresholds,
-    standings,
-)
+from app.training.rules import Attended, CourseState, Declared, Standings, Thresholds, standings
 from app.venues.facts import FactsOn, facts_on
 from app.venues.models import Venue
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index, String, Text
 from sqlmodel import Field, Relationship
 
-from app.events import Event
+from app.core.events import Event
 from app.training.courses import StaffRole
 
 _ROLES = ", ".join(f"'{role}'" for role in StaffRole)

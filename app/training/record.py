@@ -5,8 +5,8 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from app.errors import DomainError, FieldError, Invalid, NotFound
-from app.events import in_effect, not_in_future, recorded
+from app.core.errors import DomainError, FieldError, Invalid, NotFound
+from app.core.events import in_effect, not_in_future, recorded
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.schemas import AttendanceIn, HeadcountIn, SessionIn
 from app.venues.actions import find_venue

@@ -8,8 +8,11 @@ from fastapi import APIRouter, Query, Response
 from sqlmodel import Session, col
 
 from app.accounts.guards import Officer, Reader
-from app.errors import FieldError, Invalid, responses
-from app.events import LONDON, AlreadyVoid, VoidReason, void
+from app.core.errors import FieldError, Invalid, responses
+from app.core.events import AlreadyVoid, VoidReason, void
+from app.core.london import LONDON
+from app.http.conditional import PreconditionRequired, Register, Stale
+from app.http.paging import Page, page
 from app.training import actions, record, show
 from app.training.courses import COURSES, StaffRole
 from app.training.models import Headcount, TrainingSession
@@ -36,7 +39,6 @@ from app.training.schemas import (
     VenueTraining,
 )
 from app.venues.actions import NoSuchVenue, find_venue
-from app.work import Desk, Page, PreconditionRequired, Stale, page
 
 router = APIRouter(prefix="/v1/admin", tags=["training"])
 
@@ -59,13 +61,13 @@ _NO_REASON = _wrong("reason", "is required")
     summary="Courses and roles",
     response_model=CoursesOut,
 )
-def training_courses(desk: Desk, _: Reader) -> Response:
+def training_courses(register: Register, _: Reader) -> Response:
     """What staff can be trained in, and the roles by which they are counted."""
     courses = [
         CourseOut(key=course.key, name=course.name, validity_months=course.validity_months)
         for course in COURSES.values()
     ]
-    return desk.read(lambda _: CoursesOut(courses=courses, roles=list(StaffRole)))
+    return register.read(lambda _: CoursesOut(courses=courses, roles=list(StaffRole)))
 
 
 # --- sessions --------------------------------------------------------------------------------
@@ -78,14 +80,14 @@ def training_courses(desk: Desk, _: Reader) -> Response:
     response_model=SessionOut,
     responses=responses(_TO_COME),
 )
-def record_training_session(desk: Desk, officer: Officer, asked: SessionIn) -> Response:
+def record_training_session(register: Register, officer: Officer, asked: SessionIn) -> Response:
     """Records one delivery of a course with all who attended it, in numbers and never names."""
 
     def make(session: Session) -> tuple[str, SessionOut]:
         made = record.record_session(session, asked)
         return f"{_SESSIONS}/{made.id}", show.training_session(made)
 
-    return desk.create(officer, asked, make)
+    return register.create(officer, asked, make)
 
 
 @router.get(
@@ -94,13 +96,15 @@ def record_training_session(desk: Desk, officer: Officer, asked: SessionIn) -> R
     response_model=Page[SessionOut],
     responses=responses(_NO_DATE),
 )
-def training_sessions(desk: Desk, _: Reader, asked: Annotated[SessionsAsked, Query()]) -> Response:
+def training_sessions(
+    register: Register, _: Reader, asked: Annotated[SessionsAsked, Query()]
+) -> Response:
     """Sessions with their attendances, newest first."""
     statement = actions.delivered(
         asked.course, asked.venue_id, asked.from_, asked.until, voided=asked.voided
     )
     order: list[Any] = [col(TrainingSession.effective_at), col(TrainingSession.id)]
-    return desk.read(
+    return register.read(
         lambda session: page(
             session, statement, order, asked, show.training_session, newest_first=True
         )
@@ -113,9 +117,9 @@ def training_sessions(desk: Desk, _: Reader, asked: Annotated[SessionsAsked, Que
     response_model=SessionOut,
     responses=responses(NoSuchSession()),
 )
-def training_session(desk: Desk, _: Reader, session_id: UUID) -> Response:
+def training_session(register: Register, _: Reader, session_id: UUID) -> Response:
     """A session with its attendances, those that were voided too."""
-    return desk.read(lambda session: _session(session, session_id))
+    return register.read(lambda session: _session(session, session_id))
 
 
 @router.post(
@@ -127,10 +131,10 @@ def training_session(desk: Desk, _: Reader, session_id: UUID) -> Response:
     ),
 )
 def void_training_session(
-    desk: Desk, officer: Officer, session_id: UUID, asked: VoidReason
+    register: Register, officer: Officer, session_id: UUID, asked: VoidReason
 ) -> Response:
     """Marks a session as a mistake: nobody was trained by it."""
-    return desk.change(
+    return register.change(
         officer,
         lambda session: _session(session, session_id),
         lambda session: void(session, record.one_session(session, session_id), asked.reason),
@@ -149,14 +153,16 @@ def void_training_session(
         _wrong("venue_id", "is not a venue of this register"),
     ),
 )
-def add_attendance(desk: Desk, officer: Officer, session_id: UUID, asked: AttendanceIn) -> Response:
+def add_attendance(
+    register: Register, officer: Officer, session_id: UUID, asked: AttendanceIn
+) -> Response:
     """Records people of a session who were left out, or those of a voided attendance anew."""
 
     def make(session: Session) -> tuple[str, AttendanceOut]:
         made = record.add_attendance(session, session_id, asked)
         return f"{_ATTENDANCES}/{made.id}", show.attendance(made)
 
-    return desk.create(officer, asked, make)
+    return register.create(officer, asked, make)
 
 
 @router.get(
@@ -165,9 +171,9 @@ def add_attendance(desk: Desk, officer: Officer, session_id: UUID, asked: Attend
     response_model=AttendanceOut,
     responses=responses(NoSuchAttendance()),
 )
-def attendance(desk: Desk, _: Reader, attendance_id: UUID) -> Response:
+def attendance(register: Register, _: Reader, attendance_id: UUID) -> Response:
     """How many people of one role, from one venue, took part in a session."""
-    return desk.read(lambda session: _attendance(session, attendance_id))
+    return register.read(lambda session: _attendance(session, attendance_id))
 
 
 @router.post(
@@ -179,10 +185,10 @@ def attendance(desk: Desk, _: Reader, attendance_id: UUID) -> Response:
     ),
 )
 def void_attendance(
-    desk: Desk, officer: Officer, attendance_id: UUID, asked: VoidReason
+    register: Register, officer: Officer, attendance_id: UUID, asked: VoidReason
 ) -> Response:
     """Marks one attendance as a mistake; the rest of the session stands."""
-    return desk.change(
+    return register.change(
         officer,
         lambda session: _attendance(session, attendance_id),
         lambda session: void(session, record.one_attendance(session, attendance_id), asked.reason),
@@ -199,14 +205,16 @@ def void_attendance(
     response_model=HeadcountOut,
     responses=responses(NoSuchVenue(), DeclaredAlready(), _TO_COME),
 )
-def declare_headcount(desk: Desk, officer: Officer, venue_id: UUID, asked: HeadcountIn) -> Response:
+def declare_headcount(
+    register: Register, officer: Officer, venue_id: UUID, asked: HeadcountIn
+) -> Response:
     """Records how many relevant staff a venue has, and how many trained ones have left."""
 
     def make(session: Session) -> tuple[str, HeadcountOut]:
         made = record.declare_headcount(session, venue_id, asked)
         return f"{_HEADCOUNTS}/{made.id}", show.headcount(made)
 
-    return desk.create(officer, asked, make)
+    return register.create(officer, asked, make)
 
 
 @router.get(
@@ -216,7 +224,7 @@ def declare_headcount(desk: Desk, officer: Officer, venue_id: UUID, asked: Headc
     responses=responses(NoSuchVenue()),
 )
 def headcounts(
-    desk: Desk, _: Reader, venue_id: UUID, asked: Annotated[HeadcountsAsked, Query()]
+    register: Register, _: Reader, venue_id: UUID, asked: Annotated[HeadcountsAsked, Query()]
 ) -> Response:
     """What a venue has declared, newest first."""
     order: list[Any] = [col(Headcount.effective_at), col(Headcount.id)]
@@ -226,7 +234,7 @@ def headcounts(
         statement = actions.declared_at(venue.id, voided=asked.voided)
         return page(session, statement, order, asked, show.headcount, newest_first=True)
 
-    return desk.read(listed)
+    return register.read(listed)
 
 
 @router.get(
@@ -235,9 +243,9 @@ def headcounts(
     response_model=HeadcountOut,
     responses=responses(NoSuchHeadcount()),
 )
-def headcount(desk: Desk, _: Reader, headcount_id: UUID) -> Response:
+def headcount(register: Register, _: Reader, headcount_id: UUID) -> Response:
     """What a venue declared on a day."""
-    return desk.read(lambda session: _headcount(session, headcount_id))
+    return register.read(lambda session: _headcount(session, headcount_id))
 
 
 @router.post(
@@ -248,9 +256,11 @@ def headcount(desk: Desk, _: Reader, headcount_id: UUID) -> Response:
         NoSuchHeadcount(), AlreadyVoid(), Stale(), PreconditionRequired(), _NO_REASON
     ),
 )
-def void_headcount(desk: Desk, officer: Officer, headcount_id: UUID, asked: VoidReason) -> Response:
+def void_headcount(
+    register: Register, officer: Officer, headcount_id: UUID, asked: VoidReason
+) -> Response:
     """Marks a headcount as a mistake; its leavers come back."""
-    return desk.change(
+    return register.change(
         officer,
         lambda session: _headcount(session, headcount_id),
         lambda session: void(session, record.one_headcount(session, headcount_id), asked.reason),
@@ -279,8 +289,8 @@ def _headcount(session: Session, headcount_id: UUID) -> HeadcountOut:
     responses=responses(NoSuchVenue(), _wrong("on", "Input should be a valid date")),
 )
 def venue_training(
-    desk: Desk, _: Reader, venue_id: UUID, asked: Annotated[StandingAsked, Query()]
+    register: Register, _: Reader, venue_id: UUID, asked: Annotated[StandingAsked, Query()]
 ) -> Response:
     """Status, coverage and rating in every course at the end of a day, and what made it so."""
     on = asked.on or datetime.now(LONDON).date()
-    return desk.read(lambda session: show.venue_training(session, venue_id, on, asked.known_at))
+    return register.read(lambda session: show.venue_training(session, venue_id, on, asked.known_at))

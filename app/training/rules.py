@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from app.columns import Ints, last_by_day
-from app.events import last_day
+from app.core.columns import Ints, last_by_day
+from app.core.london import last_day
 from app.training.courses import Course
 
 NOBODY = 0

@@ -7,13 +7,13 @@ from uuid import UUID
 from pydantic import BaseModel, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from app.asked import Period
-from app.events import Day, KnownAt, Voided
-from app.text import Line, Prose
+from app.core.events import Voided
+from app.core.london import Day, KnownAt
+from app.core.text import Line, Prose
+from app.http.fields import Given, Maybe, Period, Text
+from app.http.paging import Paging
 from app.training.courses import CourseKey, StaffRole
 from app.training.rules import Rag, Status
-from app.venues.fields import Given, Maybe, Text
-from app.work import Paging
 
 MOST_PEOPLE = 10_000
 """More people than one venue has; so many more are a slip of the finger."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from app.events import shown
+from app.core.events import shown
 from app.training import actions
 from app.training.courses import COURSES
 from app.training.models import Attendance, Headcount, TrainingSession

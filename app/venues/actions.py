@@ -6,11 +6,12 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from app.errors import DomainError, FieldError, Invalid, NotFound
-from app.events import LONDON, not_in_future
-from app.geo import Point
-from app.journal import now
-from app.settings import settings
+from app.core.errors import DomainError, FieldError, Invalid, NotFound
+from app.core.events import not_in_future
+from app.core.geo import Point
+from app.core.journal import now
+from app.core.london import LONDON
+from app.core.settings import settings
 from app.venues import osm_hours
 from app.venues.businesses import running_business
 from app.venues.duplicates import refuse_likely_duplicates

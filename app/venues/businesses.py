@@ -12,14 +12,17 @@ from sqlalchemy.orm import Bundle
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
-from app.errors import DomainError, FieldError, Invalid, NotFound, responses
-from app.events import LONDON, not_in_future
-from app.journal import now
-from app.text import Line, Prose, folded
-from app.venues.fields import A_BUSINESS_ID, Absent, Given, Maybe, Name, Text
+from app.core.errors import DomainError, FieldError, Invalid, NotFound, responses
+from app.core.events import not_in_future
+from app.core.journal import now
+from app.core.london import LONDON
+from app.core.text import Line, Prose, folded
+from app.http.conditional import KeyReused, PreconditionRequired, Register, Stale
+from app.http.fields import Absent, Given, Maybe, Text
+from app.http.paging import Page, Paging, page
+from app.venues.fields import A_BUSINESS_ID, Name
 from app.venues.models import FOLDED_LENGTH, Business, Venue, VenueStatus
 from app.venues.schemas import Ending
-from app.work import Desk, KeyReused, Page, Paging, PreconditionRequired, Stale, page
 
 
 class NoSuchBusiness(NotFound):
@@ -219,9 +222,11 @@ def _show(business_id: UUID) -> Callable[[Session], BusinessOut]:
     response_description="A page of businesses, by name",
     responses=responses(Invalid()),
 )
-def list_businesses(asked: Annotated[BusinessSearch, Query()], desk: Desk, _: Reader) -> Response:
+def list_businesses(
+    asked: Annotated[BusinessSearch, Query()], register: Register, _: Reader
+) -> Response:
     """The businesses of the register, with how many active venues each runs."""
-    return desk.read(lambda session: search_businesses(session, asked))
+    return register.read(lambda session: search_businesses(session, asked))
 
 
 @router.post(
@@ -232,14 +237,14 @@ def list_businesses(asked: Annotated[BusinessSearch, Query()], desk: Desk, _: Re
     response_description="The business",
     responses=responses(BusinessNameTaken(), KeyReused()),
 )
-def add_business(asked: BusinessIn, desk: Desk, officer: Officer) -> Response:
+def add_business(asked: BusinessIn, register: Register, officer: Officer) -> Response:
     """Put a business into the register, to say of venues that it runs them."""
 
     def make(session: Session) -> tuple[str, BusinessOut]:
         made = register_business(session, asked)
         return f"{router.prefix}/{made.id}", show_business(session, made.id)
 
-    return desk.create(officer, asked, make)
+    return register.create(officer, asked, make)
 
 
 @router.get(
@@ -249,9 +254,9 @@ def add_business(asked: BusinessIn, desk: Desk, officer: Officer) -> Response:
     response_description="The business",
     responses=_READS,
 )
-def one_business(business_id: UUID, desk: Desk, _: Reader) -> Response:
+def one_business(business_id: UUID, register: Register, _: Reader) -> Response:
     """A business as it is now."""
-    return desk.read(_show(business_id))
+    return register.read(_show(business_id))
 
 
 @router.put(
@@ -261,9 +266,11 @@ def one_business(business_id: UUID, desk: Desk, _: Reader) -> Response:
     response_description="The business as it is now",
     responses=_CHANGES | responses(BusinessNameTaken()),
 )
-def put_business(business_id: UUID, asked: BusinessIn, desk: Desk, officer: Officer) -> Response:
+def put_business(
+    business_id: UUID, asked: BusinessIn, register: Register, officer: Officer
+) -> Response:
     """Describe a business anew; what is left out is cleared."""
-    return desk.change(
+    return register.change(
         officer, _show(business_id), lambda session: edit_business(session, business_id, asked)
     )
 
@@ -275,9 +282,11 @@ def put_business(business_id: UUID, asked: BusinessIn, desk: Desk, officer: Offi
     response_description="The business as it is now",
     responses=_CHANGES | responses(BusinessHasVenues(), BusinessIsClosed()),
 )
-def end_business(business_id: UUID, asked: Ending, desk: Desk, officer: Officer) -> Response:
+def end_business(
+    business_id: UUID, asked: Ending, register: Register, officer: Officer
+) -> Response:
     """Say that a business is no more. One that runs active venues can't be closed."""
-    return desk.change(
+    return register.change(
         officer, _show(business_id), lambda session: close_business(session, business_id, asked)
     )
 
@@ -289,8 +298,8 @@ def end_business(business_id: UUID, asked: Ending, desk: Desk, officer: Officer)
     response_description="The business as it is now",
     responses=_CHANGES | responses(BusinessIsOpen()),
 )
-def resume_business(business_id: UUID, desk: Desk, officer: Officer) -> Response:
+def resume_business(business_id: UUID, register: Register, officer: Officer) -> Response:
     """Undo the closing of a business."""
-    return desk.change(
+    return register.change(
         officer, _show(business_id), lambda session: reopen_business(session, business_id)
     )

@@ -11,24 +11,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
-from app.errors import DomainError, Invalid, NotFound, responses
-from app.events import LONDON, Day, not_in_future
-from app.journal import now
-from app.text import Line
+from app.core.errors import DomainError, Invalid, NotFound, responses
+from app.core.events import not_in_future
+from app.core.journal import now
+from app.core.london import LONDON, Day
+from app.core.text import Line
+from app.http.conditional import KeyReused, PreconditionRequired, Register, Stale
+from app.http.fields import Absent, Given, Maybe, Text
+from app.http.paging import Page, Paging, page
 from app.venues.actions import NoSuchVenue, find_venue
 from app.venues.businesses import NoSuchBusiness, find_business
-from app.venues.fields import (
-    A_BUSINESS_ID,
-    A_VENUE_ID,
-    Absent,
-    Email,
-    Given,
-    Maybe,
-    Name,
-    Text,
-)
+from app.venues.fields import A_BUSINESS_ID, A_VENUE_ID, Email, Name
 from app.venues.models import Contact
-from app.work import Desk, KeyReused, Page, Paging, PreconditionRequired, Stale, page
 
 
 class NoSuchContact(NotFound):
@@ -181,14 +175,16 @@ def _added(session: Session, contact: Contact) -> tuple[str, ContactOut]:
     response_description="A page of contacts, by name",
     responses=responses(NoSuchBusiness(), Invalid()),
 )
-def contacts_of_business(business_id: UUID, asked: Asked, desk: Desk, _: Reader) -> Response:
+def contacts_of_business(
+    business_id: UUID, asked: Asked, register: Register, _: Reader
+) -> Response:
     """Whom to ask for at a business."""
 
     def show(session: Session) -> Page[ContactOut]:
         find_business(session, business_id)
         return contacts(session, col(Contact.business_id) == business_id, asked)
 
-    return desk.read(show)
+    return register.read(show)
 
 
 @router.post(
@@ -200,7 +196,7 @@ def contacts_of_business(business_id: UUID, asked: Asked, desk: Desk, _: Reader)
     responses=responses(NoSuchBusiness(), KeyReused()),
 )
 def add_contact_of_business(
-    business_id: UUID, asked: ContactIn, desk: Desk, officer: Officer
+    business_id: UUID, asked: ContactIn, register: Register, officer: Officer
 ) -> Response:
     """Say whom to ask for at a business."""
 
@@ -208,7 +204,7 @@ def add_contact_of_business(
         business = find_business(session, business_id)
         return _added(session, Contact(business_id=business.id, **asked.model_dump()))
 
-    return desk.create(officer, asked, make)
+    return register.create(officer, asked, make)
 
 
 @router.get(
@@ -218,14 +214,14 @@ def add_contact_of_business(
     response_description="A page of contacts, by name",
     responses=responses(NoSuchVenue(), Invalid()),
 )
-def contacts_at_venue(venue_id: UUID, asked: Asked, desk: Desk, _: Reader) -> Response:
+def contacts_at_venue(venue_id: UUID, asked: Asked, register: Register, _: Reader) -> Response:
     """Whom to ask for at a venue."""
 
     def show(session: Session) -> Page[ContactOut]:
         find_venue(session, venue_id)
         return contacts(session, col(Contact.venue_id) == venue_id, asked)
 
-    return desk.read(show)
+    return register.read(show)
 
 
 @router.post(
@@ -237,7 +233,7 @@ def contacts_at_venue(venue_id: UUID, asked: Asked, desk: Desk, _: Reader) -> Re
     responses=responses(NoSuchVenue(), KeyReused()),
 )
 def add_contact_at_venue(
-    venue_id: UUID, asked: ContactIn, desk: Desk, officer: Officer
+    venue_id: UUID, asked: ContactIn, register: Register, officer: Officer
 ) -> Response:
     """Say whom to ask for at a venue."""
 
@@ -245,7 +241,7 @@ def add_contact_at_venue(
         venue = find_venue(session, venue_id)
         return _added(session, Contact(venue_id=venue.id, **asked.model_dump()))
 
-    return desk.create(officer, asked, make)
+    return register.create(officer, asked, make)
 
 
 @router.get(
@@ -255,9 +251,9 @@ def add_contact_at_venue(
     response_description="The contact",
     responses=_READS,
 )
-def one_contact(contact_id: UUID, desk: Desk, _: Reader) -> Response:
+def one_contact(contact_id: UUID, register: Register, _: Reader) -> Response:
     """A contact as it is now."""
-    return desk.read(_show(contact_id))
+    return register.read(_show(contact_id))
 
 
 @router.put(
@@ -267,9 +263,11 @@ def one_contact(contact_id: UUID, desk: Desk, _: Reader) -> Response:
     response_description="The contact as it is now",
     responses=_CHANGES,
 )
-def put_contact(contact_id: UUID, asked: ContactIn, desk: Desk, officer: Officer) -> Response:
+def put_contact(
+    contact_id: UUID, asked: ContactIn, register: Register, officer: Officer
+) -> Response:
     """Describe a contact anew; what is left out is cleared."""
-    return desk.change(
+    return register.change(
         officer, _show(contact_id), lambda session: edit_contact(session, contact_id, asked)
     )
 
@@ -282,9 +280,9 @@ def put_contact(contact_id: UUID, asked: ContactIn, desk: Desk, officer: Officer
     responses=_CHANGES,
 )
 def no_longer_contact(
-    contact_id: UUID, asked: ContactEnding, desk: Desk, officer: Officer
+    contact_id: UUID, asked: ContactEnding, register: Register, officer: Officer
 ) -> Response:
     """Say that somebody is not a contact any more."""
-    return desk.change(
+    return register.change(
         officer, _show(contact_id), lambda session: end_contact(session, contact_id, asked)
     )

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlmodel import Session, col
 
-from app.columns import Ints
-from app.errors import DomainError, FieldError
-from app.geo import EARTH_RADIUS_M, Point, distance_m, haversine_m, within_m
+from app.core.columns import Ints
+from app.core.errors import DomainError, FieldError
+from app.core.geo import EARTH_RADIUS_M, Point, distance_m, haversine_m, within_m
 from app.venues.models import Venue
 from app.venues.rules import ALIKE, Written, alike, written_alike
 from app.venues.schemas import Candidate

@@ -18,9 +18,10 @@ from sqlalchemy import event
 from sqlalchemy.orm import UOWTransaction, aliased
 from sqlmodel import Session, col, select
 
-from app.columns import Ints, last_by_day, places, read_columns
-from app.events import effective, in_effect, known, recorded
-from app.journal import CLOCKS_AGREE, Entry, now
+from app.core.columns import Ints, last_by_day, places, read_columns
+from app.core.events import in_effect, known, recorded
+from app.core.journal import CLOCKS_AGREE, Entry, now
+from app.core.london import effective
 from app.venues.models import Category, Venue, VenueFacts, VenueStatus
 
 

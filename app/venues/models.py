@@ -16,9 +16,9 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
-from app.events import Event
-from app.geo import GeoPoint, Point
-from app.text import folded
+from app.core.events import Event
+from app.core.geo import GeoPoint, Point
+from app.core.text import folded
 from app.venues.hours import Hours, stored_hours
 
 

@@ -10,14 +10,15 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from sqlmodel import Session
 
 from app.accounts.guards import Officer, Reader
-from app.errors import DomainError, FieldError, Invalid, NotFound, responses
-from app.events import LONDON
+from app.core.errors import DomainError, FieldError, Invalid, NotFound, responses
+from app.core.london import LONDON
+from app.http.conditional import PreconditionRequired, Register, Stale
+from app.http.fields import Absent, Maybe
 from app.venues import osm_hours
 from app.venues.actions import NoSuchVenue, find_venue
-from app.venues.fields import Absent, Maybe, OpeningHours
+from app.venues.fields import OpeningHours
 from app.venues.hours import Closure, DatedException, Hours
 from app.venues.words import days_in_words
-from app.work import Desk, PreconditionRequired, Stale
 
 _Entry = TypeVar("_Entry", DatedException, Closure)
 
@@ -176,12 +177,12 @@ def _show(venue_id: UUID) -> Callable[[Session], HoursOut]:
     response_description="The hours",
     responses=_READS,
 )
-def hours_of_venue(venue_id: UUID, desk: Desk, _: Reader) -> Response:
+def hours_of_venue(venue_id: UUID, register: Register, _: Reader) -> Response:
     """When a venue opens: structured, as text, and what that comes to in the next seven days.
 
     As it shows those days, its `ETag` lasts until midnight in London.
     """
-    return desk.read(_show(venue_id))
+    return register.read(_show(venue_id))
 
 
 @router.put(
@@ -191,9 +192,9 @@ def hours_of_venue(venue_id: UUID, desk: Desk, _: Reader) -> Response:
     response_description=_NOW,
     responses=_CHANGES | responses(_WRONG),
 )
-def put_hours(venue_id: UUID, asked: HoursIn, desk: Desk, officer: Officer) -> Response:
+def put_hours(venue_id: UUID, asked: HoursIn, register: Register, officer: Officer) -> Response:
     """Replace a venue's hours, with their exceptions and closures."""
-    return desk.change(
+    return register.change(
         officer, _show(venue_id), lambda session: set_hours(session, venue_id, asked.meant)
     )
 
@@ -205,9 +206,11 @@ def put_hours(venue_id: UUID, asked: HoursIn, desk: Desk, officer: Officer) -> R
     response_description=_NOW,
     responses=_CHANGES,
 )
-def forget_hours(venue_id: UUID, desk: Desk, officer: Officer) -> Response:
+def forget_hours(venue_id: UUID, register: Register, officer: Officer) -> Response:
     """Say that nobody knows when a venue opens; it is then never shown as open."""
-    return desk.change(officer, _show(venue_id), lambda session: set_hours(session, venue_id, None))
+    return register.change(
+        officer, _show(venue_id), lambda session: set_hours(session, venue_id, None)
+    )
 
 
 @router.post(
@@ -217,14 +220,14 @@ def forget_hours(venue_id: UUID, desk: Desk, officer: Officer) -> Response:
     response_description="What the hours would come to",
     responses=responses(NoSuchVenue(), _WRONG),
 )
-def preview_hours(venue_id: UUID, asked: HoursIn, desk: Desk, _: Reader) -> Response:
+def preview_hours(venue_id: UUID, asked: HoursIn, register: Register, _: Reader) -> Response:
     """What hours would come to in the next seven days; nothing is stored."""
 
     def show(session: Session) -> HoursOut:
         find_venue(session, venue_id)
         return preview(asked.meant, datetime.now(LONDON).date())
 
-    return desk.read(show)
+    return register.read(show)
 
 
 @router.post(
@@ -234,9 +237,11 @@ def preview_hours(venue_id: UUID, asked: HoursIn, desk: Desk, _: Reader) -> Resp
     response_description=_NOW,
     responses=_CHANGES | responses(HoursUnknown()),
 )
-def post_exception(venue_id: UUID, asked: DatedException, desk: Desk, officer: Officer) -> Response:
+def post_exception(
+    venue_id: UUID, asked: DatedException, register: Register, officer: Officer
+) -> Response:
     """Have other times on some days, or none; an exception for just these days is replaced."""
-    return desk.change(
+    return register.change(
         officer, _show(venue_id), lambda session: add_exception(session, venue_id, asked)
     )
 
@@ -249,10 +254,10 @@ def post_exception(venue_id: UUID, asked: DatedException, desk: Desk, officer: O
     responses=_CHANGES | responses(NoSuchEntry(), HoursUnknown()),
 )
 def delete_exception(
-    venue_id: UUID, first: First, last: Last, desk: Desk, officer: Officer
+    venue_id: UUID, first: First, last: Last, register: Register, officer: Officer
 ) -> Response:
     """Have the usual times on these days again."""
-    return desk.change(
+    return register.change(
         officer, _show(venue_id), lambda session: remove_exception(session, venue_id, first, last)
     )
 
@@ -264,9 +269,9 @@ def delete_exception(
     response_description=_NOW,
     responses=_CHANGES | responses(HoursUnknown()),
 )
-def post_closure(venue_id: UUID, asked: Closure, desk: Desk, officer: Officer) -> Response:
+def post_closure(venue_id: UUID, asked: Closure, register: Register, officer: Officer) -> Response:
     """Shut a venue for at most 24 hours, whatever its hours say."""
-    return desk.change(
+    return register.change(
         officer, _show(venue_id), lambda session: add_closure(session, venue_id, asked)
     )
 
@@ -279,9 +284,9 @@ def post_closure(venue_id: UUID, asked: Closure, desk: Desk, officer: Officer) -
     responses=_CHANGES | responses(NoSuchEntry(), HoursUnknown()),
 )
 def delete_closure(
-    venue_id: UUID, begin: Begin, until: Until, desk: Desk, officer: Officer
+    venue_id: UUID, begin: Begin, until: Until, register: Register, officer: Officer
 ) -> Response:
     """Have the usual times in these hours again."""
-    return desk.change(
+    return register.change(
         officer, _show(venue_id), lambda session: remove_closure(session, venue_id, begin, until)
     )

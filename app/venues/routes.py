@@ -9,9 +9,11 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from app.accounts.guards import Officer, Reader
-from app.errors import FieldError, Invalid, responses
-from app.geo import Point
-from app.venues import actions, businesses, contacts, opening, search
+from app.core.errors import FieldError, Invalid, responses
+from app.core.geo import Point
+from app.http.conditional import PreconditionRequired, Register, Stale
+from app.http.paging import Page, Paged
+from app.venues import actions, businesses, contacts, lists, opening
 from app.venues.businesses import BusinessIsClosed
 from app.venues.duplicates import LikelyDuplicates, likely_duplicates
 from app.venues.fields import A_VENUE_ID
@@ -28,11 +30,8 @@ from app.venues.schemas import (
     VenueEdit,
     VenueIn,
     VenueOut,
-    VenueSearch,
-    VenueSummary,
     WardsOut,
 )
-from app.work import Desk, Page, Paged, PreconditionRequired, Stale
 
 venues = APIRouter(prefix="/v1/admin/venues", tags=["register"])
 wards = APIRouter(prefix="/v1/admin/wards", tags=["register"])
@@ -64,19 +63,6 @@ def _show(venue_id: UUID) -> Callable[[Session], VenueOut]:
     return lambda session: actions.show_venue(session, venue_id)
 
 
-@venues.get(
-    "",
-    summary="Venues",
-    response_model=Page[VenueSummary],
-    response_description="A page of venues, by name",
-    responses=responses(Invalid([FieldError(field="after", message="is not a page of this list")])),
-)
-def list_venues(asked: Annotated[VenueSearch, Query()], desk: Desk, _: Reader) -> Response:
-    """The venues of the register, prospects and closed ones too, for which all that is asked
-    holds."""
-    return desk.read(lambda session: search.search_venues(session, asked))
-
-
 @venues.post(
     "",
     status_code=201,
@@ -85,7 +71,7 @@ def list_venues(asked: Annotated[VenueSearch, Query()], desk: Desk, _: Reader) -
     response_description="The venue",
     responses=responses(_DUPLICATES, actions.ReferenceTaken(), BusinessIsClosed()),
 )
-def add_venue(asked: VenueIn, desk: Desk, officer: Officer) -> Response:
+def add_venue(asked: VenueIn, register: Register, officer: Officer) -> Response:
     """Put a venue into the register. Its ward comes from its place, its reference by itself.
 
     Where venues with such a name are near by, the answer is 409 with all of them: the officer
@@ -96,7 +82,7 @@ def add_venue(asked: VenueIn, desk: Desk, officer: Officer) -> Response:
         made = actions.register_venue(session, asked)
         return f"{venues.prefix}/{made.id}", actions.show_venue(session, made.id)
 
-    return desk.create(officer, asked, make)
+    return register.create(officer, asked, make)
 
 
 @venues.get(
@@ -107,11 +93,11 @@ def add_venue(asked: VenueIn, desk: Desk, officer: Officer) -> Response:
     responses=responses(Invalid([FieldError(field="lat", message="is required")])),
 )
 def duplicates_of_venue(
-    asked: Annotated[DuplicatesAsked, Query()], desk: Desk, _: Reader
+    asked: Annotated[DuplicatesAsked, Query()], register: Register, _: Reader
 ) -> Response:
     """The venues near a place whose names are like a name: is it registered already?"""
     place = Point(asked.lat, asked.lon)
-    return desk.read(
+    return register.read(
         lambda session: CandidatesOut(candidates=likely_duplicates(session, asked.name, place))
     )
 
@@ -123,9 +109,9 @@ def duplicates_of_venue(
     response_description="The venue",
     responses=_READS,
 )
-def one_venue(venue_id: UUID, desk: Desk, _: Reader) -> Response:
+def one_venue(venue_id: UUID, register: Register, _: Reader) -> Response:
     """A venue as it is now."""
-    return desk.read(_show(venue_id))
+    return register.read(_show(venue_id))
 
 
 @venues.put(
@@ -134,12 +120,12 @@ def one_venue(venue_id: UUID, desk: Desk, _: Reader) -> Response:
     **_CHANGED,
     responses=_CHANGES | responses(actions.ReferenceTaken(), BusinessIsClosed()),
 )
-def put_venue(venue_id: UUID, asked: VenueEdit, desk: Desk, officer: Officer) -> Response:
+def put_venue(venue_id: UUID, asked: VenueEdit, register: Register, officer: Officer) -> Response:
     """Change what is given of a venue; what is left out stays as it is.
 
     What reports count by changes from now on, or `as_from` a day in the past.
     """
-    return desk.change(
+    return register.change(
         officer, _show(venue_id), lambda session: actions.edit_venue(session, venue_id, asked)
     )
 
@@ -152,13 +138,13 @@ def put_venue(venue_id: UUID, asked: VenueEdit, desk: Desk, officer: Officer) ->
     | responses(actions.NotAProspect(), _DUPLICATES, actions.ReferenceTaken(), BusinessIsClosed()),
 )
 def register_prospect(
-    venue_id: UUID, asked: Registration, desk: Desk, officer: Officer
+    venue_id: UUID, asked: Registration, register: Register, officer: Officer
 ) -> Response:
     """Make a prospect an active venue, with what is given changed; it keeps its id.
 
     Likely duplicates are answered as when a venue is registered.
     """
-    return desk.change(
+    return register.change(
         officer,
         _show(venue_id),
         lambda session: actions.register_prospect(session, venue_id, asked),
@@ -171,9 +157,9 @@ def register_prospect(
     **_CHANGED,
     responses=_CHANGES | responses(actions.ClosedAlready(), _NOT_TO_COME),
 )
-def close_venue(venue_id: UUID, asked: Ending, desk: Desk, officer: Officer) -> Response:
+def close_venue(venue_id: UUID, asked: Ending, register: Register, officer: Officer) -> Response:
     """Close a venue, or dismiss a prospect. The public sees it no more from this instant on."""
-    return desk.change(
+    return register.change(
         officer, _show(venue_id), lambda session: actions.close_venue(session, venue_id, asked)
     )
 
@@ -184,9 +170,11 @@ def close_venue(venue_id: UUID, asked: Ending, desk: Desk, officer: Officer) -> 
     **_CHANGED,
     responses=_CHANGES | responses(actions.NotClosed(), BusinessIsClosed(), _NOT_TO_COME),
 )
-def reopen_venue(venue_id: UUID, asked: Reopening, desk: Desk, officer: Officer) -> Response:
+def reopen_venue(
+    venue_id: UUID, asked: Reopening, register: Register, officer: Officer
+) -> Response:
     """Make a closed venue what it was; it is listed again if its accreditation is in force."""
-    return desk.change(
+    return register.change(
         officer, _show(venue_id), lambda session: actions.reopen_venue(session, venue_id, asked)
     )
 
@@ -197,9 +185,9 @@ def reopen_venue(venue_id: UUID, asked: Reopening, desk: Desk, officer: Officer)
     **_CHANGED,
     responses=_CHANGES | responses(actions.NotActive(), _NOT_TO_COME),
 )
-def confirm_venue(venue_id: UUID, asked: Checked, desk: Desk, officer: Officer) -> Response:
+def confirm_venue(venue_id: UUID, asked: Checked, register: Register, officer: Officer) -> Response:
     """Put down that an officer found all the details right; the public sees the day."""
-    return desk.change(
+    return register.change(
         officer, _show(venue_id), lambda session: actions.confirm_venue(session, venue_id, asked)
     )
 
@@ -211,20 +199,20 @@ def confirm_venue(venue_id: UUID, asked: Checked, desk: Desk, officer: Officer) 
     response_description="A page of versions, the last to take effect first",
     responses=_READS,
 )
-def facts_of_venue(venue_id: UUID, asked: Paged, desk: Desk, _: Reader) -> Response:
+def facts_of_venue(venue_id: UUID, asked: Paged, register: Register, _: Reader) -> Response:
     """All that was ever recorded of what reports count a venue by, and when."""
 
     def show(session: Session) -> Page[FactsOut]:
         actions.find_venue(session, venue_id)
-        return search.venue_history(session, venue_id, asked)
+        return lists.venue_history(session, venue_id, asked)
 
-    return desk.read(show)
+    return register.read(show)
 
 
 @wards.get("", summary="Wards", response_model=WardsOut, response_description="The wards by code")
-def list_wards(desk: Desk, _: Reader) -> Response:
+def list_wards(register: Register, _: Reader) -> Response:
     """The wards that venues lie in."""
-    return desk.read(search.wards)
+    return register.read(lists.wards)
 
 
 router = APIRouter()

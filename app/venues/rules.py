@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 from typing import NamedTuple, Self
 
-from app.text import folded
+from app.core.text import folded
 
 ALIKE = 0.8
 """From which ratio of letters in common two names may be one, written differently."""

@@ -1,7 +1,7 @@
 """What the register's routes take and give for venues."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import (
@@ -10,32 +10,23 @@ from pydantic import (
     Field,
     PlainSerializer,
     field_validator,
-    model_validator,
 )
 
-from app.events import Day
-from app.schemes.registry import SchemeKey
-from app.schemes.rules import State
-from app.text import Line, Prose
-from app.training.courses import CourseKey
-from app.training.rules import Status
+from app.core.london import Day
+from app.core.text import Line, Prose
+from app.http.fields import Absent, Given, Maybe, Text
 from app.venues.fields import (
     A_BUSINESS_ID,
     A_VENUE_ID,
-    Absent,
     Facilities,
-    Given,
-    Maybe,
     Months,
     Name,
     OpeningHours,
     Postcode,
     Reason,
     Reference,
-    Text,
 )
 from app.venues.models import Category, Facility, StepFree, VenueStatus
-from app.work import Paging
 
 
 class Place(Given):
@@ -267,39 +258,3 @@ class FactsOut(BaseModel):
     licensed: bool
     late_night: bool
     refresh_months: int | Absent = Field(default=None, examples=[6])
-
-
-class VenueSearch(Paging):
-    """What to look for among the venues: each that is given must hold.
-
-    `app.venues.search.CONDITIONS` says what each of them means.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: Maybe[Line] = Field(
-        default=None, max_length=200, description="Part of the name", examples=["lantern"]
-    )
-    postcode: Maybe[Line] = Field(
-        default=None, max_length=10, description="How the postcode begins", examples=["EC2"]
-    )
-    ward: Maybe[Line] = Field(
-        default=None, max_length=100, description="A ward's code or name", examples=["Cheap"]
-    )
-    category: Maybe[Category] = None
-    status: Maybe[VenueStatus] = None
-    business: Maybe[UUID] = Field(default=None, description="The `id` of a business")
-    licensed: Maybe[bool] = None
-    late_night: Maybe[bool] = None
-    scheme: Maybe[SchemeKey] = Field(default=None, description="Goes with `standing`")
-    standing: Maybe[State] = Field(default=None, description="The standing in `scheme` now")
-    course: Maybe[CourseKey] = Field(default=None, description="Goes with `training`")
-    training: Maybe[Status] = Field(default=None, description="How training in `course` stands")
-
-    @model_validator(mode="after")
-    def _in_pairs(self) -> Self:
-        if (self.scheme is None) != (self.standing is None):
-            raise ValueError("give scheme and standing together")
-        if (self.course is None) != (self.training is None):
-            raise ValueError("give course and training together")
-        return self

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
-from app.events import LONDON
+from app.core.london import LONDON
 from app.venues.hours import Hours, Interval, bank_holidays, open_intervals
 
 _DAY = timedelta(days=1)

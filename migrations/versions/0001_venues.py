@@ -5,7 +5,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from alembic import op
 
-from app.geo import GeoPoint
+from app.core.geo import GeoPoint
 
 revision = "0001"
 down_revision = None

@@ -7,9 +7,9 @@ from uuid import uuid4
 import sqlalchemy as sa
 from alembic import op
 
-from app.db import Instant
-from app.events import effective
-from app.text import folded
+from app.core.db import Instant
+from app.core.london import effective
+from app.core.text import folded
 
 revision = "0004"
 down_revision = "0003"

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from alembic import op
 
-from app.db import Instant
-from app.events import LONDON, effective
+from app.core.db import Instant
+from app.core.london import LONDON, effective
 from app.schemes.rules import in_force_intervals, timeline
 
 revision = "0005"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from app.db import Instant
+from app.core.db import Instant
 
 revision = "0008"
 down_revision = "0007"

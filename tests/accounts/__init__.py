@@ -11,8 +11,8 @@ from sqlalchemy import Engine, inspect
 from sqlmodel import SQLModel
 
 from app.accounts.models import Account, Role, SignIn
+from app.core.settings import Settings
 from app.main import create_app
-from app.settings import Settings
 
 SECRET = "a secret that is long enough for this"
 

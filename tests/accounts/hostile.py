@@ -14,7 +14,7 @@ from jose import jwt
 
 from app.accounts.models import Account
 from app.accounts.tokens import ACCESS_SECONDS
-from app.settings import Settings
+from app.core.settings import Settings
 from tests.accounts import SECRET
 
 Text = str | bytes

@@ -13,9 +13,9 @@ from app.accounts.cli import accounts
 from app.accounts.demo import FILE, demo_accounts
 from app.accounts.models import Account, Role
 from app.accounts.passwords import verified
-from app.db import make_engine, migrate
-from app.journal import Entry, Journal
-from app.settings import Settings, UnsafeSettings, settings
+from app.core.db import make_engine, migrate
+from app.core.journal import Entry, Journal
+from app.core.settings import Settings, UnsafeSettings, settings
 from tests.accounts import SECRET
 
 Run = Callable[..., Result]

@@ -17,8 +17,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from app.events import effective, last_day
-from app.geo import Point
+from app.core.geo import Point
+from app.core.london import effective, last_day
+from app.core.text import folded
 from app.outreach.models import (
     Debrief,
     Engagement,
@@ -38,7 +39,6 @@ from app.schemes.history import settled
 from app.schemes.models import Accreditation, Decision, Season
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind
-from app.text import folded
 from app.training.courses import CourseKey, StaffRole
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.venues import osm_hours

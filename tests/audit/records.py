@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, insert, inspect
 from sqlmodel import SQLModel
 
-from app.events import Event, effective
+from app.core.events import Event
+from app.core.london import effective
 from app.venues.facts import FACTS
 from app.venues.models import Venue, VenueFacts
 from tests.factories import make_venue

@@ -13,18 +13,18 @@ from uuid import UUID
 import pytest
 from sqlmodel import Session
 
-from app.audit.asked import Asked, View, view
-from app.audit.chapters import FEW
-from app.audit.coverage import coverage
-from app.audit.due import due
-from app.audit.levy import levy
-from app.audit.levy_rows import Levy
-from app.audit.pack import QuarterlyPack, compose, parameters
-from app.audit.quality import Check, quality
-from app.audit.quarters import Quarter
-from app.audit.scheme_tests import scheme_tests, venue_scheme_tests
-from app.audit.trend import trend, turn
-from app.db import read_session
+from app.audit.frame.question import Asked, View, view
+from app.audit.pack.chapters import FEW
+from app.audit.pack.pack import QuarterlyPack, compose, parameters
+from app.audit.pack.quarters import Quarter
+from app.audit.reports.coverage import coverage
+from app.audit.reports.due import due
+from app.audit.reports.levy import levy
+from app.audit.reports.levy_rows import Levy
+from app.audit.reports.quality import Check, quality
+from app.audit.reports.scheme_tests import scheme_tests, venue_scheme_tests
+from app.audit.reports.trend import trend, turn
+from app.core.db import read_session
 from app.training.courses import CourseKey
 from app.venues.models import Category
 from tests.audit.history import FIRST_DAY, LAST_DAY, WARDS, History, Row

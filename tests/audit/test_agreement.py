@@ -17,9 +17,9 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, select
 from sqlmodel import Session
 
-from app.audit.names import NO_WARD
-from app.db import read_session
-from app.events import LONDON
+from app.audit.frame.names import NO_WARD
+from app.core.db import read_session
+from app.core.london import LONDON
 from app.outreach.models import EngagementKind
 from app.schemes.known import standings, timelines
 from app.schemes.listing import listings

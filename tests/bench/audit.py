@@ -20,14 +20,14 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import Session
 
-from app.audit.asked import Chosen, Moment, View, view
-from app.audit.coverage import coverage
-from app.audit.due import due
-from app.audit.levy import levy
-from app.audit.pack import compose, parameters
-from app.audit.quality import quality
-from app.audit.trend import TrendAsked, trend
-from app.db import migrate, read_session
+from app.audit.frame.question import Chosen, Moment, View, view
+from app.audit.pack.pack import compose, parameters
+from app.audit.reports.coverage import coverage
+from app.audit.reports.due import due
+from app.audit.reports.levy import levy
+from app.audit.reports.quality import quality
+from app.audit.reports.trend import TrendAsked, trend
+from app.core.db import migrate, read_session
 from tests.accounts import make_app, signed_in
 from tests.audit.history import LAST_DAY, make_history, store
 from tests.databases import NO_POSTGIS, Postgres, find_postgis

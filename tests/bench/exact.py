@@ -18,7 +18,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from app.events import LONDON
+from app.core.london import LONDON
 from app.venues.hours import Hours
 from app.venues.models import Facility
 from tests.bench.report import say

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from app.events import LONDON
+from app.core.london import LONDON
 from tests.bench import exact, open_loop
 from tests.bench.load import ASK, CONNECTIONS, drive, middle, need_wrk
 from tests.bench.report import say, table

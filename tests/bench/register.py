@@ -25,10 +25,10 @@ from rich.table import Table
 from sqlmodel import SQLModel
 
 from app.accounts.models import Account, Role
-from app.db import migrate
-from app.events import effective
-from app.geo import Point
-from app.journal import Entry
+from app.core.db import migrate
+from app.core.geo import Point
+from app.core.journal import Entry
+from app.core.london import effective
 from app.outreach.models import (
     Debrief,
     Engagement,
@@ -49,15 +49,7 @@ from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind
 from app.training.courses import CourseKey, StaffRole
 from app.training.models import Attendance, Headcount, TrainingSession
-from app.venues.models import (
-    Business,
-    Category,
-    Contact,
-    Venue,
-    VenueFacts,
-    VenueStatus,
-    Ward,
-)
+from app.venues.models import Business, Category, Contact, Venue, VenueFacts, VenueStatus, Ward
 from tests.accounts import make_app, signed_in
 from tests.bench.venues import HOURS, LAT, LON
 from tests.databases import NO_POSTGIS, Postgres, find_postgis

@@ -11,9 +11,9 @@ import numpy as np
 import shapely
 import sqlalchemy as sa
 
-from app.db import make_engine, migrate
-from app.events import effective
-from app.geo import Point
+from app.core.db import make_engine, migrate
+from app.core.geo import Point
+from app.core.london import effective
 from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind

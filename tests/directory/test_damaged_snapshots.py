@@ -21,12 +21,12 @@ import pytest
 from xxhash import xxh3_128
 
 import app.directory
-from app.db import make_engine, read_session
-from app.directory import nearest
+from app.core.db import make_engine, read_session
+from app.core.geo import Point
 from app.directory.build import build
-from app.directory.search import Question, Search
+from app.directory.engine import nearest
+from app.directory.engine.search import Question, Search
 from app.directory.snapshot import CURRENT, HOUR, Unusable, load, published, save
-from app.geo import Point
 from tests.bench.venues import fill
 from tests.factories import utc
 
@@ -52,7 +52,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture(scope="module")
 def plain() -> Iterator[ModuleType]:
     """The loops of the search, uncompiled."""
-    names = ("numba", "app.directory.compiled", "app.directory.nearest")
+    names = ("numba", "app.directory.engine.compiled", "app.directory.engine.nearest")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app.directory, "nearest", nearest)
         for name in names[1:]:

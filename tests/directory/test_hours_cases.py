@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from app.db import read_session
+from app.core.db import read_session
 from app.directory import render
 from app.directory.build import build
-from app.directory.search import Search
+from app.directory.engine.search import Search
 from app.venues.models import Venue
 from tests.factories import BANK, connected, london
-from tests.venues.register import import_venues
+from tests.sheets.register import import_venues
 
 WRONG_IN_THE_REFERENCE = {
     ("Mo-We 11:00-23:00; Th-Sa 11:00-02:00; Su 12:00-22:30", "2027-03-29T00:26"),

@@ -15,13 +15,13 @@ from sqlalchemy import Engine, delete, update
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
-from app.db import write_session
+from app.core.db import write_session
+from app.core.errors import NotReady
 from app.directory.builder import builder
+from app.directory.engine.search import Question
 from app.directory.live import Directory, MixedData, NotBuilt
 from app.directory.render import AHEAD
-from app.directory.search import Question
 from app.directory.snapshot import HORIZON, HOUR, load
-from app.errors import NotReady
 from app.schemes.models import Decision
 from app.venues.models import Venue, VenueStatus
 from tests.databases import Postgres

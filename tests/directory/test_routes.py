@@ -15,9 +15,9 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import text
 
+from app.core.geo import Point
+from app.core.settings import Settings
 from app.directory.live import Clock
-from app.geo import Point
-from app.settings import Settings
 from app.venues.models import Facility, StepFree, VenueStatus
 from tests.factories import BANK, connected, utc
 from tests.servers import add_venue, serving_directory, until

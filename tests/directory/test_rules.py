@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
+from app.core.london import effective
 from app.directory.rules import Interval, availability, intersect
-from app.events import effective
 from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind, in_force_intervals

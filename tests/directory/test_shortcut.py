@@ -18,12 +18,12 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from app.core.errors import Invalid
 from app.directory import shortcut
 from app.directory.live import Directory
 from app.directory.routes import NEAREST
 from app.directory.schemas import NearestQuestion
 from app.directory.shortcut import Shortcut
-from app.errors import Invalid
 from tests.factories import connected, make_venue, utc
 from tests.servers import add_venue, serving_directory
 

@@ -15,9 +15,9 @@ from sqlalchemy import Engine, delete, text, update
 from sqlmodel import Session, select
 from xxhash import xxh3_128
 
-from app.db import read_session, write_session
+from app.core.db import read_session, write_session
 from app.directory.build import build
-from app.directory.search import Search
+from app.directory.engine.search import Search
 from app.directory.snapshot import HORIZON, HOUR, Snapshot, Unusable, load, save
 from app.schemes.models import Decision
 from app.venues.models import DirectoryState, Facility, StepFree, Venue, VenueStatus, Ward

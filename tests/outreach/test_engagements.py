@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, insert
 from sqlmodel import Session
 
-from app.events import LONDON, effective
+from app.core.london import LONDON, effective
 from app.outreach.models import Engagement, EngagementKind, Outcome
 from app.venues.models import Business
 from tests.conftest import SignIn

@@ -11,12 +11,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from app.db import read_session
-from app.events import LONDON
-from app.journal import Entry
+from app.core.db import read_session
+from app.core.journal import Entry
+from app.core.london import LONDON
+from app.core.settings import Settings
 from app.outreach import reports
 from app.outreach.models import ProblemReport
-from app.settings import Settings
 from tests.conftest import SignIn
 from tests.factories import make_venue
 from tests.servers import until

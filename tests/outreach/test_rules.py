@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import pytest
 
-from app.events import LONDON
+from app.core.london import LONDON
 from app.outreach.models import ReportState, Step
 from app.outreach.reports import end_of_day
 from app.outreach.rules import is_overdue, rate, report_state, retest_by

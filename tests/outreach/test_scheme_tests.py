@@ -8,7 +8,7 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from app.events import LONDON
+from app.core.london import LONDON
 from app.venues.models import Venue, VenueStatus
 from tests.audit.records import add_venue
 from tests.conftest import SignIn

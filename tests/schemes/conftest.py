@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from app.journal import Journal
+from app.core.journal import Journal
 from tests.schemes.steps import add_pub
 
 

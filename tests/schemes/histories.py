@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from app.events import LONDON
+from app.core.london import LONDON
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from uuid import UUID
 from httpx import Client, Response
 from sqlalchemy import insert, inspect
 
-from app.db import read_session
-from app.events import LONDON, effective, recorded
-from app.geo import Point
-from app.journal import Journal
+from app.core.db import read_session
+from app.core.events import recorded
+from app.core.geo import Point
+from app.core.journal import Journal
+from app.core.london import LONDON, effective
 from app.schemes.listing import listings
 from app.training.courses import StaffRole
 from app.training.models import Attendance, TrainingSession

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.events import LONDON, effective
+from app.core.london import LONDON, effective, end_of
 from app.schemes.history import _LISTED_BY
 from app.schemes.rules import (
     Kind,
     State,
-    end_of,
     first_illegal,
     in_force_intervals,
     in_order,

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, insert
 
-from app.db import make_engine, read_session
-from app.events import LONDON
+from app.core.db import make_engine, read_session
+from app.core.london import LONDON
 from app.schemes.known import LOST, WON, changes, standings, timelines
 from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey

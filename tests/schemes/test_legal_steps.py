@@ -2,14 +2,7 @@
 
 import pytest
 
-from app.schemes.rules import (
-    Kind,
-    State,
-    first_illegal,
-    legal_steps,
-    standing,
-    unmet,
-)
+from app.schemes.rules import Kind, State, first_illegal, legal_steps, standing, unmet
 from tests.schemes.histories import YEAR, Made, at, history
 
 REACHED = {

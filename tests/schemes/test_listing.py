@@ -11,16 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, col, select
 
-from app.db import make_engine, read_session
-from app.events import effective, recorded, void
-from app.journal import Journal
+from app.core.db import make_engine, read_session
+from app.core.events import recorded, void
+from app.core.journal import Journal
+from app.core.london import effective
+from app.core.settings import Settings
 from app.schemes.history import decisions_of, settle, standing_at
 from app.schemes.imported import award_from_import, imported_window
 from app.schemes.listing import listings
 from app.schemes.models import NO_END, Accreditation, Decision
 from app.schemes.registry import SchemeKey, schemes
 from app.schemes.rules import Kind, standing
-from app.settings import Settings
 from app.venues.models import DirectoryState, Venue
 from tests.schemes.steps import add_pub
 

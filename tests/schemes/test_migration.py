@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 from sqlmodel import col
 
-from app.db import downgrade, make_engine, migrate
-from app.events import effective
-from app.geo import Point
+from app.core.db import downgrade, make_engine, migrate
+from app.core.geo import Point
+from app.core.london import effective
 from app.schemes.models import Decision
 from app.venues.models import Category, Venue
 

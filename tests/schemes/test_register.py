@@ -7,18 +7,10 @@ from uuid import UUID, uuid4
 
 from httpx import Client
 
-from app.db import read_session
-from app.journal import Journal
+from app.core.db import read_session
+from app.core.journal import Journal
 from app.schemes.listing import listings
-from tests.schemes.steps import (
-    add_pub,
-    day,
-    decide,
-    findings,
-    refused,
-    standing_of,
-    train,
-)
+from tests.schemes.steps import add_pub, day, decide, findings, refused, standing_of, train
 
 SEASON = {
     "scheme": "safety_thirst",

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from httpx import Client
 
-from app.journal import Journal
+from app.core.journal import Journal
 from app.venues.models import VenueStatus
 from tests.schemes.steps import (
     add_pub,

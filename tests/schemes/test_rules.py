@@ -4,9 +4,7 @@ from datetime import date
 
 import pytest
 
-from app.schemes.rules import (
-    standing,
-)
+from app.schemes.rules import standing
 from tests.schemes.histories import YEAR, at, history
 
 STANDINGS = [

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
-from app.events import last_day
+from app.core.london import last_day
 from app.training.courses import Course
 from app.training.rules import CourseState, Rag, Status, Thresholds
 

@@ -10,10 +10,11 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
-from app.db import read_session
-from app.events import effective, void
-from app.journal import Journal, now
-from app.settings import Settings
+from app.core.db import read_session
+from app.core.events import void
+from app.core.journal import Journal, now
+from app.core.london import effective
+from app.core.settings import Settings
 from app.training.actions import anyone_trained_in_date, trained_in_date, training_states
 from app.training.models import Attendance
 from app.training.record import declare_headcount, record_session

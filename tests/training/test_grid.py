@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel, select
 
-from app.db import read_session
-from app.events import LONDON, Event, effective
+from app.core.db import read_session
+from app.core.events import Event
+from app.core.london import LONDON, effective
 from app.training.courses import COURSES, StaffRole
 from app.training.grid import Grid, training_grid
 from app.training.models import Attendance, Headcount, TrainingSession

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from httpx import Client
 from sqlalchemy import Engine
 
-from app.events import LONDON
+from app.core.london import LONDON
 from app.training.courses import COURSES
 from app.venues.models import Business, Venue
 from tests.factories import make_venue

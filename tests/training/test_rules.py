@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.columns import Ints
+from app.core.columns import Ints
 from app.training import rules
 from app.training.courses import COURSES, Course
 from app.training.rules import CourseState, Standings, Thresholds, standings

@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 
 from tests.factories import LONDON, make_venue, make_ward
 from tests.servers import until
+from tests.sheets.register import import_fhrs, import_wards
 from tests.venues.desk import BUSINESSES, VENUES, a_venue, change, create, problem
-from tests.venues.register import import_fhrs, import_wards
 
 TOMORROW = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
 

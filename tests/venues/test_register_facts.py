@@ -9,14 +9,14 @@ from sqlalchemy import Date, Engine, column, inspect, text
 from sqlalchemy import table as sa_table
 from sqlmodel import col, select
 
-from app.db import downgrade, migrate, read_session
-from app.events import effective
-from app.geo import Point
-from app.journal import Journal, now
+from app.core.db import downgrade, migrate, read_session
+from app.core.geo import Point
+from app.core.journal import Journal, now
+from app.core.london import effective
 from app.venues.facts import Facts, facts_as, take_effect
 from app.venues.models import Category, Venue, VenueFacts, VenueStatus
 from tests.factories import BANK, connected, journal_of, make_ward
-from tests.venues.register import import_venues
+from tests.sheets.register import import_venues
 
 FAR = datetime(2099, 1, 1, tzinfo=UTC)
 

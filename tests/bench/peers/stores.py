@@ -22,7 +22,7 @@ import psutil
 import psycopg
 from sqlalchemy import make_url
 
-from app.events import LONDON
+from app.core.london import LONDON
 from app.venues import osm_hours
 from tests.bench.servers import stop
 from tests.bench.venues import MadeUp, fill, made_up

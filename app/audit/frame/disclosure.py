@@ -1,0 +1,35 @@
+"""Who read how a single venue's scheme tests went: journalled before they see it."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from app.audit.frame.question import View
+from app.audit.models import TestResultsRead
+from app.core.journal import Journal, actor, now
+
+
+def note_read(
+    journal: Journal, reader: str, report: str, seen: View, venues: Collection[UUID]
+) -> None:
+    """Journal that a report which shows the test results of these venues is about to be read.
+
+    To be called before it goes out: what can't be noted must not be shown. It is one entry however
+    many venues there are, since what was asked says which; none where nothing is revealed.
+    """
+    if not venues:
+        return
+    asked = seen.chosen.model_dump(
+        mode="json", by_alias=True, exclude_defaults=True, exclude={"format", "table"}
+    )
+    moment = {"as_at": seen.as_at.isoformat(), "known_at": seen.known_at.isoformat()}
+    with journal.writing(reader) as session:
+        session.add(
+            TestResultsRead(
+                venue_id=next(iter(venues)) if len(venues) == 1 else None,
+                venues=len(venues),
+                asked=asked | moment,
+                at=now(session),
+                by=actor(session),
+                report=report,
+            )
+        )

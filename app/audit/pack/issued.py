@@ -1,0 +1,214 @@
+"""Packs as they were issued: kept whole, made again to prove them, and told apart from later ones.
+
+What a stored pack shows comes from what was stored and is never worked out anew.
+"""
+
+import logging
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from pydantic import BaseModel, Field, ValidationError
+from sqlmodel import Session, select
+
+from app.audit.frame import figures
+from app.audit.frame.figures import A_HASH, Change
+from app.audit.frame.question import Chosen
+from app.audit.models import Pack
+from app.audit.pack.differences import Recorded, recorded_between
+from app.audit.pack.pack import Parameters, QuarterlyPack, QuarterName, compose, hash_of, parameters
+from app.audit.pack.quarters import Quarter
+from app.core.errors import FieldError, Invalid, NotFound
+from app.core.journal import Entry, actor, now
+from app.http.conditional import to_json
+
+log = logging.getLogger(__name__)
+
+
+class NoSuchPack(NotFound):
+    title = "There is no such pack"
+
+
+class PackIn(Chosen):
+    """Which quarter's pack to issue, and about which venues."""
+
+    quarter: QuarterName
+
+
+class PackOut(BaseModel):
+    """An issued pack, without what it says."""
+
+    id: UUID
+    quarter: str = Field(examples=["2025-Q1"])
+    first: date = Field(description="The quarter's first day", examples=["2025-01-01"])
+    last: date = Field(description="The quarter's last day", examples=["2025-03-31"])
+    as_at: date = Field(
+        description="`last`, or the day of issue before it", examples=["2025-03-31"]
+    )
+    known_at: datetime
+    issued_at: datetime
+    issued_by: str = Field(examples=["account licensing"])
+    chosen: Chosen
+    figures_hash: str = Field(description="SHA-256 of the figures", examples=[A_HASH])
+
+
+class Check(BaseModel):
+    """Whether a pack is what it was: by what is recorded, by what is stored, by the journal."""
+
+    as_issued: bool = Field(description="False is a fault, and somebody has to look into it")
+    faults: list[str] = Field(examples=[[]])
+    figures_hash: str = Field(description="As it was issued", examples=[A_HASH])
+    made_again_hash: str = Field(description="As it is worked out again now", examples=[A_HASH])
+    stored_hash: str = Field(
+        description="That of the figures in the stored document", examples=[A_HASH]
+    )
+    changes: list[Change] = Field(
+        description="What is not the same when it is made again", examples=[[]]
+    )
+
+
+class Difference(BaseModel):
+    """The same quarter as known when the pack was issued and as known later, and why.
+
+    `events` are all that took effect by the pack's day, and were recorded or voided in between.
+    """
+
+    quarter: str = Field(examples=["2025-Q1"])
+    as_at: date = Field(examples=["2025-03-31"])
+    issued_known_at: datetime
+    known_at: datetime
+    figures_hash: str = Field(description="As it was issued", examples=[A_HASH])
+    known_hash: str = Field(description="As known later", examples=[A_HASH[::-1]])
+    explained: bool = Field(
+        description="Whether something was recorded that can account for what changed; "
+        "False is a fault"
+    )
+    changes: list[Change]
+    events: list[Recorded]
+
+
+def issue(session: Session, given: PackIn) -> Pack:
+    """Make a pack by what is known now, and keep it. Raises `Invalid`."""
+    at = now(session)
+    made_from, known_at = parameters(session, given.quarter, given, None, at)
+    composed = compose(session, made_from, known_at)
+    quarter = Quarter.of(made_from.quarter)
+    pack = Pack(
+        first=quarter.first,
+        last=quarter.last,
+        known_at=known_at,
+        issued_at=at,
+        issued_by=actor(session),
+        parameters=made_from.model_dump(mode="json"),
+        hash=composed.about.figures_hash,
+        document="",
+    )
+    composed.about.pack_id = pack.id
+    composed.about.issued_at, composed.about.issued_by = at, pack.issued_by
+    pack.document = to_json(composed).decode()
+    session.add(pack)
+    session.flush()
+    return pack
+
+
+def one_pack(session: Session, pack_id: UUID) -> Pack:
+    """An issued pack. Raises `NoSuchPack`."""
+    found = session.get(Pack, pack_id)
+    if found is None:
+        raise NoSuchPack
+    return found
+
+
+def shown(pack: Pack) -> PackOut:
+    """A pack as lists have it."""
+    made_from = Parameters.model_validate(pack.parameters)
+    return PackOut(
+        id=pack.id,
+        quarter=made_from.quarter,
+        first=pack.first,
+        last=pack.last,
+        as_at=made_from.as_at,
+        known_at=pack.known_at,
+        issued_at=pack.issued_at,
+        issued_by=pack.issued_by,
+        chosen=made_from.chosen,
+        figures_hash=pack.hash,
+    )
+
+
+def check(session: Session, pack: Pack) -> Check:
+    """Make a pack again by what was known then, and hold it against what was stored.
+
+    What is wrong is told in the log too, for it must not happen.
+    """
+    made_from = Parameters.model_validate(pack.parameters)
+    again = compose(session, made_from, pack.known_at)
+    stored, stored_hash = _stored(pack, made_from)
+    wrong = {
+        "the figures come out otherwise when they are worked out again": (
+            again.about.figures_hash != pack.hash
+        ),
+        "the stored document does not have the figures that were issued": (
+            stored_hash != pack.hash
+        ),
+        "what is stored is not what the journal says was issued": not _as_journalled(session, pack),
+    }
+    faults = [fault for fault, found in wrong.items() if found]
+    for fault in faults:
+        log.error("pack %s: %s", pack.id, fault)
+    return Check(
+        as_issued=not faults,
+        faults=faults,
+        figures_hash=pack.hash,
+        made_again_hash=again.about.figures_hash,
+        stored_hash=stored_hash,
+        changes=figures.changes(stored, figures.figures(again)),
+    )
+
+
+def _stored(pack: Pack, made_from: Parameters) -> tuple[dict[str, figures.Figure], str]:
+    """The figures in a stored document and their hash; none of what can't be read."""
+    try:
+        document = QuarterlyPack.model_validate_json(pack.document)
+    except ValidationError:
+        return {}, ""
+    return figures.figures(document), hash_of(made_from, document)
+
+
+def _as_journalled(session: Session, pack: Pack) -> bool:
+    entries = session.exec(
+        select(Entry).where(Entry.subject == "pack", Entry.subject_id == str(pack.id))
+    ).all()
+    if len(entries) != 1 or entries[0].before is not None:
+        return False
+    columns = {column: getattr(pack, column) for column in Pack.model_fields}
+    recorded: dict[str, Any] = orjson.loads(entries[0].after or "null")
+    return bool(recorded == orjson.loads(orjson.dumps(columns)))
+
+
+def difference(session: Session, pack: Pack, known_at: datetime | None, at: datetime) -> Difference:
+    """What a pack would say as known later, and what was recorded since that accounts for it.
+
+    Raises `Invalid` for an instant before it was issued or to come.
+    """
+    known_at = known_at or at
+    if not pack.known_at <= known_at <= at:
+        message = "lies in the future" if known_at > at else "lies before the pack was issued"
+        raise Invalid([FieldError(field="known_at", message=message)])
+    made_from = Parameters.model_validate(pack.parameters)
+    later = compose(session, made_from, known_at)
+    stored, _ = _stored(pack, made_from)
+    changed = figures.changes(stored, figures.figures(later))
+    events = recorded_between(session, made_from.view(pack.known_at), made_from.view(known_at))
+    return Difference(
+        quarter=made_from.quarter,
+        as_at=made_from.as_at,
+        issued_known_at=pack.known_at,
+        known_at=known_at,
+        figures_hash=pack.hash,
+        known_hash=later.about.figures_hash,
+        explained=bool(events) or not changed,
+        changes=changed,
+        events=events,
+    )

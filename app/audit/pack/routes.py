@@ -1,0 +1,205 @@
+"""The quarterly pack over HTTP: looked at, issued, proved and told apart from what is known now."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import HTMLResponse
+from pydantic import Field
+from sqlalchemy.orm import defer
+from sqlmodel import Session, col, select
+
+from app.accounts.guards import Auditor
+from app.audit.frame import files
+from app.audit.frame.disclosure import note_read
+from app.audit.frame.question import Chosen, KnownAt
+from app.audit.models import Pack
+from app.audit.pack import documents, issued
+from app.audit.pack.differences import REVEALING
+from app.audit.pack.issued import Check, Difference, PackIn, PackOut
+from app.audit.pack.pack import Parameters, QuarterlyPack, QuarterName, compose, parameters
+from app.core.db import read_session
+from app.core.errors import FieldError, Invalid, responses
+from app.core.journal import WrongClock
+from app.http.conditional import NO_STORE, KeyReused, Register, TheJournal, download, to_json
+from app.http.fields import Given, Maybe
+from app.http.paging import Page, Paged, page
+
+router = APIRouter(prefix="/v1/audit", tags=["audit"])
+
+
+class PackForm(StrEnum):
+    """How a pack comes: to be read on a screen, printed, worked with, or read by a program."""
+
+    JSON = "json"
+    HTML = "html"
+    PDF = "pdf"
+    XLSX = "xlsx"
+
+
+class InForm(Given):
+    """In which form an issued pack is asked for."""
+
+    format: PackForm = PackForm.JSON
+
+
+class PackAsked(Chosen, InForm):
+    """Which quarter, as known when, and about which venues."""
+
+    quarter: QuarterName
+    known_at: Maybe[KnownAt] = Field(
+        default=None,
+        description="Only what had been recorded by this instant; all of it when absent",
+        examples=["2025-04-01T08:00:00Z"],
+    )
+
+
+class DifferenceAsked(Given):
+    """Until when what was recorded counts."""
+
+    known_at: Maybe[KnownAt] = Field(
+        default=None, description="Now, when absent", examples=["2025-06-30T12:00:00Z"]
+    )
+
+
+_FORMS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            media_type: {
+                "schema": {"type": "string", "contentMediaType": media_type},
+                "example": "(a document)",
+            }
+            for media_type in ("text/html", "application/pdf", files.XLSX)
+        }
+    }
+}
+_INVALID = Invalid([FieldError(field="quarter", message="lies in the future")])
+
+
+@router.get(
+    "/pack",
+    summary="A quarter's report as it stands",
+    response_model=QuarterlyPack,
+    response_description="The partnership's quarterly report",
+    responses=_FORMS | responses(_INVALID),
+)
+def preview_pack(asked: Annotated[PackAsked, Query()], journal: TheJournal, _: Auditor) -> Response:
+    """The partnership's quarterly report, as it would be issued; nothing is kept of it.
+
+    A quarter that is not over is reported so far.
+    """
+    with read_session(journal.engine) as session:
+        made_from, known_at = parameters(
+            session, asked.quarter, asked, asked.known_at, datetime.now(UTC)
+        )
+        pack = compose(session, made_from, known_at)
+    return _in_form(to_json(pack), asked.format)
+
+
+@router.post(
+    "/packs",
+    status_code=201,
+    summary="Issue a quarter's report",
+    response_model=PackOut,
+    responses=responses(_INVALID, KeyReused()),
+)
+def issue_pack(given: PackIn, register: Register, auditor: Auditor) -> Response:
+    """Make the report by all that is known at this instant, and keep it as it is for good."""
+
+    def make(session: Session) -> tuple[str, PackOut]:
+        pack = issued.issue(session, given)
+        return f"/v1/audit/packs/{pack.id}", issued.shown(pack)
+
+    return register.create(auditor, given, make)
+
+
+@router.get(
+    "/packs",
+    summary="The reports that were issued",
+    response_model=Page[PackOut],
+    responses=responses(Invalid()),
+)
+def list_packs(paging: Paged, register: Register, _: Auditor) -> Response:
+    """Every issued report, newest first, without what it says."""
+    statement = select(Pack).options(defer(Pack.document))  # type: ignore[arg-type]
+    order: list[Any] = [col(Pack.issued_at), col(Pack.id)]
+    return register.read(
+        lambda session: page(session, statement, order, paging, issued.shown, newest_first=True)
+    )
+
+
+@router.get(
+    "/packs/{pack_id}",
+    summary="An issued report",
+    response_model=QuarterlyPack,
+    response_description="The partnership's quarterly report",
+    responses=_FORMS | responses(issued.NoSuchPack(), Invalid()),
+)
+def read_pack(
+    pack_id: UUID, asked: Annotated[InForm, Query()], journal: TheJournal, _: Auditor
+) -> Response:
+    """The report as it was issued, in any form; it comes from what was kept, never made anew."""
+    with read_session(journal.engine) as session:
+        document = issued.one_pack(session, pack_id).document
+    return _in_form(document.encode(), asked.format)
+
+
+@router.get(
+    "/packs/{pack_id}/check",
+    summary="Whether an issued report can be had again",
+    response_model=Check,
+    responses=responses(issued.NoSuchPack()),
+)
+def check_pack(pack_id: UUID, journal: TheJournal, _: Auditor) -> Response:
+    """Make the report again by what was known then, and hold it against what was kept.
+
+    `as_issued` is false when anything is not as it was; that is a fault, which the log tells too.
+    """
+    with read_session(journal.engine) as session:
+        found = issued.check(session, issued.one_pack(session, pack_id))
+    return Response(to_json(found), media_type="application/json", headers=NO_STORE)
+
+
+@router.get(
+    "/packs/{pack_id}/difference",
+    summary="How an issued report and what is known now differ, and why",
+    response_model=Difference,
+    responses=responses(issued.NoSuchPack(), Invalid(), WrongClock()),
+)
+def explain_difference(
+    pack_id: UUID, asked: Annotated[DifferenceAsked, Query()], journal: TheJournal, auditor: Auditor
+) -> Response:
+    """Which figures are not what they were, and every event that was recorded or voided since.
+
+    That somebody read of a scheme test at one venue is journalled.
+    """
+    with read_session(journal.engine) as session:
+        pack = issued.one_pack(session, pack_id)
+        found = issued.difference(session, pack, asked.known_at, datetime.now(UTC))
+        seen = Parameters.model_validate(pack.parameters).view(found.known_at)
+    tested = {
+        event.venue_id for event in found.events if event.kind in REVEALING and event.venue_id
+    }
+    note_read(journal, auditor.actor, "difference", seen, tested)
+    return Response(to_json(found), media_type="application/json", headers=NO_STORE)
+
+
+def _in_form(document: bytes, form: PackForm) -> Response:
+    if form is PackForm.JSON:
+        return Response(document, media_type="application/json", headers=NO_STORE)
+    pack = QuarterlyPack.model_validate_json(document)
+    name = f"safe-havens-{pack.about.quarter}.{form}"
+    match form:
+        case PackForm.HTML:
+            headers = {
+                **NO_STORE,
+                "Content-Disposition": f'inline; filename="{name}"',
+                "Content-Security-Policy": documents.POLICY,
+            }
+            return HTMLResponse(documents.as_html(pack), headers=headers)
+        case PackForm.PDF:
+            return download(documents.as_pdf(pack), "application/pdf", name)
+        case PackForm.XLSX:
+            return download(files.as_xlsx(pack), files.XLSX, name)

@@ -1,0 +1,283 @@
+"""Coverage: how many are trained of how many, and how many venues stand in each scheme."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from sqlmodel import Session
+
+from app.audit.frame.names import FORMER_WARD, WardName, ward_names
+from app.audit.frame.question import View, instant
+from app.audit.frame.report import Report, Row, Share, about
+from app.core.columns import Ints
+from app.http.fields import Absent
+from app.schemes.known import Timelines, standings, timelines
+from app.schemes.registry import SchemeKey
+from app.schemes.rules import State
+from app.training.courses import CourseKey
+from app.training.grid import Grid, training_grid
+from app.training.rules import UNKNOWN, Rag, Status, rag
+from app.venues.facts import FactsOn
+from app.venues.models import Category, VenueStatus
+
+SOURCES = (
+    "training sessions and attendances",
+    "headcount declarations",
+    "decisions on accreditation",
+    "dated facts of venues",
+)
+
+Bools: TypeAlias = NDArray[np.bool_]
+
+
+class By(StrEnum):
+    """What venues are grouped by."""
+
+    WARD = "ward"
+    CATEGORY = "category"
+    LATE_NIGHT = "late_night"
+
+
+class Training(Row):
+    """How a course is covered at some venues. Venues without a headcount are counted apart.
+
+    `venues` is `with_headcount` + `without_headcount`, and `current` + `due` + `lapsed` + `never`.
+    """
+
+    course: CourseKey = Field(examples=["wave"])
+    venues: int = Field(examples=[412])
+    with_headcount: int = Field(
+        title="Venues with a headcount",
+        description="`green` + `amber` + `red` + `nobody`",
+        examples=[392],
+    )
+    without_headcount: int = Field(title="Venues without a headcount", examples=[20])
+    nobody: int = Field(
+        title="Venues that declare nobody",
+        description="Those whose headcount is 0: they have one, but no colour",
+        examples=[2],
+    )
+    trained: int = Field(title="Trained, where a headcount is declared", examples=[3120])
+    headcount: int = Field(title="Headcount", examples=[4460])
+    coverage: Share = Field(
+        default=None,
+        title="Coverage",
+        description="`trained` as a part of `headcount`",
+        examples=[0.6996],
+    )
+    rag: Rag | Absent = Field(default=None, title="RAG", examples=["amber"])
+    green: int = Field(title="Green venues", examples=[201])
+    amber: int = Field(title="Amber venues", examples=[89])
+    red: int = Field(title="Red venues", examples=[100])
+    trained_without_headcount: int = Field(
+        title="Trained, where no headcount is declared", examples=[31]
+    )
+    current: int = Field(title="Venues current", examples=[280])
+    due: int = Field(title="Venues due", examples=[40])
+    lapsed: int = Field(title="Venues lapsed", examples=[52])
+    never: int = Field(title="Venues never trained", examples=[40])
+
+
+class InScheme(Row):
+    """How many of some venues stand in a scheme."""
+
+    scheme: SchemeKey = Field(examples=["safe_haven"])
+    in_force: int = Field(title="Venues in force", examples=[61])
+    venues: int = Field(examples=[412])
+    share: Share = Field(
+        default=None,
+        title="Share in force",
+        description="`in_force` as a part of `venues`",
+        examples=[0.1481],
+    )
+    suspended: int = Field(title="Venues suspended", examples=[1])
+    expired: int = Field(title="Venues expired", examples=[9])
+    withdrawn: int = Field(title="Venues withdrawn", examples=[4])
+
+
+class _Grouped(Row):
+    by: By = Field(title="Grouped by", examples=["ward"])
+    group: str = Field(
+        description="A ward's code, a category, or `yes` and `no`", examples=["E05009288"]
+    )
+    name: str = Field(examples=["Aldersgate"])
+
+
+class TrainingOf(Training, _Grouped):
+    """How a course is covered in one group of venues."""
+
+
+class InSchemeOf(InScheme, _Grouped):
+    """How many of one group of venues stand in a scheme."""
+
+
+class Coverage(Report):
+    """How far venues are trained and accredited, in all and by group."""
+
+    courses: list[Training]
+    schemes: list[InScheme]
+    courses_by: list[TrainingOf] = Field(title="Courses by group")
+    schemes_by: list[InSchemeOf] = Field(title="Schemes by group")
+
+
+def coverage(session: Session, seen: View) -> Coverage:
+    """Coverage by course and by scheme at the end of one day."""
+    covered = Covered.read(session, seen, [seen.as_at])
+    groups = list(covered.groups(session, 0))
+    return Coverage(
+        about=about(session, "Coverage", seen, SOURCES),
+        courses=list(covered.training(0)),
+        schemes=list(covered.in_schemes(0)),
+        courses_by=[
+            TrainingOf(**group, **vars(row))
+            for group, venues in groups
+            for row in covered.training(0, venues)
+        ],
+        schemes_by=[
+            InSchemeOf(**group, **vars(row))
+            for group, venues in groups
+            for row in covered.in_schemes(0, venues)
+        ],
+    )
+
+
+@dataclass(frozen=True)
+class Covered:
+    """Training and standing of all venues on some days, and which of them a report counts.
+
+    `counts` is of [day, venue]; `states`, of [day, venue, scheme], has places in `State`.
+    """
+
+    seen: View
+    grid: Grid
+    counts: Bools
+    states: Ints
+
+    @classmethod
+    def read(
+        cls, session: Session, seen: View, days: Sequence[date], told: Timelines | None = None
+    ) -> "Covered":
+        """All there is to know of some days in order; `told` is how venues stand, once read."""
+        told = timelines(session, seen.known_at) if told is None else told
+        grid = training_grid(session, days, seen.known_at, thresholds=seen.limits.thresholds)
+        place = {venue_id: number for number, venue_id in enumerate(grid.venues)}
+        instants = [instant(day, seen.known_at) for day in grid.days]
+        states = np.zeros((len(instants), len(place), len(_SCHEMES)), np.int64)
+        for (venue_id, scheme), spans in told.items():
+            there = [_STATES[standing.state] for standing in standings(spans, instants)]
+            states[:, place[venue_id], _SCHEMES.index(scheme)] = there
+        return cls(seen, grid, _counts(seen, grid.facts), states)
+
+    def training(self, day: int, venues: Bools | None = None) -> Iterator[Training]:
+        """The figures of every course on a day, at those of some venues that count."""
+        counted = self.counts[day] if venues is None else self.counts[day] & venues
+        standings = self.grid.standings
+        thresholds = self.seen.limits.thresholds
+        headcount = standings.headcount[day][counted]
+        is_declared, is_somebody = headcount != UNKNOWN, headcount > 0
+        for number, course in enumerate(self.grid.courses):
+            trained = standings.trained[day, counted, number]
+            status = standings.status[day, counted, number]
+            percent = 100 * trained[is_somebody]
+            of = headcount[is_somebody]
+            is_green = percent >= thresholds.green * of
+            is_red = percent < thresholds.amber * of
+            covered, staff = int(trained[is_declared].sum()), int(of.sum())
+            found = np.bincount(status, minlength=len(Status))
+            yield Training(
+                course=CourseKey(course),
+                venues=len(headcount),
+                with_headcount=int(is_declared.sum()),
+                without_headcount=int((~is_declared).sum()),
+                nobody=int((headcount == 0).sum()),
+                trained=covered,
+                headcount=staff,
+                coverage=covered / staff if staff else None,
+                rag=rag(covered, staff, thresholds) if staff else None,
+                green=int(is_green.sum()),
+                amber=int((~is_green & ~is_red).sum()),
+                red=int(is_red.sum()),
+                trained_without_headcount=int(trained[~is_declared].sum()),
+                **{status: int(found[place]) for place, status in enumerate(Status)},
+            )
+
+    def in_schemes(self, day: int, venues: Bools | None = None) -> Iterator[InScheme]:
+        """The figures of every scheme on a day, at those of some venues that count."""
+        counted = self.counts[day] if venues is None else self.counts[day] & venues
+        states, number = self.states[day, counted], int(counted.sum())
+        for place, scheme in enumerate(_SCHEMES):
+            found = np.bincount(states[:, place], minlength=len(_STATES))
+            in_force = int(found[_STATES[State.IN_FORCE]])
+            yield InScheme(
+                scheme=scheme,
+                in_force=in_force,
+                venues=number,
+                share=in_force / number if number else None,
+                **{state: int(found[_STATES[state]]) for state in _OUT_OF_FORCE},
+            )
+
+    def groups(self, session: Session, day: int) -> Iterator[tuple[dict[str, Any], Bools]]:
+        """Every group with a venue that counts on a day: what it is, and which venues it has."""
+        facts, counted = self.grid.facts, self.counts[day]
+        for ward_id, ward in _wards(session, self.seen, facts):
+            is_former = ward.name == FORMER_WARD
+            if ward_id is None:
+                in_ward = facts.ward[day] == -1
+            elif ward_id in facts.wards:
+                in_ward = facts.ward[day] == facts.wards.index(ward_id)
+            else:
+                in_ward = np.zeros_like(counted)
+            # A ward without a single venue is something to know; what is no ward is not.
+            if (ward_id and not is_former) or (counted & in_ward).any():
+                yield {"by": By.WARD, "group": ward.code, "name": ward.name}, in_ward
+        for place, category in enumerate(Category):
+            in_category = facts.category[day] == place
+            if (counted & in_category).any():
+                yield {"by": By.CATEGORY, "group": category, "name": _words(category)}, in_category
+        for late_night, name in ((True, "Late-night"), (False, "Not late-night")):
+            is_it = facts.late_night[day] == late_night
+            if (counted & is_it).any():
+                group = "yes" if late_night else "no"
+                yield {"by": By.LATE_NIGHT, "group": group, "name": name}, is_it
+
+
+_SCHEMES = list(SchemeKey)
+_STATES = {state: place for place, state in enumerate(State)}
+"""The first stands for a venue without decisions."""
+
+_OUT_OF_FORCE = (State.SUSPENDED, State.EXPIRED, State.WITHDRAWN)
+
+
+def _wards(session: Session, seen: View, facts: FactsOn) -> list[tuple[UUID | None, WardName]]:
+    """The wards that a report is about, those of the past and what lies in none with them."""
+    former = {ward_id: WardName(str(ward_id), FORMER_WARD) for ward_id in facts.wards}
+    wards = former | ward_names(session)
+    chosen = wards if seen.wards is None else {id_: wards[id_] for id_ in seen.wards}
+    return sorted(chosen.items(), key=lambda item: item[1].code)
+
+
+def _counts(seen: View, facts: FactsOn) -> Bools:
+    """Which venues a report counts on each day: what `View.counts` says, in columns."""
+    columns: dict[str, tuple[Ints | Bools, Sequence[Any]]] = {
+        "status": (facts.status, list(VenueStatus)),
+        "ward_id": (facts.ward, facts.wards),
+        "category": (facts.category, list(Category)),
+        "licensed": (facts.licensed, [False, True]),
+        "late_night": (facts.late_night, [False, True]),
+        "business_id": (facts.business, facts.businesses),
+    }
+    counted = facts.in_force.copy()
+    for name, values in seen.wanted.items():
+        column, words = columns[name]
+        counted &= np.isin(column, [place for place, word in enumerate(words) if word in values])
+    return counted
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ").capitalize()

@@ -1,0 +1,261 @@
+"""How scheme tests went: visited, passed, and what the failed ones still ask for."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from datetime import date, timedelta
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+from pydantic import Field
+from sqlmodel import Session
+
+from app.audit.frame.activity import Involved, involved
+from app.audit.frame.names import FORMER_WARD, WardName, venue_names, ward_names
+from app.audit.frame.question import Asked, View
+from app.audit.frame.report import Report, Row, Share, about
+from app.core.errors import FieldError, Invalid
+from app.core.london import Day
+from app.http.fields import Absent, Maybe
+from app.outreach.rules import (
+    KnownTest,
+    asks_for_debrief,
+    asks_for_retest,
+    is_overdue,
+    rate,
+    retest_by,
+)
+from app.outreach.scheme_tests import known_tests
+from app.schemes.registry import SchemeKey, schemes
+from app.venues.fields import A_VENUE_ID
+from app.venues.models import VenueStatus
+
+SOURCES = ["scheme tests", "debriefs", "venue facts"]
+
+K = TypeVar("K", bound=Hashable)
+
+
+class SchemeTestsAsked(Asked):
+    """What the reports on scheme tests can be asked: those on which days."""
+
+    from_: Maybe[Day] = Field(
+        default=None,
+        alias="from",
+        description="First day of the tests; twelve months up to `until` when absent",
+        examples=["2024-04-01"],
+    )
+    until: Maybe[Day] = Field(
+        default=None,
+        description="Last day of the tests, included; `as_at` when absent",
+        examples=["2025-03-31"],
+    )
+
+    def period(self, as_at: date) -> tuple[date, date]:
+        """The first and the last day. Raises `Invalid` if they are not in order, up to `as_at`."""
+        last = self.until or as_at
+        if last > as_at:
+            raise Invalid([FieldError(field="until", message="must not be after as_at")])
+        first = self.from_ or _a_year_before(last + timedelta(days=1))
+        if first > last:
+            raise Invalid([FieldError(field="from", message="must not be after until")])
+        return first, last
+
+
+def _a_year_before(day: date) -> date:
+    try:
+        return day.replace(year=day.year - 1)
+    except ValueError:
+        return date(day.year - 1, 3, 1)
+
+
+class TestFigures(Row):
+    """How tests went, and what became of those that failed, up to `as_at`.
+
+    `failed` is `retests_done` + `retests_due` + `closed_before_retest`; what is overdue is due too.
+    """
+
+    visited: int = Field(title="Visited", examples=[12])
+    venues: int = Field(title="Venues", description="How many were visited", examples=[11])
+    passed: int = Field(title="Passed", examples=[9])
+    rate: Share = Field(default=None, title="Pass rate", examples=[0.75])
+    failed: int = Field(title="Failed", examples=[3])
+    debriefs_held: int = Field(title="Debriefs held", examples=[2])
+    debriefs_due: int = Field(title="Debriefs due", examples=[1])
+    retests_done: int = Field(title="Retests done", examples=[1])
+    retests_due: int = Field(title="Retests due", examples=[2])
+    retests_overdue: int = Field(title="Of these overdue", examples=[1])
+    closed_before_retest: int = Field(title="Closed before a retest", examples=[0])
+
+
+class _InWard(Row):
+    ward_code: str = Field(title="Ward code", examples=["E05009288"])
+    ward: str = Field(title="Ward", examples=["Bishopsgate"])
+
+
+class _OfScheme(Row):
+    scheme: str = Field(title="Scheme", examples=["ask_for_angela"])
+    name: str = Field(title="Name", examples=["Ask for Angela"])
+
+
+class _AtVenue(_InWard):
+    venue_id: UUID = Field(title="Venue id", examples=[A_VENUE_ID])
+    reference: str = Field(title="Reference", examples=["V-000124"])
+    name: str = Field(title="Venue", examples=["The Lantern"])
+
+
+class WardTests(TestFigures, _InWard):
+    """How tests at the venues of a ward went, by the ward that they lay in as at the day."""
+
+    ward_id: UUID | Absent = Field(default=None, title="Ward id")
+
+
+class OneSchemeTests(TestFigures, _OfScheme):
+    """How tests of one scheme went."""
+
+
+class VenueTests(TestFigures, _AtVenue):
+    """How tests at one venue went."""
+
+
+class _OfPeriod(Report):
+    from_: date = Field(alias="from", description="First day of the tests", examples=["2024-04-01"])
+    until: date = Field(description="Last day, included", examples=["2025-03-31"])
+
+
+class SchemeTests(_OfPeriod):
+    """How the scheme tests of a period went: by ward, by scheme and in all."""
+
+    wards: list[WardTests] = Field(title="By ward")
+    schemes: list[OneSchemeTests] = Field(title="By scheme")
+    total: list[TestFigures] = Field(title="In all", description="One row")
+
+
+class VenueSchemeTests(_OfPeriod):
+    """How the scheme tests of a period went, venue by venue. Never to be published."""
+
+    venues: list[VenueTests] = Field(title="By venue")
+
+
+class _Held(NamedTuple):
+    """A test, and where its venue stood as at the day."""
+
+    test: KnownTest
+    ward_id: UUID | None
+    is_closed: bool
+
+
+def scheme_tests(
+    session: Session, seen: View, first: date, last: date, whom: Involved | None = None
+) -> SchemeTests:
+    """How the tests on some London days went, the last one included, and what is still to do.
+
+    Every test counts, at a venue that is not active any more too; which ones the filters choose,
+    and in which ward, goes by the venue's facts as at the day, or by its first ones if it was
+    registered later. `whom` it is about is read unless it is given.
+    """
+    held = _held(session, seen, first, last, whom)
+    wards = ward_names(session)
+    former = WardName("", FORMER_WARD)
+    return SchemeTests(
+        **_of_period(session, seen, "Scheme tests", first, last),
+        wards=sorted(
+            (
+                WardTests(
+                    ward_id=ward_id,
+                    ward_code=(ward := wards.get(ward_id, former)).code,
+                    ward=ward.name,
+                    **_figures(tests, seen),
+                )
+                for ward_id, tests in _by(held, lambda one: one.ward_id).items()
+            ),
+            key=lambda row: (not row.ward_code, row.ward_code, row.ward, str(row.ward_id)),
+        ),
+        schemes=[
+            OneSchemeTests(
+                scheme=scheme, name=schemes()[SchemeKey(scheme)].name, **_figures(tests, seen)
+            )
+            for scheme, tests in sorted(_by(held, lambda one: one.test.scheme).items())
+        ],
+        total=[TestFigures(**_figures(held, seen))],
+    )
+
+
+def alone(session: Session, seen: View, first: date, last: date) -> set[UUID]:
+    """The venues whose tests `scheme_tests` gives away: each alone in a ward, or in a scheme."""
+    held = _held(session, seen, first, last)
+    groups = [*_by(held, lambda one: one.ward_id).values()]
+    groups += _by(held, lambda one: one.test.scheme).values()
+    venues = [{one.test.venue_id for one in group} for group in groups]
+    return set().union(*(some for some in venues if len(some) == 1))
+
+
+def venue_scheme_tests(session: Session, seen: View, first: date, last: date) -> VenueSchemeTests:
+    """As `scheme_tests`, venue by venue."""
+    held = _held(session, seen, first, last)
+    by_venue = _by(held, lambda one: one.test.venue_id)
+    names = venue_names(session, by_venue)
+    wards = ward_names(session)
+    former = WardName("", FORMER_WARD)
+    return VenueSchemeTests(
+        **_of_period(session, seen, "Scheme tests by venue", first, last),
+        venues=sorted(
+            (
+                VenueTests(
+                    venue_id=venue_id,
+                    **names[venue_id]._asdict(),
+                    ward_code=(ward := wards.get(tests[0].ward_id, former)).code,
+                    ward=ward.name,
+                    **_figures(tests, seen),
+                )
+                for venue_id, tests in by_venue.items()
+            ),
+            key=lambda row: row.reference,
+        ),
+    )
+
+
+def _of_period(session: Session, seen: View, title: str, first: date, last: date) -> dict[str, Any]:
+    title = f"{title} from {first:%d.%m.%Y} to {last:%d.%m.%Y}"
+    return {"about": about(session, title, seen, SOURCES), "from": first, "until": last}
+
+
+def _held(
+    session: Session, seen: View, first: date, last: date, whom: Involved | None = None
+) -> list[_Held]:
+    whom = whom or involved(session, seen)
+    closed = {
+        venue_id for venue_id, facts in whom.facts.items() if facts.status == VenueStatus.CLOSED
+    }
+    return [
+        _Held(test, whom.ward(test.venue_id), test.venue_id in closed)
+        for test in known_tests(session, seen.at, seen.known_at, first)
+        if test.on <= last and whom.venue(test.venue_id)
+    ]
+
+
+def _by(held: Iterable[_Held], key: Callable[[_Held], K]) -> dict[K, list[_Held]]:
+    found: defaultdict[K, list[_Held]] = defaultdict(list)
+    for one in held:
+        found[key(one)].append(one)
+    return found
+
+
+def _figures(held: list[_Held], seen: View) -> dict[str, Any]:
+    visited, passed = len(held), sum(one.test.passed for one in held)
+    failed = [one for one in held if not one.test.passed]
+    asking = [one.test for one in failed if asks_for_retest(one.test, is_closed=one.is_closed)]
+    done = sum(one.test.retest_id is not None for one in failed)
+    return {
+        "visited": visited,
+        "venues": len({one.test.venue_id for one in held}),
+        "passed": passed,
+        "rate": rate(passed, visited),
+        "failed": len(failed),
+        "debriefs_held": sum(one.test.debrief_id is not None for one in failed),
+        "debriefs_due": sum(asks_for_debrief(one.test, is_closed=one.is_closed) for one in failed),
+        "retests_done": done,
+        "retests_due": len(asking),
+        "retests_overdue": sum(
+            is_overdue(retest_by(test.on, seen.limits.retest_days), seen.as_at) for test in asking
+        ),
+        "closed_before_retest": len(failed) - done - len(asking),
+    }

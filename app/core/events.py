@@ -1,0 +1,134 @@
+"""What happened to a venue, recorded once and never overwritten."""
+
+from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict
+from pydantic import Field as Described
+from sqlmodel import Field, Session, SQLModel, col
+
+from app.core.db import Instant
+from app.core.errors import DomainError, FieldError, Invalid
+from app.core.journal import actor, dated_ahead, now
+from app.core.london import LONDON, effective
+from app.core.text import Line
+
+_Out = TypeVar("_Out", bound=BaseModel)
+
+
+class Voided(BaseModel):
+    """That it was a mistake."""
+
+    at: datetime
+    by: str = Described(examples=["account j.okafor"])
+    reason: str = Described(examples=["Entered for the wrong venue"])
+
+
+class Event(SQLModel):
+    """A base for what is recorded: when it took effect, when and by whom it was recorded.
+
+    A mistake is voided, with the reason, and recorded anew. What was known at an instant is what
+    had been recorded by then and not yet voided.
+    """
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    effective_at: datetime = Field(sa_type=Instant, index=True)
+    recorded_at: datetime = Field(sa_type=Instant)
+    recorded_by: str = Field(max_length=100)
+    voided_at: datetime | None = Field(default=None, sa_type=Instant)
+    voided_by: str | None = Field(default=None, max_length=100)
+    void_reason: str | None = Field(default=None, max_length=500)
+
+    @property
+    def on(self) -> date:
+        """The London day on which it took effect."""
+        return self.effective_at.astimezone(LONDON).date()
+
+    @property
+    def voided(self) -> Voided | None:
+        """That it was a mistake, if it was one."""
+        if self.voided_at is None:
+            return None
+        return Voided(at=self.voided_at, by=self.voided_by or "", reason=self.void_reason or "")
+
+
+class AlreadyVoid(DomainError):
+    """Voiding what is void."""
+
+    status = 409
+    code = "already-void"
+    title = "It has been voided already"
+
+
+class VoidReason(BaseModel):
+    """Why something recorded was a mistake."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Line = Described(min_length=3, max_length=500, examples=["Entered for the wrong venue"])
+
+
+def recorded(session: Session) -> dict[str, Any]:
+    """The fields that say when and by whom an event is recorded."""
+    return {"recorded_at": now(session), "recorded_by": actor(session)}
+
+
+def void(session: Session, event: Event, reason: str) -> None:
+    """Mark an event as a mistake. Raises `AlreadyVoid`."""
+    if event.voided_at is not None:
+        raise AlreadyVoid
+    event.voided_at, event.voided_by = now(session), actor(session)
+    event.void_reason = reason
+
+
+def shown(out: type[_Out], event: Event, **more: Any) -> _Out:
+    """An event as a model shows it: by its own fields, and what `more` says beside or instead."""
+    own = {name: getattr(event, name) for name in out.model_fields if name not in more}
+    return out(**own, **more)
+
+
+def in_effect(model: type[Event]) -> sa.ColumnElement[bool]:
+    """SQL: the event has not been voided."""
+    return col(model.voided_at).is_(None)
+
+
+def known(model: type[Event], at: datetime | None) -> sa.ColumnElement[bool]:
+    """SQL: the event was recorded by an instant, and not voided by then; None is now."""
+    if at is None:
+        return in_effect(model)
+    return sa.and_(recorded_by(model, at), sa.or_(in_effect(model), ~voided_by(model, at)))
+
+
+def recorded_by(model: type[Event], at: datetime) -> sa.ColumnElement[bool]:
+    """SQL: the event was recorded by an instant, even if a clock that was ahead dated it later."""
+    return _by(col(model.recorded_at), at)
+
+
+def voided_by(model: type[Event], at: datetime) -> sa.ColumnElement[bool]:
+    """SQL: the event was voided by an instant, as `recorded_by`; NULL where it never was."""
+    return _by(col(model.voided_at), at)
+
+
+def _by(column: Any, at: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(column <= at, column.in_(dated_ahead(at)))
+
+
+def within(
+    model: type[Event], first: date | None, last: date | None
+) -> list[sa.ColumnElement[bool]]:
+    """SQL: the event took effect from one London day to another, both included."""
+    effective_at = col(model.effective_at)
+    return [
+        *([effective_at >= effective(first)] if first else []),
+        *([effective_at < effective(last + timedelta(days=1))] if last else []),
+    ]
+
+
+def not_in_future(session: Session, day: date, field: str = "on") -> datetime:
+    """When something that happened on a day took effect. Raises `Invalid` if that is to come."""
+    at = effective(day)
+    if at > now(session):
+        raise Invalid([FieldError(field=field, message="lies in the future")])
+    return at

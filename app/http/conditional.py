@@ -1,0 +1,222 @@
+"""How a request reads and changes the register: one commit before the reply, nothing lost.
+
+- A create takes an `Idempotency-Key`: asked again with it, the same answer comes back and nothing
+  is made twice.
+- A change needs `If-Match` with the `ETag` of what it changes: whoever saw an older state is told.
+
+Forms and JSON go through the same `create_once` and `change_seen`; a route has them as `Register`.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, NamedTuple, Protocol
+from uuid import UUID
+
+import sqlalchemy as sa
+from fastapi import Depends, Request, Response
+from pydantic import BaseModel
+from sqlmodel import Field, Session, SQLModel
+
+from app.core.db import Instant, read_session
+from app.core.errors import DomainError, FieldError, Invalid
+from app.core.journal import Journal, now
+from app.http.middleware import conditions
+
+
+class AnsweredCreate(SQLModel, table=True):
+    """A create that was answered, by its `Idempotency-Key`."""
+
+    __tablename__ = "answered_create"
+    __unjournalled__ = True
+
+    account_id: UUID = Field(primary_key=True)
+    key: str = Field(primary_key=True, max_length=100)
+    request_hash: str = Field(max_length=64)
+    at: datetime = Field(sa_type=Instant)
+    location: str = Field(max_length=200)
+    body: str = Field(sa_type=sa.Text)
+
+
+class PreconditionRequired(DomainError):
+    status = 428
+    code = "precondition-required"
+    title = "Say in If-Match which state you are changing: the ETag you were given, in its quotes"
+
+
+class Stale(DomainError):
+    """Somebody else changed it since."""
+
+    status = 412
+    code = "stale"
+    title = "It was changed since you read it; read it again, then decide"
+
+
+class KeyReused(DomainError):
+    """An `Idempotency-Key` came back with another request."""
+
+    status = 422
+    code = "idempotency-key-reused"
+    title = "This Idempotency-Key was used for another request"
+
+
+class Writer(Protocol):
+    """Who writes: the journal's name for them, and to whom their `Idempotency-Key`s belong."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def actor(self) -> str: ...
+
+
+class Made(NamedTuple):
+    """What a create answers: where it is shown, and what is shown of it."""
+
+    location: str
+    body: bytes
+
+
+def create_once(
+    journal: Journal,
+    writer: Writer,
+    key: str,
+    request: str,
+    make: Callable[[Session], tuple[str, BaseModel]],
+) -> Made:
+    """Make something, once per key. `make` gives its path and what to show of it.
+
+    `request` is all that was asked. Asked again with the key, the first answer comes back; with an
+    empty key it is made each time. Raises `KeyReused`, or `Invalid` for a key that is too long.
+    """
+    if len(key) > KEY_LENGTH:
+        message = f"must be at most {KEY_LENGTH} characters"
+        raise Invalid([FieldError(field="Idempotency-Key", message=message)])
+    request_hash = hashlib.sha256(request.encode()).hexdigest()
+    with journal.writing(writer.actor) as session:
+        answered = session.get(AnsweredCreate, (writer.id, key)) if key else None
+        if answered and answered.request_hash != request_hash:
+            raise KeyReused
+        if answered:
+            return Made(answered.location, answered.body.encode())
+        location, shown = make(session)
+        made = Made(location, to_json(shown))
+        if key:
+            session.add(
+                AnsweredCreate(
+                    account_id=writer.id,
+                    key=key,
+                    request_hash=request_hash,
+                    at=now(session),
+                    location=location,
+                    body=made.body.decode(),
+                )
+            )
+    return made
+
+
+def change_seen(
+    journal: Journal,
+    actor: str,
+    seen: Collection[str],
+    show: Callable[[Session], BaseModel],
+    change: Callable[[Session], Any],
+) -> bytes:
+    """Change what `show` shows, if it is still a state that was seen; returns what it became.
+
+    `seen` are ETags. Raises `PreconditionRequired` without any, and `Stale`.
+    """
+    if not seen:
+        raise PreconditionRequired
+    with journal.writing(actor) as session:
+        if not _names(seen, to_json(show(session))):
+            raise Stale
+        change(session)
+        session.flush()
+        return to_json(show(session))
+
+
+@dataclass(frozen=True)
+class _Register:
+    """The register as one request reads and changes it."""
+
+    journal: Journal
+    request: Request
+
+    def read(self, show: Callable[[Session], BaseModel]) -> Response:
+        """Show something as it is now, with its `ETag`."""
+        with read_session(self.journal.engine) as session:
+            body = to_json(show(session))
+        known = conditions(self.request.headers, "if-none-match")
+        if "*" in known or _names(known, body):
+            return Response(status_code=304, headers=_headers(body))
+        return Response(body, media_type="application/json", headers=_headers(body))
+
+    def create(
+        self, writer: Writer, given: BaseModel, make: Callable[[Session], tuple[str, BaseModel]]
+    ) -> Response:
+        """Make something, as `create_once` does by the request's key; 201."""
+        key = self.request.headers.get("idempotency-key", "")
+        request = f"{self.request.method} {self.request.url.path} {given.model_dump_json()}"
+        location, body = create_once(self.journal, writer, key, request, make)
+        headers = {"Location": location} | _headers(body)
+        return Response(body, 201, headers, "application/json")
+
+    def change(
+        self,
+        writer: Writer,
+        show: Callable[[Session], BaseModel],
+        change: Callable[[Session], Any],
+    ) -> Response:
+        """Change something, as `change_seen` does by the request's `If-Match`."""
+        # `*` names no state: whoever sends it would overwrite what they have not seen.
+        seen = conditions(self.request.headers, "if-match") - {"*"}
+        body = change_seen(self.journal, writer.actor, seen, show, change)
+        return Response(body, media_type="application/json", headers=_headers(body))
+
+
+KEY_LENGTH = 100
+
+
+async def register_of(request: Request) -> _Register:
+    return _Register(request.app.state.journal, request)
+
+
+Register = Annotated[_Register, Depends(register_of)]
+
+
+async def _journal_of(request: Request) -> Journal:
+    journal: Journal = request.app.state.journal
+    return journal
+
+
+TheJournal = Annotated[Journal, Depends(_journal_of)]
+"""For what needs no `ETag`: files, and reports that are new each time."""
+
+
+def to_json(shown: BaseModel) -> bytes:
+    """A model as JSON; what does not apply is absent."""
+    return shown.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+def etag(body: bytes) -> str:
+    """The strong validator of a representation."""
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+def _names(tags: Collection[str], body: bytes) -> bool:
+    # A proxy that compresses marks a tag as weak or adds to its end: it still names this state.
+    return any(tag.startswith(etag(body)[:-1]) for tag in tags)
+
+
+NO_STORE = {"Cache-Control": "private, no-store"}
+
+
+def download(content: bytes, media_type: str, name: str) -> Response:
+    """A file that whoever asked can save under a name; nothing on the way keeps it."""
+    headers = NO_STORE | {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=media_type, headers=headers)
+
+
+def _headers(body: bytes) -> dict[str, str]:
+    return {"ETag": etag(body), "Cache-Control": "private, no-cache"}

@@ -1,0 +1,159 @@
+"""The register's list of venues, and what can be asked of it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+import numpy as np
+import sqlalchemy as sa
+from fastapi import APIRouter, Query, Response
+from pydantic import ConfigDict, Field, model_validator
+from sqlalchemy.orm import Bundle
+from sqlmodel import Session, col
+
+from app.accounts.guards import Reader
+from app.core.errors import FieldError, Invalid, responses
+from app.core.london import LONDON
+from app.core.text import Line, folded
+from app.http.conditional import Register
+from app.http.fields import Maybe
+from app.http.paging import Page, Paging, page
+from app.schemes.history import standing_at
+from app.schemes.models import Accreditation
+from app.schemes.registry import SchemeKey
+from app.schemes.rules import State
+from app.training.courses import CourseKey
+from app.training.grid import training_grid
+from app.training.rules import Status
+from app.venues.models import Business, Category, Venue, VenueStatus, Ward
+from app.venues.schemas import VenueSummary
+
+
+class VenueSearch(Paging):
+    """What to look for among the venues: each that is given must hold.
+
+    `app.register.search.CONDITIONS` says what each of them means.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Maybe[Line] = Field(
+        default=None, max_length=200, description="Part of the name", examples=["lantern"]
+    )
+    postcode: Maybe[Line] = Field(
+        default=None, max_length=10, description="How the postcode begins", examples=["EC2"]
+    )
+    ward: Maybe[Line] = Field(
+        default=None, max_length=100, description="A ward's code or name", examples=["Cheap"]
+    )
+    category: Maybe[Category] = None
+    status: Maybe[VenueStatus] = None
+    business: Maybe[UUID] = Field(default=None, description="The `id` of a business")
+    licensed: Maybe[bool] = None
+    late_night: Maybe[bool] = None
+    scheme: Maybe[SchemeKey] = Field(default=None, description="Goes with `standing`")
+    standing: Maybe[State] = Field(default=None, description="The standing in `scheme` now")
+    course: Maybe[CourseKey] = Field(default=None, description="Goes with `training`")
+    training: Maybe[Status] = Field(default=None, description="How training in `course` stands")
+
+    @model_validator(mode="after")
+    def _in_pairs(self) -> Self:
+        if (self.scheme is None) != (self.standing is None):
+            raise ValueError("give scheme and standing together")
+        if (self.course is None) != (self.training is None):
+            raise ValueError("give course and training together")
+        return self
+
+
+Condition = Callable[[VenueSearch], sa.ColumnElement[bool]]
+
+
+def _in_ward(asked: VenueSearch) -> sa.ColumnElement[bool]:
+    ward = asked.ward or ""
+    return sa.or_(col(Ward.code) == ward, sa.func.lower(col(Ward.name)) == ward.lower())
+
+
+def _of_standing(asked: VenueSearch) -> sa.ColumnElement[bool]:
+    decided = sa.select(col(Accreditation.venue_id)).where(
+        col(Accreditation.scheme) == asked.scheme, *standing_at(datetime.now(UTC))
+    )
+    if asked.standing is State.NONE:
+        return col(Venue.id).not_in(decided.where(col(Accreditation.state) != State.NONE))
+    return col(Venue.id).in_(decided.where(col(Accreditation.state) == asked.standing))
+
+
+CONDITIONS: dict[str, Condition] = {
+    "name": lambda asked: col(Venue.folded_name).contains(
+        folded(asked.name or ""), autoescape=True
+    ),
+    "postcode": lambda asked: sa.func.replace(col(Venue.postcode), " ", "").startswith(
+        (asked.postcode or "").upper().replace(" ", ""), autoescape=True
+    ),
+    "ward": _in_ward,
+    "category": lambda asked: col(Venue.category) == asked.category,
+    "status": lambda asked: col(Venue.status) == asked.status,
+    "business": lambda asked: col(Venue.business_id) == asked.business,
+    "licensed": lambda asked: col(Venue.licensed) == asked.licensed,
+    "late_night": lambda asked: col(Venue.late_night) == asked.late_night,
+    "standing": _of_standing,
+}
+"""What each parameter of `VenueSearch` asks of a venue (and its ward and business) in SQL."""
+
+_SHOWN = (
+    *("id", "reference", "name", "category", "status", "address", "postcode"),
+    *("licensed", "late_night", "last_checked"),
+)
+
+
+def search_venues(session: Session, asked: VenueSearch) -> Page[VenueSummary]:
+    """A page of the venues that are asked for, by name."""
+    # As one entity of just these columns: reading a venue's hours costs more than all the rest.
+    summary: Bundle[Any] = Bundle(
+        "summary",
+        *(getattr(Venue, name) for name in _SHOWN),
+        col(Ward.name).label("ward"),
+        col(Business.name).label("business"),
+    )
+    statement = (
+        sa.select(summary)
+        .select_from(Venue)
+        .outerjoin(Ward, col(Venue.ward_id) == col(Ward.id))
+        .outerjoin(Business, col(Venue.business_id) == col(Business.id))
+        .where(
+            *(ask(asked) for name, ask in CONDITIONS.items() if getattr(asked, name) is not None)
+        )
+    )
+    if asked.training is not None:
+        found = set(session.scalars(statement.with_only_columns(col(Venue.id))))
+        statement = statement.where(col(Venue.id).in_(_of_training(session, asked, found)))
+    order: list[Any] = [col(Venue.folded_name), col(Venue.id)]
+    return page(session, statement, order, asked, _summary)
+
+
+def _of_training(session: Session, asked: VenueSearch, among: set[UUID]) -> list[UUID]:
+    """Those venues whose training in a course stands as asked: the decay rule, not SQL, says."""
+    grid = training_grid(session, [datetime.now(LONDON).date()], venues=among)
+    status = grid.standings.status[0, :, grid.courses.index(asked.course or "")]
+    wanted = list(Status).index(asked.training or Status.NEVER)
+    return [grid.venues[place] for place in np.flatnonzero(status == wanted)]
+
+
+def _summary(row: Any) -> VenueSummary:
+    return VenueSummary.model_validate(row, from_attributes=True)
+
+
+router = APIRouter(prefix="/v1/admin", tags=["register"])
+
+
+@router.get(
+    "/venues",
+    summary="Venues",
+    response_model=Page[VenueSummary],
+    response_description="A page of venues, by name",
+    responses=responses(Invalid([FieldError(field="after", message="is not a page of this list")])),
+)
+def list_venues(asked: Annotated[VenueSearch, Query()], register: Register, _: Reader) -> Response:
+    """The venues of the register, prospects and closed ones too, for which all that is asked
+    holds."""
+    return register.read(lambda session: search_venues(session, asked))
