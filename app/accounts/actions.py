@@ -7,14 +7,10 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from app.accounts.models import Account, Role, SignIn
-from app.core.errors import DomainError, NotFound
+from app.core.errors import DomainError
 from app.core.journal import now
 
 SIGN_IN_LASTS = timedelta(hours=12)
-
-
-class NoSuchAccount(NotFound):
-    title = "There is no such account"
 
 
 class NameTaken(DomainError):
@@ -31,14 +27,6 @@ class LastAdministrator(DomainError):
     status = 409
     code = "last-administrator"
     title = "This is the last administrator who can sign in; make another first"
-
-
-def account(session: Session, account_id: UUID) -> Account:
-    """The account with an id. Raises `NoSuchAccount`."""
-    found = session.get(Account, account_id)
-    if found is None:
-        raise NoSuchAccount
-    return found
 
 
 def named(session: Session, name: str) -> Account | None:

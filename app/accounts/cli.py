@@ -18,7 +18,7 @@ from app.accounts.models import Account, Role
 from app.accounts.passwords import ChosenPassword, hashed, temporary
 from app.accounts.schemas import Name
 from app.core import db
-from app.core.db import read_session
+from app.core.db import none_such, read_session
 from app.core.errors import DomainError
 from app.core.journal import Journal
 from app.core.settings import settings
@@ -130,7 +130,7 @@ def _user() -> str:
 def _existing(session: Session, name: str) -> Account:
     found = actions.named(session, _valid(Name, name))
     if found is None:
-        raise actions.NoSuchAccount
+        raise none_such(Account)
     return found
 
 

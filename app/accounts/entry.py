@@ -9,8 +9,8 @@ from app.accounts.models import Account
 from app.accounts.passwords import Busy, Password, hashed, verified
 from app.accounts.schemas import AccessToken, Credentials, PasswordChange
 from app.accounts.tokens import Tokens, Unauthorized
-from app.core.db import read_session
-from app.core.errors import FieldError, Invalid
+from app.core.db import find, read_session
+from app.core.errors import wrong
 from app.core.journal import Journal
 
 
@@ -53,10 +53,10 @@ def change_password(
     account = visit.account
     old = account.password_hash
     if _tried(attempts, account.name, address, given.current_password, old) is None:
-        raise Invalid([FieldError(field="current_password", message="is not your password")])
+        raise wrong("current_password", "is not your password")
     attempts.clear(account.name, address)
     if given.new_password == given.current_password:
-        raise Invalid([FieldError(field="new_password", message="must be another one")])
+        raise wrong("new_password", "must be another one")
     fresh = hashed(given.new_password)
     with journal.writing(account.actor) as session:
         actions.set_password(
@@ -81,7 +81,7 @@ def _tried(
 
 def _unchanged(session: Session, seen: Account) -> Account:
     """The account as it is now; checking its password took long enough for it to change."""
-    account = actions.account(session, seen.id)
+    account = find(session, Account, seen.id)
     if account.disabled or account.password_hash != seen.password_hash:
         raise WrongPassword
     return account

@@ -25,7 +25,8 @@ from app.accounts.schemas import (
     TemporaryPassword,
 )
 from app.accounts.tokens import Tokens, Unauthorized
-from app.core.errors import FieldError, Invalid, responses
+from app.core.db import find, none_such
+from app.core.errors import responses, wrong
 from app.core.journal import WrongClock
 from app.http.conditional import KeyReused, PreconditionRequired, Register, Stale, to_json
 from app.http.middleware import client_address
@@ -55,10 +56,6 @@ Address = Annotated[str, Depends(_address)]
 router = APIRouter(prefix="/v1/auth", tags=["accounts"])
 
 
-def _wrong(field: str, message: str) -> Invalid:
-    return Invalid([FieldError(field=field, message=message)])
-
-
 @router.post(
     "/token",
     summary="Sign in",
@@ -66,7 +63,7 @@ def _wrong(field: str, message: str) -> Invalid:
     response_description="You are signed in",
     responses=responses(
         entry.WrongPassword(),
-        _wrong("username", "is required"),
+        wrong("username", "is required"),
         TooManyAttempts(),
         Busy(),
         WrongClock(),
@@ -133,7 +130,7 @@ def me(visit: Visiting) -> Response:
     response_description="The new password counts",
     responses=responses(
         Unauthorized(),
-        _wrong("current_password", "is not your password"),
+        wrong("current_password", "is not your password"),
         TooManyAttempts(),
         Busy(),
     ),
@@ -156,7 +153,7 @@ admin = APIRouter(
     responses=responses(Unauthorized(), Forbidden()),
 )
 
-_CHANGES = responses(actions.NoSuchAccount(), Stale(), PreconditionRequired())
+_CHANGES = responses(none_such(Account), Stale(), PreconditionRequired())
 
 
 @admin.get(
@@ -164,7 +161,7 @@ _CHANGES = responses(actions.NoSuchAccount(), Stale(), PreconditionRequired())
     summary="Accounts",
     response_model=Page[AccountShown],
     response_description="A page of accounts, by name",
-    responses=responses(_wrong("after", "is not a page of this list")),
+    responses=responses(wrong("after", "is not a page of this list")),
 )
 def list_accounts(
     asked: Annotated[AccountFilter, Query()], register: Register, _: Administrator
@@ -202,7 +199,7 @@ def add_account(asked: NewAccount, register: Register, administrator: Administra
     summary="One account",
     response_model=AccountShown,
     response_description="The account",
-    responses=responses(actions.NoSuchAccount()),
+    responses=responses(none_such(Account)),
 )
 def one_account(account_id: UUID, register: Register, _: Administrator) -> Response:
     """An account as it is now."""
@@ -223,9 +220,7 @@ def change_roles(
     return register.change(
         administrator,
         _show(account_id),
-        lambda session: actions.set_roles(
-            session, actions.account(session, account_id), asked.roles
-        ),
+        lambda session: actions.set_roles(session, find(session, Account, account_id), asked.roles),
     )
 
 
@@ -241,7 +236,7 @@ def disable_account(account_id: UUID, register: Register, administrator: Adminis
     return register.change(
         administrator,
         _show(account_id),
-        lambda session: actions.disable(session, actions.account(session, account_id)),
+        lambda session: actions.disable(session, find(session, Account, account_id)),
     )
 
 
@@ -257,7 +252,7 @@ def enable_account(account_id: UUID, register: Register, administrator: Administ
     return register.change(
         administrator,
         _show(account_id),
-        lambda session: actions.enable(actions.account(session, account_id)),
+        lambda session: actions.enable(find(session, Account, account_id)),
     )
 
 
@@ -279,11 +274,11 @@ def reset_password(account_id: UUID, register: Register, administrator: Administ
         administrator,
         _show(account_id),
         lambda session: actions.set_password(
-            session, actions.account(session, account_id), fresh, temporary=True
+            session, find(session, Account, account_id), fresh, temporary=True
         ),
     )
     return _secret(TemporaryPassword(temporary_password=password.get_secret_value()))
 
 
 def _show(account_id: UUID) -> Callable[[Session], AccountShown]:
-    return lambda session: AccountShown.of(actions.account(session, account_id))
+    return lambda session: AccountShown.of(find(session, Account, account_id))

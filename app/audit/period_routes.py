@@ -12,8 +12,8 @@ from app.accounts.guards import Reader
 from app.audit.frame.activity import Activity, Done, Involved, activity, involved
 from app.audit.frame.question import Chosen, Limits, View
 from app.audit.reports.scheme_tests import scheme_tests
-from app.core.errors import FieldError, Invalid, responses
-from app.core.london import LONDON
+from app.core.errors import Invalid, responses, wrong
+from app.core.london import today
 from app.http.conditional import Register
 from app.http.fields import FiguresAsked
 from app.outreach.models import EngagementKind
@@ -117,9 +117,7 @@ class TrainingFigures(_OfPeriod, Figures):
     tags=["training"],
     summary="Training figures",
     response_model=TrainingFigures,
-    responses=responses(
-        Invalid([FieldError(field="until", message="Input should be a valid date")])
-    ),
+    responses=responses(wrong("until", "Input should be a valid date")),
 )
 def training_figures(
     register: Register, _: Reader, asked: Annotated[FiguresAsked, Query()]
@@ -185,7 +183,7 @@ def scheme_test_figures(
     """
 
     def shown(session: Session) -> SchemeTestFigures:
-        seen = _seen(asked, datetime.now(LONDON).date())
+        seen = _seen(asked, today())
         found = scheme_tests(session, seen, asked.from_, asked.until)
         (total,) = found.total
         return SchemeTestFigures(

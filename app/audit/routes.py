@@ -31,11 +31,11 @@ from app.audit.reports.trend import Trend, TrendAsked, Turn, TurnAsked, trend, t
 from app.audit.reports.venue import NotKnownThen, SheetAsked, venue_sheet
 from app.audit.reports.venue_rows import VenueSheet
 from app.audit.reports.ward_map import Mapped, WardFeatures, ward_features
-from app.core.db import read_session
-from app.core.errors import FieldError, Invalid, responses
+from app.core.db import none_such, read_session
+from app.core.errors import responses, wrong
 from app.core.journal import Journal, WrongClock
 from app.http.conditional import NO_STORE, TheJournal, download, to_json
-from app.venues.actions import NoSuchVenue
+from app.venues.models import Venue
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
@@ -51,7 +51,7 @@ _FORMS: dict[int | str, dict[str, Any]] = {
             },
         }
     },
-    **responses(Invalid([FieldError(field="as_at", message="lies in the future")])),
+    **responses(wrong("as_at", "lies in the future")),
 }
 """What `responses=` of a report's route says."""
 
@@ -135,7 +135,7 @@ def read_turn(
     summary="Coverage on a map",
     response_model=WardFeatures,
     response_description="Wards with their figures",
-    responses=responses(Invalid([FieldError(field="as_at", message="lies in the future")])),
+    responses=responses(wrong("as_at", "lies in the future")),
 )
 def read_ward_features(
     asked: Annotated[Mapped, Query()], journal: TheJournal, _: Auditor
@@ -153,7 +153,7 @@ def read_ward_features(
     "/venues/{venue_id}",
     summary="What is there to know about a venue?",
     response_model=VenueSheet,
-    responses=_NOTED | responses(NoSuchVenue(), NotKnownThen()),
+    responses=_NOTED | responses(none_such(Venue), NotKnownThen()),
 )
 def read_venue_sheet(
     venue_id: UUID, asked: Annotated[SheetAsked, Query()], journal: TheJournal, auditor: Auditor

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
-from typing import Any
+from typing import Any, TypeVar
+from uuid import UUID
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import (
+    CheckConstraint,
     Connection,
     CursorResult,
     DateTime,
@@ -27,8 +30,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeDecorator
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
+from app.core.errors import NotFound
 from app.core.geo import sqlite_functions
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -172,3 +176,24 @@ def _migration(url: str) -> Iterator[Config]:
             yield config
     finally:
         engine.dispose()
+
+
+def one_of(table: str, column: str, values: type[StrEnum]) -> CheckConstraint:
+    """A check that a column holds one of some words."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{table}_{column}")
+
+
+_Record = TypeVar("_Record", bound=SQLModel)
+
+
+def find(session: Session, model: type[_Record], id_: UUID) -> _Record:
+    """The record of a table with an id, voided or not. Raises `NotFound`."""
+    if (record := session.get(model, id_)) is None:
+        raise none_such(model)
+    return record
+
+
+def none_such(model: type[SQLModel]) -> NotFound:
+    """That there is no such record, by what its table is called."""
+    return NotFound(str(model.__tablename__).replace("_", " "))

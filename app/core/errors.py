@@ -54,10 +54,22 @@ class Invalid(DomainError):
     title = "The request is not valid"
 
 
+def wrong(field: str, message: str) -> Invalid:
+    """One field is wrong, and why."""
+    return Invalid([FieldError(field=field, message=message)])
+
+
 class NotFound(DomainError):
+    """There is nothing at an address, or no such thing as a `noun` with an id."""
+
     status = 404
     code = "not-found"
     title = "There is nothing at this address"
+
+    def __init__(self, noun: str = "") -> None:
+        if noun:
+            self.title = f"There is no such {noun}"
+        super().__init__()
 
 
 class UnsupportedMediaType(DomainError):

@@ -10,9 +10,9 @@ from pydantic import Field as Described
 from sqlmodel import Field, Session, SQLModel, col
 
 from app.core.db import Instant
-from app.core.errors import DomainError, FieldError, Invalid
+from app.core.errors import DomainError, wrong
 from app.core.journal import actor, dated_ahead, now
-from app.core.london import LONDON, effective
+from app.core.london import effective, london_day
 from app.core.text import Line
 
 _Out = TypeVar("_Out", bound=BaseModel)
@@ -44,7 +44,7 @@ class Event(SQLModel):
     @property
     def on(self) -> date:
         """The London day on which it took effect."""
-        return self.effective_at.astimezone(LONDON).date()
+        return london_day(self.effective_at)
 
     @property
     def voided(self) -> Voided | None:
@@ -130,5 +130,5 @@ def not_in_future(session: Session, day: date, field: str = "on") -> datetime:
     """When something that happened on a day took effect. Raises `Invalid` if that is to come."""
     at = effective(day)
     if at > now(session):
-        raise Invalid([FieldError(field=field, message="lies in the future")])
+        raise wrong(field, "lies in the future")
     return at

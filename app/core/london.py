@@ -8,22 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
-
-def london_day(instant: datetime) -> date:
-    """The day that London has at an instant."""
-    return instant.astimezone(LONDON).date()
-
-
-# One report asks for the same days again and again.
-@lru_cache(maxsize=20_000)
-def end_of(day: date) -> datetime:
-    """The first instant after a whole London day."""
-    return effective(day + timedelta(days=1))
-
-
 LONDON = ZoneInfo("Europe/London")
-
-
 _Dated = TypeVar("_Dated", bound=date)
 
 
@@ -84,6 +69,23 @@ GivenInstant = Annotated[AwareDatetime, BeforeValidator(instant)]
 
 KnownAt = Annotated[GivenInstant, AfterValidator(_past)]
 """An instant as known at which something is asked; in the future the answer would change."""
+
+
+def today() -> date:
+    """The day that London has now."""
+    return london_day(datetime.now(UTC))
+
+
+def london_day(instant: datetime) -> date:
+    """The day that London has at an instant."""
+    return instant.astimezone(LONDON).date()
+
+
+# One report asks for the same days again and again.
+@lru_cache(maxsize=20_000)
+def end_of(day: date) -> datetime:
+    """The first instant after a whole London day."""
+    return effective(day + timedelta(days=1))
 
 
 def effective(day: date) -> datetime:

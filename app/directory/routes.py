@@ -9,13 +9,12 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from app.core.errors import (
-    FieldError,
-    Invalid,
     NotFound,
     NotReady,
     TooLarge,
     UnsupportedMediaType,
     responses,
+    wrong,
 )
 from app.core.geo import Point
 from app.directory import examples, render
@@ -84,10 +83,6 @@ def _answers(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {"application/json": {"example": example}}}}
 
 
-def _wrong(field: str, message: str) -> Invalid:
-    return Invalid([FieldError(field=field, message=message)])
-
-
 @router.get(
     NEAREST,
     summary="The nearest open havens",
@@ -95,7 +90,7 @@ def _wrong(field: str, message: str) -> Invalid:
     response_description="What is open, what opens next, and whom to call",
     responses={
         **_answers(examples.NEAREST),
-        **responses(_wrong("lat", "Input should be less than or equal to 90"), NotReady()),
+        **responses(wrong("lat", "Input should be less than or equal to 90"), NotReady()),
     },
     openapi_extra={"parameters": _documented_parameters()},
 )
@@ -117,7 +112,7 @@ async def nearest_havens(request: Request, directory: Live, contacts: Help) -> R
     responses={
         **_answers(examples.NEAREST),
         **responses(
-            _wrong("lon", "is required"), NotReady(), TooLarge(BODY_LIMIT), UnsupportedMediaType()
+            wrong("lon", "is required"), NotReady(), TooLarge(BODY_LIMIT), UnsupportedMediaType()
         ),
     },
     openapi_extra={
@@ -146,7 +141,7 @@ def answer(asked: NearestQuestion, directory: Directory, contacts: bytes) -> byt
     now = directory.clock()
     at = asked.at.timestamp() if asked.at else now
     if not now - LOOKS_BACK_SECONDS <= at <= now + LOOKS_AHEAD_SECONDS:
-        raise _wrong("at", "must lie between 5 minutes ago and 7 days ahead")
+        raise wrong("at", "must lie between 5 minutes ago and 7 days ahead")
     question = Question(
         origin=Point(asked.lat, asked.lon),
         at=int(at),
@@ -240,7 +235,7 @@ async def whole_directory(request: Request, directory: Live) -> Response:
     response_description="The haven",
     responses={
         **_answers(examples.ONE),
-        **responses(NoSuchHaven(), _wrong("haven_id", "must be a UUID"), NotReady()),
+        **responses(NoSuchHaven(), wrong("haven_id", "must be a UUID"), NotReady()),
     },
 )
 async def one_haven(

@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from app.core.errors import FieldError, Invalid, field_errors, field_name
+from app.core.errors import FieldError, Invalid, field_errors, field_name, wrong
 from app.core.london import instant
 from app.schemes.registry import SchemeKey
 from app.venues.models import Category, Facility, StepFree
@@ -119,11 +119,11 @@ class NearestQuestion(BaseModel):
         try:
             document = json.loads(body, object_pairs_hook=keep)
         except UnicodeDecodeError:
-            raise Invalid([FieldError(field="body", message="is not UTF-8")]) from None
+            raise wrong("body", "is not UTF-8") from None
         except (ValueError, RecursionError):
-            raise Invalid([FieldError(field="body", message="is not valid JSON")]) from None
+            raise wrong("body", "is not valid JSON") from None
         if not isinstance(document, dict):
-            raise Invalid([FieldError(field="body", message="must be a JSON object")])
+            raise wrong("body", "must be a JSON object")
         return cls._checked(pairs, lambda values: cls.model_validate(values, strict=True))
 
     @classmethod
@@ -152,7 +152,7 @@ def _decoded(part: bytes) -> tuple[str, str]:
         return name.decode(), value.decode()
     except UnicodeDecodeError:
         field = field_name([name.decode(errors="replace")])
-        raise Invalid([FieldError(field=field, message="is not UTF-8")]) from None
+        raise wrong(field, "is not UTF-8") from None
 
 
 class Location(BaseModel):

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from sqlmodel import Field, Session, SQLModel
 
 from app.core.db import Instant, read_session
-from app.core.errors import DomainError, FieldError, Invalid
+from app.core.errors import DomainError, wrong
 from app.core.journal import Journal, now
 from app.http.middleware import conditions
 
@@ -91,7 +91,7 @@ def create_once(
     """
     if len(key) > KEY_LENGTH:
         message = f"must be at most {KEY_LENGTH} characters"
-        raise Invalid([FieldError(field="Idempotency-Key", message=message)])
+        raise wrong("Idempotency-Key", message)
     request_hash = hashlib.sha256(request.encode()).hexdigest()
     with journal.writing(writer.actor) as session:
         answered = session.get(AnsweredCreate, (writer.id, key)) if key else None

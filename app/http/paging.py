@@ -15,7 +15,7 @@ from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session
 
-from app.core.errors import FieldError, Invalid
+from app.core.errors import wrong
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -92,7 +92,7 @@ def _decoded(text: str, order: Sequence[Any]) -> list[Any]:
         ]
     except (ValueError, TypeError, OverflowError, binascii.Error):
         message = "is not a page of this list"
-        raise Invalid([FieldError(field="after", message=message)]) from None
+        raise wrong("after", message) from None
 
 
 def _kind(type_: Any) -> Any:

@@ -7,15 +7,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from app.core.errors import DomainError, FieldError, Invalid, NotFound
+from app.core.db import find
+from app.core.errors import DomainError, NotFound, wrong
 from app.core.events import in_effect, not_in_future, recorded
 from app.outreach.models import Engagement, StepDone
 from app.outreach.schemas import DoneIn, EngagementIn
 from app.venues.models import Business, Venue
-
-
-class NoSuchEngagement(NotFound):
-    title = "There is no such engagement"
 
 
 class NoSuchStepDone(NotFound):
@@ -44,17 +41,9 @@ class DoneAlready(DomainError):
     title = "This next step is not open any more"
 
 
-def one_engagement(session: Session, engagement_id: UUID) -> Engagement:
-    """An engagement, voided or not. Raises `NoSuchEngagement`."""
-    found = session.get(Engagement, engagement_id)
-    if found is None:
-        raise NoSuchEngagement
-    return found
-
-
 def one_done(session: Session, engagement_id: UUID) -> StepDone:
-    """That an engagement's next step was done. Raises `NoSuchEngagement`, `NoSuchStepDone`."""
-    one_engagement(session, engagement_id)
+    """That an engagement's next step was done. Raises `NotFound`, `NoSuchStepDone`."""
+    find(session, Engagement, engagement_id)
     found = session.exec(
         select(StepDone).where(StepDone.engagement_id == engagement_id, in_effect(StepDone))
     ).first()
@@ -68,9 +57,9 @@ def record_engagement(session: Session, given: EngagementIn) -> Engagement:
     venue = _known(session, Venue, given.venue_id, "venue_id")
     business = _known(session, Business, given.business_id, "business_id")
     if venue and business and venue.business_id not in (None, business.id):
-        raise Invalid([FieldError(field="venue_id", message="is not run by that business")])
+        raise wrong("venue_id", "is not run by that business")
     if given.next_step_on and given.next_step_on < given.on:
-        raise Invalid([FieldError(field="next_step_on", message="must not be before on")])
+        raise wrong("next_step_on", "must not be before on")
     engagement = Engagement(
         **given.model_dump(exclude={"on", "business_id"}),
         business_id=business.id if business else venue.business_id if venue else None,
@@ -85,7 +74,7 @@ def record_engagement(session: Session, given: EngagementIn) -> Engagement:
 def _known(session: Session, model: Any, id_: UUID | None, field: str) -> Any:
     found = session.get(model, id_) if id_ else None
     if id_ and found is None:
-        raise Invalid([FieldError(field=field, message="is not in the register")])
+        raise wrong(field, "is not in the register")
     return found
 
 
@@ -102,7 +91,7 @@ def record_done(session: Session, engagement: Engagement, given: DoneIn) -> Step
     if session.exec(still_open).first() is None:
         raise DoneAlready
     if given.on < engagement.on:
-        raise Invalid([FieldError(field="on", message="must not be before the engagement")])
+        raise wrong("on", "must not be before the engagement")
     done = StepDone(
         engagement_id=engagement.id,
         note=given.note,

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Index, String, Text
 from sqlmodel import Field
 
+from app.core.db import one_of
 from app.core.events import Event
 
 
@@ -68,11 +69,6 @@ class Step(StrEnum):
     RESOLVED = "resolved"
 
 
-def _one_of(column: str, values: type[StrEnum], table: str) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=f"{table}_{column}")
-
-
 class Engagement(Event, table=True):
     """One contact with a business, at one of its venues or as a whole.
 
@@ -82,8 +78,8 @@ class Engagement(Event, table=True):
     """
 
     __table_args__ = (
-        _one_of("kind", EngagementKind, "engagement"),
-        _one_of("outcome", Outcome, "engagement"),
+        one_of("engagement", "kind", EngagementKind),
+        one_of("engagement", "outcome", Outcome),
         CheckConstraint(
             "business_id IS NOT NULL OR venue_id IS NOT NULL", name="engagement_with_somebody"
         ),
@@ -121,8 +117,8 @@ class SchemeTest(Event, table=True):
 
     __tablename__ = "scheme_test"
     __table_args__ = (
-        _one_of("scheme", SchemeTested, "scheme_test"),
-        _one_of("result", Result, "scheme_test"),
+        one_of("scheme_test", "scheme", SchemeTested),
+        one_of("scheme_test", "result", Result),
         Index("scheme_test_venue", "venue_id", "effective_at"),
         Index(
             "scheme_test_failed",
@@ -159,8 +155,8 @@ class ProblemReport(Event, table=True):
     __tablename__ = "problem_report"
     __unjournalled__ = True
     __table_args__ = (
-        _one_of("kind", ReportKind, "problem_report"),
-        _one_of("state", ReportState, "problem_report"),
+        one_of("problem_report", "kind", ReportKind),
+        one_of("problem_report", "state", ReportState),
         Index("problem_report_queue", "state", "effective_at", "id"),
         Index("problem_report_venue", "venue_id", "effective_at"),
     )
@@ -175,7 +171,7 @@ class ReportStep(Event, table=True):
     """What an officer does about a problem report."""
 
     __tablename__ = "report_step"
-    __table_args__ = (_one_of("step", Step, "report_step"),)
+    __table_args__ = (one_of("report_step", "step", Step),)
 
     report_id: UUID = Field(foreign_key="problem_report.id", index=True)
     step: Step = Field(sa_type=String(20))

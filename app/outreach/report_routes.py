@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
+from app.core.db import find, none_such
 from app.core.errors import Invalid, responses
 from app.core.events import AlreadyVoid, VoidReason
 from app.http.conditional import PreconditionRequired, Register, Stale
@@ -46,7 +47,7 @@ def list_problem_reports(
     "/{report_id}",
     summary="One problem report",
     response_model=ProblemReportOut,
-    responses=responses(reports.NoSuchReport()),
+    responses=responses(none_such(ProblemReport)),
 )
 def one_problem_report(report_id: UUID, register: Register, _: Reader) -> Response:
     """What somebody told us about a haven, and what officers did."""
@@ -54,7 +55,7 @@ def one_problem_report(report_id: UUID, register: Register, _: Reader) -> Respon
 
 
 def _shown(session: Session, report_id: UUID) -> ProblemReportOut:
-    return show.problem_report(session, reports.one_report(session, report_id))
+    return show.problem_report(session, find(session, ProblemReport, report_id))
 
 
 @router.post(
@@ -62,7 +63,7 @@ def _shown(session: Session, report_id: UUID) -> ProblemReportOut:
     summary="Take up a problem report",
     response_model=ProblemReportOut,
     responses=responses(
-        reports.NoSuchReport(),
+        none_such(ProblemReport),
         reports.TakenUpAlready(),
         reports.ResolvedAlready(),
         Stale(),
@@ -81,7 +82,7 @@ def take_up_problem_report(
     summary="Resolve a problem report",
     response_model=ProblemReportOut,
     responses=responses(
-        reports.NoSuchReport(), reports.ResolvedAlready(), Stale(), PreconditionRequired()
+        none_such(ProblemReport), reports.ResolvedAlready(), Stale(), PreconditionRequired()
     ),
 )
 def resolve_problem_report(
@@ -98,7 +99,7 @@ def _step(
         officer,
         lambda session: _shown(session, report_id),
         lambda session: reports.record_step(
-            session, reports.one_report(session, report_id), step, given
+            session, find(session, ProblemReport, report_id), step, given
         ),
     )
 
@@ -118,7 +119,7 @@ def void_report_step(
         lambda session: _shown(session, report_id),
         lambda session: reports.void_step(
             session,
-            reports.one_report(session, report_id),
+            find(session, ProblemReport, report_id),
             reports.one_step(session, report_id, step_id),
             given.reason,
         ),

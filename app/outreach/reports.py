@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from app.core.errors import DomainError, NotFound
 from app.core.events import in_effect, recorded, void
 from app.core.journal import now
-from app.core.london import LONDON, effective
+from app.core.london import effective, london_day
 from app.core.settings import settings
 from app.outreach.models import ProblemReport, ReportState, ReportStep, Step
 from app.outreach.rules import report_state
@@ -17,10 +17,6 @@ from app.outreach.schemas import ProblemReportIn, StepIn
 
 PUBLIC = "public"
 """Who reports a problem, as far as anybody is told."""
-
-
-class NoSuchReport(NotFound):
-    title = "There is no such problem report"
 
 
 class NoSuchStep(NotFound):
@@ -69,16 +65,8 @@ def report_problem(session: Session, venue_id: UUID, given: ProblemReportIn) -> 
 
 def end_of_day(at: datetime) -> datetime:
     """The last instant of the London day that an instant lies in."""
-    day = at.astimezone(LONDON).date()
+    day = london_day(at)
     return effective(day + timedelta(days=1)) - timedelta(microseconds=1)
-
-
-def one_report(session: Session, report_id: UUID) -> ProblemReport:
-    """A problem report. Raises `NoSuchReport`."""
-    found = session.get(ProblemReport, report_id)
-    if found is None:
-        raise NoSuchReport
-    return found
 
 
 def one_step(session: Session, report_id: UUID, step_id: UUID) -> ReportStep:

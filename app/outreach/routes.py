@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query, Response
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
-from app.core.errors import FieldError, Invalid, responses
+from app.core.db import find, none_such
+from app.core.errors import Invalid, responses, wrong
 from app.core.events import AlreadyVoid, VoidReason, in_effect, shown, void, within
 from app.http.conditional import KeyReused, PreconditionRequired, Register, Stale
 from app.http.paging import Page, page_together
@@ -18,8 +19,8 @@ from app.outreach.schemas import DoneIn, DoneOut, EngagementIn, EngagementOut
 
 router = APIRouter(prefix="/v1/admin", tags=["outreach"])
 
-NOT_IN_REGISTER = Invalid([FieldError(field="venue_id", message="is not in the register")])
-BAD_DAY = Invalid([FieldError(field="on", message="lies in the future")])
+NOT_IN_REGISTER = wrong("venue_id", "is not in the register")
+BAD_DAY = wrong("on", "lies in the future")
 
 
 @router.post(
@@ -67,7 +68,7 @@ def list_engagements(
     "/engagements/{engagement_id}",
     summary="One engagement",
     response_model=EngagementOut,
-    responses=responses(engagements.NoSuchEngagement()),
+    responses=responses(none_such(Engagement)),
 )
 def one_engagement(engagement_id: UUID, register: Register, _: Reader) -> Response:
     """One contact with a business, with its next step and whether that is done."""
@@ -75,16 +76,14 @@ def one_engagement(engagement_id: UUID, register: Register, _: Reader) -> Respon
 
 
 def _shown(session: Session, engagement_id: UUID) -> EngagementOut:
-    return show.engagement(session, engagements.one_engagement(session, engagement_id))
+    return show.engagement(session, find(session, Engagement, engagement_id))
 
 
 @router.post(
     "/engagements/{engagement_id}/void",
     summary="Void an engagement",
     response_model=EngagementOut,
-    responses=responses(
-        engagements.NoSuchEngagement(), AlreadyVoid(), Stale(), PreconditionRequired()
-    ),
+    responses=responses(none_such(Engagement), AlreadyVoid(), Stale(), PreconditionRequired()),
 )
 def void_engagement(
     engagement_id: UUID, given: VoidReason, register: Register, officer: Officer
@@ -93,9 +92,7 @@ def void_engagement(
     return register.change(
         officer,
         lambda session: _shown(session, engagement_id),
-        lambda session: void(
-            session, engagements.one_engagement(session, engagement_id), given.reason
-        ),
+        lambda session: void(session, find(session, Engagement, engagement_id), given.reason),
     )
 
 
@@ -105,7 +102,7 @@ def void_engagement(
     summary="Say that a next step is done",
     response_model=DoneOut,
     responses=responses(
-        engagements.NoSuchEngagement(),
+        none_such(Engagement),
         engagements.EngagementIsVoid(),
         engagements.NoNextStep(),
         engagements.DoneAlready(),
@@ -119,7 +116,7 @@ def record_step_done(
     """Complete the next step of an engagement where no later engagement does so by itself."""
 
     def make(session: Session) -> tuple[str, DoneOut]:
-        engagement = engagements.one_engagement(session, engagement_id)
+        engagement = find(session, Engagement, engagement_id)
         done = engagements.record_done(session, engagement, given)
         return f"/v1/admin/engagements/{engagement_id}", shown(DoneOut, done)
 

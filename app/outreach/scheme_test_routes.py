@@ -1,6 +1,6 @@
 """Scheme tests over HTTP. Nothing about a single venue's tests is public."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Response
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
+from app.core.db import find, none_such
 from app.core.errors import Invalid, responses
 from app.core.events import AlreadyVoid, VoidReason, in_effect, shown, void, within
-from app.core.london import LONDON, effective
+from app.core.london import effective, today
 from app.core.settings import settings
 from app.http.conditional import KeyReused, PreconditionRequired, Register, Stale
 from app.http.paging import Page, page_together
@@ -76,10 +77,10 @@ def list_retests(
     asked: Annotated[RetestsAsked, Query()], register: Register, _: Reader
 ) -> Response:
     """Failed tests that nobody has repeated yet, the earliest first, and which are overdue."""
-    today = datetime.now(LONDON).date()
+    on = today()
     statement = select(SchemeTest).where(scheme_tests.asks_for_retest())
     if asked.overdue:
-        in_time = effective(today - timedelta(days=settings().retest_days))
+        in_time = effective(on - timedelta(days=settings().retest_days))
         statement = statement.where(col(SchemeTest.effective_at) < in_time)
     return register.read(
         lambda session: page_together(
@@ -87,7 +88,7 @@ def list_retests(
             statement,
             _BY_DAY,
             asked,
-            lambda session, found: show.retests(session, found, today),
+            lambda session, found: show.retests(session, found, on),
         )
     )
 
@@ -96,7 +97,7 @@ def list_retests(
     "/{test_id}",
     summary="One scheme test",
     response_model=SchemeTestOut,
-    responses=responses(scheme_tests.NoSuchTest()),
+    responses=responses(none_such(SchemeTest)),
 )
 def one_scheme_test(test_id: UUID, register: Register, _: Reader) -> Response:
     """One unannounced visit, with its debrief and retest."""
@@ -104,14 +105,14 @@ def one_scheme_test(test_id: UUID, register: Register, _: Reader) -> Response:
 
 
 def _shown(session: Session, test_id: UUID) -> SchemeTestOut:
-    return show.scheme_test(session, scheme_tests.one_test(session, test_id))
+    return show.scheme_test(session, find(session, SchemeTest, test_id))
 
 
 @router.post(
     "/{test_id}/void",
     summary="Void a scheme test",
     response_model=SchemeTestOut,
-    responses=responses(scheme_tests.NoSuchTest(), AlreadyVoid(), Stale(), PreconditionRequired()),
+    responses=responses(none_such(SchemeTest), AlreadyVoid(), Stale(), PreconditionRequired()),
 )
 def void_scheme_test(
     test_id: UUID, given: VoidReason, register: Register, officer: Officer
@@ -120,7 +121,7 @@ def void_scheme_test(
     return register.change(
         officer,
         lambda session: _shown(session, test_id),
-        lambda session: void(session, scheme_tests.one_test(session, test_id), given.reason),
+        lambda session: void(session, find(session, SchemeTest, test_id), given.reason),
     )
 
 
@@ -130,7 +131,7 @@ def void_scheme_test(
     summary="Record a debrief",
     response_model=DebriefOut,
     responses=responses(
-        scheme_tests.NoSuchTest(),
+        none_such(SchemeTest),
         scheme_tests.NothingToDebrief(),
         scheme_tests.DebriefedAlready(),
         BAD_DAY,
@@ -143,7 +144,7 @@ def record_debrief(
     """Record the talk with a venue about a test that it failed."""
 
     def make(session: Session) -> tuple[str, DebriefOut]:
-        test = scheme_tests.one_test(session, test_id)
+        test = find(session, SchemeTest, test_id)
         made = scheme_tests.record_debrief(session, test, given)
         return f"/v1/admin/scheme-tests/{test_id}", shown(DebriefOut, made)
 

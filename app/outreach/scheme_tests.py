@@ -7,17 +7,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from app.core.errors import DomainError, FieldError, Invalid, NotFound
+from app.core.db import find
+from app.core.errors import DomainError, NotFound, wrong
 from app.core.events import in_effect, known, not_in_future, recorded, within
-from app.core.london import LONDON
+from app.core.london import london_day
 from app.outreach.models import Debrief, Result, SchemeTest
 from app.outreach.rules import KnownTest
 from app.outreach.schemas import DebriefIn, SchemeTestIn
 from app.venues.models import Venue, VenueStatus
-
-
-class NoSuchTest(NotFound):
-    title = "There is no such scheme test"
 
 
 class NoSuchDebrief(NotFound):
@@ -44,17 +41,9 @@ class DebriefedAlready(DomainError):
     title = "This test has been debriefed already"
 
 
-def one_test(session: Session, test_id: UUID) -> SchemeTest:
-    """A scheme test, voided or not. Raises `NoSuchTest`."""
-    found = session.get(SchemeTest, test_id)
-    if found is None:
-        raise NoSuchTest
-    return found
-
-
 def one_debrief(session: Session, test_id: UUID) -> Debrief:
-    """The debrief of a test. Raises `NoSuchTest`, `NoSuchDebrief`."""
-    one_test(session, test_id)
+    """The debrief of a test. Raises `NotFound`, `NoSuchDebrief`."""
+    find(session, SchemeTest, test_id)
     found = session.exec(
         select(Debrief).where(Debrief.test_id == test_id, in_effect(Debrief))
     ).first()
@@ -69,7 +58,7 @@ def record_test(session: Session, given: SchemeTestIn) -> SchemeTest:
     Raises `Invalid`, `RetestedAlready`.
     """
     if session.get(Venue, given.venue_id) is None:
-        raise Invalid([FieldError(field="venue_id", message="is not in the register")])
+        raise wrong("venue_id", "is not in the register")
     at = not_in_future(session, given.on)
     test = SchemeTest(
         **given.model_dump(exclude={"on", "retest_of"}),
@@ -104,7 +93,7 @@ def _repeated(session: Session, given: SchemeTestIn, at: datetime) -> UUID | Non
         or failed.effective_at > at
     ):
         message = "is not an earlier failed test of this venue and scheme"
-        raise Invalid([FieldError(field="retest_of", message=message)])
+        raise wrong("retest_of", message)
     if session.exec(owed.where(SchemeTest.id == failed.id)).first() is None:
         raise RetestedAlready
     return failed.id
@@ -121,7 +110,7 @@ def record_debrief(session: Session, test: SchemeTest, given: DebriefIn) -> Debr
     if session.exec(held).first():
         raise DebriefedAlready
     if given.on < test.on:
-        raise Invalid([FieldError(field="on", message="must not be before the test")])
+        raise wrong("on", "must not be before the test")
     debrief = Debrief(
         test_id=test.id,
         note=given.note,
@@ -202,4 +191,4 @@ def known_tests(
 
 
 def _london_day(instant: datetime) -> date:
-    return instant.astimezone(LONDON).date()
+    return london_day(instant)

@@ -16,7 +16,8 @@ from sqlmodel import Session, SQLModel, col, select
 
 from app.accounts.guards import Reader
 from app.accounts.models import Account, Role, SignIn
-from app.core.errors import FieldError, Invalid, NotFound, responses
+from app.core.db import none_such
+from app.core.errors import responses, wrong
 from app.core.journal import Entry
 from app.core.london import effective
 from app.http.conditional import Register
@@ -30,10 +31,6 @@ ABOUT_PEOPLE = (str(Account.__tablename__), str(SignIn.__tablename__))
 
 TOLD_WITH = ("training_session",)
 """What happened to several venues at once, and belongs to the story of each."""
-
-
-class NoSuchVenue(NotFound):
-    title = "There is no such venue"
 
 
 class Happened(StrEnum):
@@ -97,7 +94,7 @@ class JournalAsked(Paging):
 
 
 _BY_NUMBER: list[Any] = [col(Entry.number)]
-_BAD_PAGE = Invalid([FieldError(field="after", message="is not a page of this list")])
+_BAD_PAGE = wrong("after", "is not a page of this list")
 
 
 @router.get(
@@ -131,14 +128,14 @@ def read_journal(
     summary="The whole story of a venue",
     response_model=Page[JournalEntry],
     response_description="A page of the story, from its beginning",
-    responses=responses(NoSuchVenue(), _BAD_PAGE),
+    responses=responses(none_such(Venue), _BAD_PAGE),
 )
 def read_venue_story(venue_id: UUID, paging: Paged, register: Register, _: Reader) -> Response:
     """Everything that was recorded of a venue, of whatever kind, in the order it was recorded."""
 
     def story(session: Session) -> Page[JournalEntry]:
         if session.get(Venue, venue_id) is None:
-            raise NoSuchVenue
+            raise none_such(Venue)
         ids = [str(id_) for id_ in records_of(session, venue_id)]
         statement = select(Entry).where(col(Entry.subject_id).in_(ids))
         return page(session, statement, _BY_NUMBER, paging, _entry)

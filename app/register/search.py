@@ -13,8 +13,8 @@ from sqlalchemy.orm import Bundle
 from sqlmodel import Session, col
 
 from app.accounts.guards import Reader
-from app.core.errors import FieldError, Invalid, responses
-from app.core.london import LONDON
+from app.core.errors import responses, wrong
+from app.core.london import today
 from app.core.text import Line, folded
 from app.http.conditional import Register
 from app.http.fields import Maybe
@@ -133,7 +133,7 @@ def search_venues(session: Session, asked: VenueSearch) -> Page[VenueSummary]:
 
 def _of_training(session: Session, asked: VenueSearch, among: set[UUID]) -> list[UUID]:
     """Those venues whose training in a course stands as asked: the decay rule, not SQL, says."""
-    grid = training_grid(session, [datetime.now(LONDON).date()], venues=among)
+    grid = training_grid(session, [today()], venues=among)
     status = grid.standings.status[0, :, grid.courses.index(asked.course or "")]
     wanted = list(Status).index(asked.training or Status.NEVER)
     return [grid.venues[place] for place in np.flatnonzero(status == wanted)]
@@ -151,7 +151,7 @@ router = APIRouter(prefix="/v1/admin", tags=["register"])
     summary="Venues",
     response_model=Page[VenueSummary],
     response_description="A page of venues, by name",
-    responses=responses(Invalid([FieldError(field="after", message="is not a page of this list")])),
+    responses=responses(wrong("after", "is not a page of this list")),
 )
 def list_venues(asked: Annotated[VenueSearch, Query()], register: Register, _: Reader) -> Response:
     """The venues of the register, prospects and closed ones too, for which all that is asked

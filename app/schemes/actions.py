@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from app.core.errors import DomainError, FieldError, Invalid, NotFound
+from app.core.db import find
+from app.core.errors import DomainError, FieldError, Invalid, wrong
 from app.core.events import not_in_future, recorded, void
 from app.core.journal import now
 from app.core.london import effective, last_day, london_day
@@ -24,17 +25,12 @@ from app.schemes.schemas import (
     Suspension,
     Withdrawal,
 )
-from app.venues.actions import find_venue
-from app.venues.models import VenueStatus
+from app.venues.models import Venue, VenueStatus
 
 Step = Application | Assessment | Award | Refusal | Suspension | Reinstatement | Withdrawal
 
 AT_ONCE = (Kind.SUSPENDED, Kind.REINSTATED, Kind.WITHDRAWN)
 """What takes effect at its instant when it is decided today."""
-
-
-class NoSuchDecision(NotFound):
-    title = "There is no such decision"
 
 
 class IllegalStep(DomainError):
@@ -69,21 +65,13 @@ class NotActive(DomainError):
     title = "Only an active venue can be accredited"
 
 
-def one_decision(session: Session, decision_id: UUID) -> Decision:
-    """A decision, voided or not. Raises `NoSuchDecision`."""
-    found = session.get(Decision, decision_id)
-    if found is None:
-        raise NoSuchDecision
-    return found
-
-
 def decide(session: Session, venue_id: UUID, asked: Step) -> Decision:
     """Record a decision.
 
-    Raises `NoSuchVenue`; `Invalid` for what the scheme does not know; `IllegalStep`; and for an
+    Raises `NotFound`; `Invalid` for what the scheme does not know; `IllegalStep`; and for an
     award or a reinstatement `NotActive`, `NotPassed` or `PrerequisiteLacking`.
     """
-    venue = find_venue(session, venue_id)
+    venue = find(session, Venue, venue_id)
     scheme = schemes()[asked.scheme]
     history = decisions_of(session, venue.id, scheme.key)
     season = _season(session, scheme, asked)
@@ -119,7 +107,7 @@ def decide(session: Session, venue_id: UUID, asked: Step) -> Decision:
 def assess(session: Session, venue_id: UUID, asked: Assessment) -> Decision:
     """Record an assessment that may be the licensing team's. Raises as `decide` does."""
     if not schemes()[asked.scheme].assessed_by_licensing:
-        raise Invalid([FieldError(field="scheme", message="is assessed by officers only")])
+        raise wrong("scheme", "is assessed by officers only")
     return decide(session, venue_id, asked)
 
 
@@ -149,12 +137,12 @@ def _season(session: Session, scheme: Scheme, asked: Step) -> Season | None:
     if not isinstance(asked, Application | Assessment | Award):
         return None
     if scheme.seasonal and asked.season_id is None:
-        raise _invalid("season_id", "is required in a scheme with seasons")
+        raise wrong("season_id", "is required in a scheme with seasons")
     if asked.season_id is None:
         return None
     season = session.get(Season, asked.season_id)
     if season is None or season.scheme != scheme.key:
-        raise _invalid("season_id", "is not a season of this scheme")
+        raise wrong("season_id", "is not a season of this scheme")
     return season
 
 
@@ -187,9 +175,9 @@ def _refuse_other_criteria(scheme: Scheme, season: Season | None, asked: Assessm
 
 def _grade(season: Season | None, asked: Award) -> str | None:
     if season is None and asked.grade is not None:
-        raise _invalid("grade", "is for a scheme with seasons")
+        raise wrong("grade", "is for a scheme with seasons")
     if season is not None and asked.grade not in season.grades:
-        raise _invalid("grade", f"must be one of {', '.join(season.grades)}")
+        raise wrong("grade", f"must be one of {', '.join(season.grades)}")
     return asked.grade
 
 
@@ -199,16 +187,16 @@ def _until(
     """The last day of an award; a renewal never ends before what it renews."""
     if scheme.months is None:
         if asked.until is not None:
-            raise _invalid("until", "must be absent: an award of this scheme has no end")
+            raise wrong("until", "must be absent: an award of this scheme has no end")
         return None
     if asked.until is not None and asked.until < decision.on:
-        raise _invalid("until", "must not be before the award itself")
+        raise wrong("until", "must not be before the award itself")
     before = standing(history, decision.effective_at)
     until = asked.until or last_day(decision.on, scheme.months)
     if before.state is not State.IN_FORCE:
         return until
     if asked.until is not None and later(before.until, until) != until:
-        raise _invalid("until", f"must not be before {before.until}, the end of what is in force")
+        raise wrong("until", f"must not be before {before.until}, the end of what is in force")
     return later(before.until, until)
 
 
@@ -240,10 +228,6 @@ def _refuse_unmet(
 
 def _told(decision: Decision) -> FieldError:
     return FieldError(field="kind", message=f"{decision.kind} on {decision.on} would not stand")
-
-
-def _invalid(field: str, message: str) -> Invalid:
-    return Invalid([FieldError(field=field, message=message)])
 
 
 def _certificate(session: Session, scheme: Scheme, year: int) -> str:

@@ -1,14 +1,13 @@
 """Decisions, seasons, and what the decisions come to, as the database keeps them."""
 
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import JSON, CheckConstraint, Index, String, Text
 from sqlmodel import Field, Relationship, SQLModel
 
-from app.core.db import Instant
+from app.core.db import Instant, one_of
 from app.core.events import Event
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind, State
@@ -18,16 +17,11 @@ NO_END = date.max
 """The last day of what has no end, where a list has to put it somewhere."""
 
 
-def _one_of(table: str, column: str, values: type[StrEnum]) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=f"{table}_{column}")
-
-
 class Season(SQLModel, table=True):
     """A year's round of a scheme that is awarded in seasons, with its own areas and grades."""
 
     __table_args__ = (
-        _one_of("season", "scheme", SchemeKey),
+        one_of("season", "scheme", SchemeKey),
         Index("season_year", "scheme", "year", unique=True),
         CheckConstraint(
             "invitations_from <= assessments_from AND assessments_from <= assessments_until"
@@ -55,8 +49,8 @@ class Decision(Event, table=True):
     """
 
     __table_args__ = (
-        _one_of("decision", "scheme", SchemeKey),
-        _one_of("decision", "kind", Kind),
+        one_of("decision", "scheme", SchemeKey),
+        one_of("decision", "kind", Kind),
         Index("decision_by_scheme", "scheme", "venue_id"),
     )
 

@@ -13,7 +13,8 @@ from sqlmodel import Session, col, select
 
 from app.accounts.guards import Guard, Officer, Reader
 from app.accounts.models import Account, Role
-from app.core.errors import FieldError, Invalid, responses
+from app.core.db import find, none_such
+from app.core.errors import FieldError, responses, wrong
 from app.core.events import AlreadyVoid, VoidReason
 from app.core.london import end_of, london_day
 from app.http.conditional import PreconditionRequired, Register, Stale
@@ -34,7 +35,6 @@ from app.schemes.schemas import (
     SchemesOut,
     VenueStandings,
 )
-from app.venues.actions import NoSuchVenue, find_venue
 from app.venues.models import Venue
 
 
@@ -64,9 +64,9 @@ router = APIRouter(prefix="/v1/admin", tags=["schemes"], route_class=_PlainField
 Assessor = Annotated[Account, Depends(Guard(frozenset({Role.OFFICER, Role.LICENSING})))]
 """Who may assess in the schemes that the licensing team assesses."""
 
-_BAD_DATE = Invalid([FieldError(field="on", message="lies in the future")])
-_BAD_SCHEME = Invalid([FieldError(field="scheme", message="is assessed by officers only")])
-_BAD_PAGE = Invalid([FieldError(field="after", message="is not a page of this list")])
+_BAD_DATE = wrong("on", "lies in the future")
+_BAD_SCHEME = wrong("scheme", "is assessed by officers only")
+_BAD_PAGE = wrong("after", "is not a page of this list")
 _ILLEGAL = actions.IllegalStep(
     [FieldError(field="kind", message="can be one of applied, assessed, awarded")]
 )
@@ -88,7 +88,7 @@ def list_schemes(register: Register, _: Reader) -> Response:
     "/venues/{venue_id}/decisions",
     summary="A venue's decisions",
     response_model=Page[DecisionOut],
-    responses=responses(NoSuchVenue(), _BAD_PAGE),
+    responses=responses(none_such(Venue), _BAD_PAGE),
 )
 def list_decisions(
     venue_id: UUID, asked: Annotated[DecisionsAsked, Query()], register: Register, _: Reader
@@ -96,7 +96,7 @@ def list_decisions(
     """All that was ever decided about a venue, newest first, mistakes too."""
 
     def listed(session: Session) -> Page[DecisionOut]:
-        find_venue(session, venue_id)
+        find(session, Venue, venue_id)
         statement = select(Decision).where(col(Decision.venue_id) == venue_id)
         if asked.scheme:
             statement = statement.where(col(Decision.scheme) == asked.scheme)
@@ -113,7 +113,7 @@ def list_decisions(
     response_model=DecisionOut,
     response_description="The decision as it was recorded",
     responses=responses(
-        NoSuchVenue(),
+        none_such(Venue),
         _ILLEGAL,
         _DEPENDS,
         actions.NotPassed([FieldError(field="findings", message="does not meet seat")]),
@@ -145,7 +145,7 @@ def add_decision(
     status_code=201,
     response_model=DecisionOut,
     response_description="The assessment as it was recorded",
-    responses=responses(NoSuchVenue(), _ILLEGAL, _DEPENDS, _BAD_SCHEME),
+    responses=responses(none_such(Venue), _ILLEGAL, _DEPENDS, _BAD_SCHEME),
 )
 def add_assessment(
     venue_id: UUID, asked: Assessment, register: Register, assessor: Assessor
@@ -166,11 +166,11 @@ def _recorded(decision: Decision) -> tuple[str, DecisionOut]:
     "/decisions/{decision_id}",
     summary="One decision",
     response_model=DecisionOut,
-    responses=responses(actions.NoSuchDecision()),
+    responses=responses(none_such(Decision)),
 )
 def one_decision(decision_id: UUID, register: Register, _: Reader) -> Response:
     """A decision as it was recorded, and whether it was voided."""
-    return register.read(lambda session: DecisionOut.of(actions.one_decision(session, decision_id)))
+    return register.read(lambda session: DecisionOut.of(find(session, Decision, decision_id)))
 
 
 @router.post(
@@ -178,12 +178,12 @@ def one_decision(decision_id: UUID, register: Register, _: Reader) -> Response:
     summary="Void a decision",
     response_model=DecisionOut,
     responses=responses(
-        actions.NoSuchDecision(),
+        none_such(Decision),
         AlreadyVoid(),
         _DEPENDS,
         Stale(),
         PreconditionRequired(),
-        Invalid([FieldError(field="reason", message="is required")]),
+        wrong("reason", "is required"),
     ),
 )
 def void_decision(
@@ -195,9 +195,9 @@ def void_decision(
     """
     return register.change(
         officer,
-        lambda session: DecisionOut.of(actions.one_decision(session, decision_id)),
+        lambda session: DecisionOut.of(find(session, Decision, decision_id)),
         lambda session: actions.void_decision(
-            session, actions.one_decision(session, decision_id), asked.reason
+            session, find(session, Decision, decision_id), asked.reason
         ),
     )
 
@@ -206,9 +206,7 @@ def void_decision(
     "/venues/{venue_id}/standing",
     summary="A venue's standing in every scheme",
     response_model=VenueStandings,
-    responses=responses(
-        NoSuchVenue(), Invalid([FieldError(field="known_at", message="lies in the future")])
-    ),
+    responses=responses(none_such(Venue), wrong("known_at", "lies in the future")),
 )
 def venue_standing(
     venue_id: UUID, asked: Annotated[AsAt, Query()], register: Register, _: Reader

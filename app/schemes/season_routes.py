@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query, Response
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
-from app.core.errors import FieldError, Invalid, responses
+from app.core.db import find, none_such
+from app.core.errors import responses, wrong
 from app.http.conditional import PreconditionRequired, Register, Stale
 from app.http.paging import Page, page
 from app.schemes import seasons
@@ -21,7 +22,7 @@ router = APIRouter(prefix="/v1/admin", tags=["schemes"])
     "/seasons",
     summary="Seasons",
     response_model=Page[SeasonOut],
-    responses=responses(Invalid([FieldError(field="after", message="is not a page of this list")])),
+    responses=responses(wrong("after", "is not a page of this list")),
 )
 def list_seasons(
     asked: Annotated[SeasonsAsked, Query()], register: Register, _: Reader
@@ -42,9 +43,7 @@ def list_seasons(
     status_code=201,
     response_model=SeasonOut,
     response_description="The season",
-    responses=responses(
-        seasons.SeasonExists(), Invalid([FieldError(field="scheme", message="has no seasons")])
-    ),
+    responses=responses(seasons.SeasonExists(), wrong("scheme", "has no seasons")),
 )
 def add_season(asked: SeasonIn, register: Register, officer: Officer) -> Response:
     """Add a year's round of a scheme, with its own dates, areas and grades."""
@@ -60,11 +59,11 @@ def add_season(asked: SeasonIn, register: Register, officer: Officer) -> Respons
     "/seasons/{season_id}",
     summary="One season",
     response_model=SeasonOut,
-    responses=responses(seasons.NoSuchSeason()),
+    responses=responses(none_such(Season)),
 )
 def one_season(season_id: UUID, register: Register, _: Reader) -> Response:
     """A season's dates, areas and grades."""
-    return register.read(lambda session: SeasonOut.of(seasons.one_season(session, season_id)))
+    return register.read(lambda session: SeasonOut.of(find(session, Season, season_id)))
 
 
 @router.put(
@@ -72,10 +71,10 @@ def one_season(season_id: UUID, register: Register, _: Reader) -> Response:
     summary="Change a season",
     response_model=SeasonOut,
     responses=responses(
-        seasons.NoSuchSeason(),
+        none_such(Season),
         Stale(),
         PreconditionRequired(),
-        Invalid([FieldError(field="grades", message="is required")]),
+        wrong("grades", "is required"),
     ),
 )
 def edit_season(
@@ -84,6 +83,6 @@ def edit_season(
     """Change a season's dates, areas and grades. Needs `If-Match`."""
     return register.change(
         officer,
-        lambda session: SeasonOut.of(seasons.one_season(session, season_id)),
-        lambda session: seasons.edit_season(seasons.one_season(session, season_id), asked),
+        lambda session: SeasonOut.of(find(session, Season, season_id)),
+        lambda session: seasons.edit_season(find(session, Season, season_id), asked),
     )

@@ -1,17 +1,11 @@
 """The seasons of the schemes that are awarded in them."""
 
-from uuid import UUID
-
 from sqlmodel import Session, col, select
 
-from app.core.errors import DomainError, FieldError, Invalid, NotFound
+from app.core.errors import DomainError, wrong
 from app.schemes.models import Season
 from app.schemes.registry import schemes
 from app.schemes.season_schemas import SeasonEdit, SeasonIn
-
-
-class NoSuchSeason(NotFound):
-    title = "There is no such season"
 
 
 class SeasonExists(DomainError):
@@ -22,19 +16,11 @@ class SeasonExists(DomainError):
     title = "This scheme has a season in that year already"
 
 
-def one_season(session: Session, season_id: UUID) -> Season:
-    """A season. Raises `NoSuchSeason`."""
-    found = session.get(Season, season_id)
-    if found is None:
-        raise NoSuchSeason
-    return found
-
-
 def add_season(session: Session, asked: SeasonIn) -> Season:
     """Plan a season. Raises `SeasonExists`, or `Invalid` for a scheme that has none."""
     scheme = schemes()[asked.scheme]
     if not scheme.seasonal:
-        raise Invalid([FieldError(field="scheme", message="has no seasons")])
+        raise wrong("scheme", "has no seasons")
     same = select(Season.id).where(col(Season.scheme) == scheme.key, col(Season.year) == asked.year)
     if session.exec(same).first():
         raise SeasonExists

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
+from app.core.db import find
 from app.core.london import london_day
 from app.schemes import known
 from app.schemes.prerequisites import prerequisites
@@ -18,7 +19,7 @@ from app.schemes.schemas import (
     StandingOut,
     VenueStandings,
 )
-from app.venues.actions import find_venue
+from app.venues.models import Venue
 
 
 def all_schemes() -> SchemesOut:
@@ -39,8 +40,8 @@ def _scheme(scheme: Scheme) -> SchemeOut:
 def standings(
     session: Session, venue_id: UUID, at: datetime, known_at: datetime | None
 ) -> VenueStandings:
-    """A venue's standing in every scheme at an instant. Raises `NoSuchVenue`."""
-    venue = find_venue(session, venue_id)
+    """A venue's standing in every scheme at an instant. Raises `NotFound`."""
+    venue = find(session, Venue, venue_id)
     told = known.timelines(session, known_at, venues=[venue.id])
     shown = []
     for scheme in schemes().values():

@@ -9,13 +9,14 @@ from typing import Any, get_args
 import sqlalchemy as sa
 from sqlmodel import col, select
 
+from app.core.errors import wrong
 from app.core.events import in_effect
 from app.schemes.actions import Step, decide, void_decision
 from app.schemes.models import Decision
 from app.schemes.registry import LISTS_PUBLICLY
 from app.schemes.rules import Kind
 from app.sheets.csv_file import day
-from app.sheets.sheet import Book, Column, Row, Sheet, Values, key, number, prose, refused
+from app.sheets.sheet import Book, Column, Row, Sheet, Values, key, number, prose
 
 _STEPS: dict[Kind, type[Any]] = {one.model_fields["kind"].default: one for one in get_args(Step)}
 _RANK: dict[str, int] = {kind: rank for rank, kind in enumerate(Kind)}
@@ -72,7 +73,7 @@ def _findings(values: Values) -> Iterator[dict[str, Any]]:
     for column in ("scores", "notes"):
         for criterion in values.get(column, ()):
             if criterion not in named:
-                raise refused(column, f"speaks of {criterion}, which is not in met or not_met")
+                raise wrong(column, f"speaks of {criterion}, which is not in met or not_met")
     for place, criterion in enumerate(named):
         finding = {"criterion": criterion, "met": place < len(values.get("met", ()))}
         for column, part in (("scores", "score"), ("notes", "note")):
@@ -99,20 +100,20 @@ def _values(book: Book, event: Decision) -> Values:
 
 def _record(book: Book, values: Values) -> Decision:
     if values["kind"] not in _STEPS:
-        raise refused("kind", f"must be one of {', '.join(Kind)}")
+        raise wrong("kind", f"must be one of {', '.join(Kind)}")
     step = _STEPS[values["kind"]]
     given = {name: values[name] for name in _PLAIN if name in values}
     if "season" in values:
         named = (values.get("scheme"), values["season"])
         ids = [id_ for id_, season in book.seasons.items() if season == named]
         if not ids:
-            raise refused("season", "is not the year of a season of this scheme")
+            raise wrong("season", "is not the year of a season of this scheme")
         given["season_id"] = ids[0]
     if findings := list(_findings(values)):
         given["findings"] = findings
     for name in given:
         if name not in step.model_fields:
-            raise refused(name, f"must be empty where kind is {values['kind']}")
+            raise wrong(name, f"must be empty where kind is {values['kind']}")
     return decide(book.session, book.venue(values), step(**given))
 
 

@@ -7,12 +7,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import col
 
-from app.core.errors import FieldError, Invalid
+from app.core.errors import FieldError, Invalid, wrong
 from app.outreach.engagements import record_done, record_engagement
 from app.outreach.models import Engagement
 from app.outreach.schemas import DoneIn, EngagementIn
 from app.sheets.csv_file import day
-from app.sheets.sheet import Book, Column, Sheet, Values, key, prose, refused
+from app.sheets.sheet import Book, Column, Sheet, Values, key, prose
 from app.venues.businesses import BusinessIn, business_named, register_business
 
 _PLAIN = ("on", "kind", "outcome", "note", "next_step", "next_step_on")
@@ -53,7 +53,7 @@ def _business(book: Book, name: str) -> UUID:
 def _complete(book: Book, event: Engagement, values: Values) -> Sequence[str]:
     if "done_on" not in values:
         if "done_note" in values:
-            raise refused("done_note", "must not be given without done_on")
+            raise wrong("done_note", "must not be given without done_on")
         return ()
     with _of_done():
         asked = DoneIn(on=values["done_on"], note=values.get("done_note", ""))

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import defer
 from sqlmodel import Session, select
 
-from app.core.errors import DomainError, FieldError, Invalid, field_errors
+from app.core.errors import DomainError, FieldError, field_errors, wrong
 from app.core.events import Event, in_effect
 from app.core.text import Key, Line, Prose
 from app.outreach.models import StepDone
@@ -126,13 +126,8 @@ class Book:
         if given not in self._by_reference:
             other = self._spelled.get(given.casefold())
             spelled = f", which spells it {other}" if other else ""
-            raise refused("venue", f"is not the reference of a venue in the register{spelled}")
+            raise wrong("venue", f"is not the reference of a venue in the register{spelled}")
         return self._by_reference[given]
-
-
-def refused(column: str, reason: str) -> Invalid:
-    """What is wrong with a cell."""
-    return Invalid([FieldError(field=column, message=reason)])
 
 
 @dataclass

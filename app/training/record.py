@@ -5,24 +5,12 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from app.core.errors import DomainError, FieldError, Invalid, NotFound
+from app.core.db import find
+from app.core.errors import DomainError, FieldError, Invalid
 from app.core.events import in_effect, not_in_future, recorded
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.schemas import AttendanceIn, HeadcountIn, SessionIn
-from app.venues.actions import find_venue
 from app.venues.models import Venue
-
-
-class NoSuchSession(NotFound):
-    title = "There is no such training session"
-
-
-class NoSuchAttendance(NotFound):
-    title = "There is no such attendance"
-
-
-class NoSuchHeadcount(NotFound):
-    title = "There is no such headcount"
 
 
 class SessionIsVoid(DomainError):
@@ -47,30 +35,6 @@ class DeclaredAlready(DomainError):
     status = 409
     code = "declared-already"
     title = "This venue has a headcount of that day already; void that first"
-
-
-def one_session(session: Session, session_id: UUID) -> TrainingSession:
-    """A training session, voided or not. Raises `NoSuchSession`."""
-    found = session.get(TrainingSession, session_id)
-    if found is None:
-        raise NoSuchSession
-    return found
-
-
-def one_attendance(session: Session, attendance_id: UUID) -> Attendance:
-    """An attendance, voided or not. Raises `NoSuchAttendance`."""
-    found = session.get(Attendance, attendance_id)
-    if found is None:
-        raise NoSuchAttendance
-    return found
-
-
-def one_headcount(session: Session, headcount_id: UUID) -> Headcount:
-    """A headcount, voided or not. Raises `NoSuchHeadcount`."""
-    found = session.get(Headcount, headcount_id)
-    if found is None:
-        raise NoSuchHeadcount
-    return found
 
 
 def record_session(session: Session, asked: SessionIn) -> TrainingSession:
@@ -98,9 +62,9 @@ def record_session(session: Session, asked: SessionIn) -> TrainingSession:
 def add_attendance(session: Session, session_id: UUID, asked: AttendanceIn) -> Attendance:
     """Record more people of a session.
 
-    Raises `NoSuchSession`, `SessionIsVoid`, `CountedAlready`, or `Invalid` for an unknown venue.
+    Raises `NotFound`, `SessionIsVoid`, `CountedAlready`, or `Invalid` for an unknown venue.
     """
-    training = one_session(session, session_id)
+    training = find(session, TrainingSession, session_id)
     if training.voided_at is not None:
         raise SessionIsVoid
     if session.get(Venue, asked.venue_id) is None:
@@ -122,9 +86,9 @@ def add_attendance(session: Session, session_id: UUID, asked: AttendanceIn) -> A
 def declare_headcount(session: Session, venue_id: UUID, asked: HeadcountIn) -> Headcount:
     """Record how many staff a venue has.
 
-    Raises `NoSuchVenue`, `DeclaredAlready`, or `Invalid` for a day to come.
+    Raises `NotFound`, `DeclaredAlready`, or `Invalid` for a day to come.
     """
-    venue = find_venue(session, venue_id)
+    venue = find(session, Venue, venue_id)
     effective_at = not_in_future(session, asked.on)
     same = select(Headcount.id).where(
         in_effect(Headcount),

@@ -1,6 +1,5 @@
 """Training over HTTP: what was delivered to whom, in numbers, and what it comes to."""
 
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,20 +7,18 @@ from fastapi import APIRouter, Query, Response
 from sqlmodel import Session, col
 
 from app.accounts.guards import Officer, Reader
-from app.core.errors import FieldError, Invalid, responses
+from app.core.db import find, none_such
+from app.core.errors import responses, wrong
 from app.core.events import AlreadyVoid, VoidReason, void
-from app.core.london import LONDON
+from app.core.london import today
 from app.http.conditional import PreconditionRequired, Register, Stale
 from app.http.paging import Page, page
 from app.training import actions, record, show
 from app.training.courses import COURSES, StaffRole
-from app.training.models import Headcount, TrainingSession
+from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.record import (
     CountedAlready,
     DeclaredAlready,
-    NoSuchAttendance,
-    NoSuchHeadcount,
-    NoSuchSession,
     SessionIsVoid,
 )
 from app.training.schemas import (
@@ -38,7 +35,7 @@ from app.training.schemas import (
     StandingAsked,
     VenueTraining,
 )
-from app.venues.actions import NoSuchVenue, find_venue
+from app.venues.models import Venue
 
 router = APIRouter(prefix="/v1/admin", tags=["training"])
 
@@ -47,13 +44,9 @@ _ATTENDANCES = "/v1/admin/training/attendances"
 _HEADCOUNTS = "/v1/admin/headcounts"
 
 
-def _wrong(field: str, message: str) -> Invalid:
-    return Invalid([FieldError(field=field, message=message)])
-
-
-_TO_COME = _wrong("on", "lies in the future")
-_NO_DATE = _wrong("until", "Input should be a valid date")
-_NO_REASON = _wrong("reason", "is required")
+_TO_COME = wrong("on", "lies in the future")
+_NO_DATE = wrong("until", "Input should be a valid date")
+_NO_REASON = wrong("reason", "is required")
 
 
 @router.get(
@@ -115,7 +108,7 @@ def training_sessions(
     "/training/sessions/{session_id}",
     summary="One training session",
     response_model=SessionOut,
-    responses=responses(NoSuchSession()),
+    responses=responses(none_such(TrainingSession)),
 )
 def training_session(register: Register, _: Reader, session_id: UUID) -> Response:
     """A session with its attendances, those that were voided too."""
@@ -127,7 +120,7 @@ def training_session(register: Register, _: Reader, session_id: UUID) -> Respons
     summary="Void a training session",
     response_model=SessionOut,
     responses=responses(
-        NoSuchSession(), AlreadyVoid(), Stale(), PreconditionRequired(), _NO_REASON
+        none_such(TrainingSession), AlreadyVoid(), Stale(), PreconditionRequired(), _NO_REASON
     ),
 )
 def void_training_session(
@@ -137,7 +130,7 @@ def void_training_session(
     return register.change(
         officer,
         lambda session: _session(session, session_id),
-        lambda session: void(session, record.one_session(session, session_id), asked.reason),
+        lambda session: void(session, find(session, TrainingSession, session_id), asked.reason),
     )
 
 
@@ -147,10 +140,10 @@ def void_training_session(
     status_code=201,
     response_model=AttendanceOut,
     responses=responses(
-        NoSuchSession(),
+        none_such(TrainingSession),
         SessionIsVoid(),
         CountedAlready(),
-        _wrong("venue_id", "is not a venue of this register"),
+        wrong("venue_id", "is not a venue of this register"),
     ),
 )
 def add_attendance(
@@ -169,7 +162,7 @@ def add_attendance(
     "/training/attendances/{attendance_id}",
     summary="One attendance",
     response_model=AttendanceOut,
-    responses=responses(NoSuchAttendance()),
+    responses=responses(none_such(Attendance)),
 )
 def attendance(register: Register, _: Reader, attendance_id: UUID) -> Response:
     """How many people of one role, from one venue, took part in a session."""
@@ -181,7 +174,7 @@ def attendance(register: Register, _: Reader, attendance_id: UUID) -> Response:
     summary="Void an attendance",
     response_model=AttendanceOut,
     responses=responses(
-        NoSuchAttendance(), AlreadyVoid(), Stale(), PreconditionRequired(), _NO_REASON
+        none_such(Attendance), AlreadyVoid(), Stale(), PreconditionRequired(), _NO_REASON
     ),
 )
 def void_attendance(
@@ -191,7 +184,7 @@ def void_attendance(
     return register.change(
         officer,
         lambda session: _attendance(session, attendance_id),
-        lambda session: void(session, record.one_attendance(session, attendance_id), asked.reason),
+        lambda session: void(session, find(session, Attendance, attendance_id), asked.reason),
     )
 
 
@@ -203,7 +196,7 @@ def void_attendance(
     summary="Declare a headcount",
     status_code=201,
     response_model=HeadcountOut,
-    responses=responses(NoSuchVenue(), DeclaredAlready(), _TO_COME),
+    responses=responses(none_such(Venue), DeclaredAlready(), _TO_COME),
 )
 def declare_headcount(
     register: Register, officer: Officer, venue_id: UUID, asked: HeadcountIn
@@ -221,7 +214,7 @@ def declare_headcount(
     "/venues/{venue_id}/headcounts",
     summary="A venue's headcounts",
     response_model=Page[HeadcountOut],
-    responses=responses(NoSuchVenue()),
+    responses=responses(none_such(Venue)),
 )
 def headcounts(
     register: Register, _: Reader, venue_id: UUID, asked: Annotated[HeadcountsAsked, Query()]
@@ -230,7 +223,7 @@ def headcounts(
     order: list[Any] = [col(Headcount.effective_at), col(Headcount.id)]
 
     def listed(session: Session) -> Page[HeadcountOut]:
-        venue = find_venue(session, venue_id)
+        venue = find(session, Venue, venue_id)
         statement = actions.declared_at(venue.id, voided=asked.voided)
         return page(session, statement, order, asked, show.headcount, newest_first=True)
 
@@ -241,7 +234,7 @@ def headcounts(
     "/headcounts/{headcount_id}",
     summary="One headcount",
     response_model=HeadcountOut,
-    responses=responses(NoSuchHeadcount()),
+    responses=responses(none_such(Headcount)),
 )
 def headcount(register: Register, _: Reader, headcount_id: UUID) -> Response:
     """What a venue declared on a day."""
@@ -253,7 +246,7 @@ def headcount(register: Register, _: Reader, headcount_id: UUID) -> Response:
     summary="Void a headcount",
     response_model=HeadcountOut,
     responses=responses(
-        NoSuchHeadcount(), AlreadyVoid(), Stale(), PreconditionRequired(), _NO_REASON
+        none_such(Headcount), AlreadyVoid(), Stale(), PreconditionRequired(), _NO_REASON
     ),
 )
 def void_headcount(
@@ -263,20 +256,20 @@ def void_headcount(
     return register.change(
         officer,
         lambda session: _headcount(session, headcount_id),
-        lambda session: void(session, record.one_headcount(session, headcount_id), asked.reason),
+        lambda session: void(session, find(session, Headcount, headcount_id), asked.reason),
     )
 
 
 def _session(session: Session, session_id: UUID) -> SessionOut:
-    return show.training_session(record.one_session(session, session_id))
+    return show.training_session(find(session, TrainingSession, session_id))
 
 
 def _attendance(session: Session, attendance_id: UUID) -> AttendanceOut:
-    return show.attendance(record.one_attendance(session, attendance_id))
+    return show.attendance(find(session, Attendance, attendance_id))
 
 
 def _headcount(session: Session, headcount_id: UUID) -> HeadcountOut:
-    return show.headcount(record.one_headcount(session, headcount_id))
+    return show.headcount(find(session, Headcount, headcount_id))
 
 
 # --- what it comes to ------------------------------------------------------------------------
@@ -286,11 +279,11 @@ def _headcount(session: Session, headcount_id: UUID) -> HeadcountOut:
     "/venues/{venue_id}/training",
     summary="A venue's training",
     response_model=VenueTraining,
-    responses=responses(NoSuchVenue(), _wrong("on", "Input should be a valid date")),
+    responses=responses(none_such(Venue), wrong("on", "Input should be a valid date")),
 )
 def venue_training(
     register: Register, _: Reader, venue_id: UUID, asked: Annotated[StandingAsked, Query()]
 ) -> Response:
     """Status, coverage and rating in every course at the end of a day, and what made it so."""
-    on = asked.on or datetime.now(LONDON).date()
+    on = asked.on or today()
     return register.read(lambda session: show.venue_training(session, venue_id, on, asked.known_at))

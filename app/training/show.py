@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
+from app.core.db import find
 from app.core.events import shown
 from app.training import actions
 from app.training.courses import COURSES
@@ -18,7 +19,7 @@ from app.training.schemas import (
     Trained,
     VenueTraining,
 )
-from app.venues.actions import find_venue
+from app.venues.models import Venue
 
 
 def training_session(found: TrainingSession) -> SessionOut:
@@ -51,8 +52,8 @@ def headcount(found: Headcount) -> HeadcountOut:
 def venue_training(
     session: Session, venue_id: UUID, on: date, known_at: datetime | None
 ) -> VenueTraining:
-    """A venue's standing in every course, and what made it so. Raises `NoSuchVenue`."""
-    venue = find_venue(session, venue_id)
+    """A venue's standing in every course, and what made it so. Raises `NotFound`."""
+    venue = find(session, Venue, venue_id)
     states = actions.training_states(session, on, known_at, venues=[venue.id])[venue.id]
     attendances, headcounts = actions.evidence(session, venue.id, on, known_at)
     return VenueTraining(

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from app.core.errors import DomainError, FieldError, Invalid, NotFound
+from app.core.db import find
+from app.core.errors import DomainError, wrong
 from app.core.events import not_in_future
 from app.core.geo import Point
 from app.core.journal import now
-from app.core.london import LONDON
+from app.core.london import london_day
 from app.core.settings import settings
 from app.venues import osm_hours
 from app.venues.businesses import running_business
@@ -31,10 +32,6 @@ from app.venues.schemas import (
     WardOut,
 )
 from app.venues.wards import Misplaced, WardMap
-
-
-class NoSuchVenue(NotFound):
-    title = "There is no such venue"
 
 
 class ReferenceTaken(DomainError):
@@ -69,17 +66,9 @@ class NotActive(DomainError):
     title = "Only the details of an active venue can be confirmed"
 
 
-def find_venue(session: Session, venue_id: UUID) -> Venue:
-    """The venue with an id. Raises `NoSuchVenue`."""
-    venue = session.get(Venue, venue_id)
-    if venue is None:
-        raise NoSuchVenue
-    return venue
-
-
 def show_venue(session: Session, venue_id: UUID) -> VenueOut:
-    """A venue as the register has it. Raises `NoSuchVenue`."""
-    venue = find_venue(session, venue_id)
+    """A venue as the register has it. Raises `NotFound`."""
+    venue = find(session, Venue, venue_id)
     business = session.get(Business, venue.business_id) if venue.business_id else None
     ward = session.exec(select(Ward.code, Ward.name).where(Ward.id == venue.ward_id)).first()
     columns = {c: getattr(venue, c) for c in VenueOut.model_fields if c in Venue.model_fields}
@@ -122,9 +111,9 @@ def register_venue(session: Session, asked: VenueIn) -> Venue:
 def register_prospect(session: Session, venue_id: UUID, asked: Registration) -> None:
     """Make a prospect an active venue; it keeps its id and gets a reference of its own.
 
-    Raises `NoSuchVenue`, `NotAProspect`, and what registering a venue raises.
+    Raises `NotFound`, `NotAProspect`, and what registering a venue raises.
     """
-    venue = find_venue(session, venue_id)
+    venue = find(session, Venue, venue_id)
     if venue.status != VenueStatus.PROSPECT:
         raise NotAProspect
     place = Point(asked.location.lat, asked.location.lon) if asked.location else venue.location
@@ -147,24 +136,24 @@ def register_prospect(session: Session, venue_id: UUID, asked: Registration) -> 
 def edit_venue(session: Session, venue_id: UUID, asked: VenueEdit) -> None:
     """Change what is given of a venue.
 
-    Raises `NoSuchVenue`, `ReferenceTaken`, `BusinessIsClosed`, or `Invalid`.
+    Raises `NotFound`, `ReferenceTaken`, `BusinessIsClosed`, or `Invalid`.
     """
-    venue = find_venue(session, venue_id)
+    venue = find(session, Venue, venue_id)
     given = asked.model_fields_set
     _write(session, venue, asked, given)
     if asked.as_from:
         dated = given.intersection(FACTS) | ({"ward_id"} if "location" in given else set())
         if not dated:
-            raise _wrong("as_from", "is for a change of what reports count by, and there is none")
+            raise wrong("as_from", "is for a change of what reports count by, and there is none")
         take_effect(session, venue, not_in_future(session, asked.as_from, "as_from"), dated)
 
 
 def close_venue(session: Session, venue_id: UUID, asked: Ending) -> None:
     """Close a venue, or dismiss a prospect: it is listed no more from this instant on.
 
-    Raises `NoSuchVenue`, `ClosedAlready`, or `Invalid` for a day to come.
+    Raises `NotFound`, `ClosedAlready`, or `Invalid` for a day to come.
     """
-    venue = find_venue(session, venue_id)
+    venue = find(session, Venue, venue_id)
     if venue.status == VenueStatus.CLOSED:
         raise ClosedAlready
     venue.status = VenueStatus.CLOSED
@@ -175,9 +164,9 @@ def close_venue(session: Session, venue_id: UUID, asked: Ending) -> None:
 def reopen_venue(session: Session, venue_id: UUID, asked: Reopening) -> None:
     """Make a closed venue what it was before: active, or a prospect that was dismissed.
 
-    Raises `NoSuchVenue`, `NotClosed`, `BusinessIsClosed`, or `Invalid` for a day to come.
+    Raises `NotFound`, `NotClosed`, `BusinessIsClosed`, or `Invalid` for a day to come.
     """
-    venue = find_venue(session, venue_id)
+    venue = find(session, Venue, venue_id)
     if venue.status != VenueStatus.CLOSED:
         raise NotClosed
     if venue.business_id:
@@ -194,9 +183,9 @@ def reopen_venue(session: Session, venue_id: UUID, asked: Reopening) -> None:
 def confirm_venue(session: Session, venue_id: UUID, asked: Checked) -> None:
     """Put down that an officer found all the details right.
 
-    Raises `NoSuchVenue`, `NotActive`, or `Invalid` for a day to come.
+    Raises `NotFound`, `NotActive`, or `Invalid` for a day to come.
     """
-    venue = find_venue(session, venue_id)
+    venue = find(session, Venue, venue_id)
     if venue.status != VenueStatus.ACTIVE:
         raise NotActive
     if asked.on:
@@ -229,7 +218,7 @@ def _locate(session: Session, venue: Venue, place: Point) -> None:
     try:
         wards.remark(place)
     except Misplaced as error:
-        raise _wrong("location", str(error)) from None
+        raise wrong("location", str(error)) from None
     venue.location, venue.ward_id = place, wards.ward_of(place)
 
 
@@ -253,8 +242,4 @@ def _since(session: Session, venue: Venue, day: date | None) -> date:
 
 
 def _today(session: Session) -> date:
-    return now(session).astimezone(LONDON).date()
-
-
-def _wrong(field: str, message: str) -> Invalid:
-    return Invalid([FieldError(field=field, message=message)])
+    return london_day(now(session))

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Bundle
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
-from app.core.errors import DomainError, FieldError, Invalid, NotFound, responses
+from app.core.db import find, none_such
+from app.core.errors import DomainError, Invalid, responses, wrong
 from app.core.events import not_in_future
 from app.core.journal import now
-from app.core.london import LONDON
+from app.core.london import london_day
 from app.core.text import Line, Prose, folded
 from app.http.conditional import KeyReused, PreconditionRequired, Register, Stale
 from app.http.fields import Absent, Given, Maybe, Text
@@ -23,10 +24,6 @@ from app.http.paging import Page, Paging, page
 from app.venues.fields import A_BUSINESS_ID, Name
 from app.venues.models import FOLDED_LENGTH, Business, Venue, VenueStatus
 from app.venues.schemas import Ending
-
-
-class NoSuchBusiness(NotFound):
-    title = "There is no such business"
 
 
 class BusinessNameTaken(DomainError):
@@ -97,26 +94,18 @@ class BusinessSearch(Paging):
 # --- actions ---------------------------------------------------------------------------------
 
 
-def find_business(session: Session, business_id: UUID) -> Business:
-    """The business with an id. Raises `NoSuchBusiness`."""
-    business = session.get(Business, business_id)
-    if business is None:
-        raise NoSuchBusiness
-    return business
-
-
 def running_business(session: Session, business_id: UUID) -> None:
     """Refuse an id that can't run a venue: raises `BusinessIsClosed`, or `Invalid`."""
     business = session.get(Business, business_id)
     if business is None:
-        raise Invalid([FieldError(field="business_id", message="is not a business")])
+        raise wrong("business_id", "is not a business")
     if business.closed_on:
         raise BusinessIsClosed
 
 
 def show_business(session: Session, business_id: UUID) -> BusinessOut:
-    """A business as the register has it. Raises `NoSuchBusiness`."""
-    business = find_business(session, business_id)
+    """A business as the register has it. Raises `NotFound`."""
+    business = find(session, Business, business_id)
     return BusinessOut.model_validate(business, from_attributes=True)
 
 
@@ -156,8 +145,8 @@ def register_business(session: Session, asked: BusinessIn) -> Business:
 
 
 def edit_business(session: Session, business_id: UUID, asked: BusinessIn) -> None:
-    """Describe a business anew. Raises `NoSuchBusiness` or `BusinessNameTaken`."""
-    business = find_business(session, business_id)
+    """Describe a business anew. Raises `NotFound` or `BusinessNameTaken`."""
+    business = find(session, Business, business_id)
     _refuse_taken(session, asked.name, business.id)
     business.name, business.notes = asked.name, asked.notes
 
@@ -178,10 +167,10 @@ def _refuse_taken(session: Session, name: str, besides: UUID) -> None:
 def close_business(session: Session, business_id: UUID, asked: Ending) -> None:
     """Close a business that runs nothing any more.
 
-    Raises `NoSuchBusiness`, `BusinessIsClosed`, `BusinessHasVenues`, or `Invalid` for a day to
+    Raises `NotFound`, `BusinessIsClosed`, `BusinessHasVenues`, or `Invalid` for a day to
     come.
     """
-    business = find_business(session, business_id)
+    business = find(session, Business, business_id)
     if business.closed_on:
         raise BusinessIsClosed
     runs = select(Venue.id).where(
@@ -191,13 +180,13 @@ def close_business(session: Session, business_id: UUID, asked: Ending) -> None:
         raise BusinessHasVenues
     if asked.on:
         not_in_future(session, asked.on)
-    business.closed_on = asked.on or now(session).astimezone(LONDON).date()
+    business.closed_on = asked.on or london_day(now(session))
     business.closed_reason = asked.reason
 
 
 def reopen_business(session: Session, business_id: UUID) -> None:
-    """Undo the closing of a business. Raises `NoSuchBusiness` or `BusinessIsOpen`."""
-    business = find_business(session, business_id)
+    """Undo the closing of a business. Raises `NotFound` or `BusinessIsOpen`."""
+    business = find(session, Business, business_id)
     if not business.closed_on:
         raise BusinessIsOpen
     business.closed_on, business.closed_reason = None, ""
@@ -207,7 +196,7 @@ def reopen_business(session: Session, business_id: UUID) -> None:
 
 router = APIRouter(prefix="/v1/admin/businesses", tags=["register"])
 
-_READS = responses(NoSuchBusiness(), Invalid())
+_READS = responses(none_such(Business), Invalid())
 _CHANGES = _READS | responses(Stale(), PreconditionRequired())
 
 

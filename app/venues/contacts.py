@@ -11,22 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
-from app.core.errors import DomainError, Invalid, NotFound, responses
+from app.core.db import find, none_such
+from app.core.errors import DomainError, Invalid, responses
 from app.core.events import not_in_future
 from app.core.journal import now
-from app.core.london import LONDON, Day
+from app.core.london import Day, london_day
 from app.core.text import Line
 from app.http.conditional import KeyReused, PreconditionRequired, Register, Stale
 from app.http.fields import Absent, Given, Maybe, Text
 from app.http.paging import Page, Paging, page
-from app.venues.actions import NoSuchVenue, find_venue
-from app.venues.businesses import NoSuchBusiness, find_business
 from app.venues.fields import A_BUSINESS_ID, A_VENUE_ID, Email, Name
-from app.venues.models import Contact
-
-
-class NoSuchContact(NotFound):
-    title = "There is no such contact"
+from app.venues.models import Business, Contact, Venue
 
 
 class ContactEnded(DomainError):
@@ -86,14 +81,6 @@ class ContactEnding(Given):
 # --- actions ---------------------------------------------------------------------------------
 
 
-def find_contact(session: Session, contact_id: UUID) -> Contact:
-    """The contact with an id. Raises `NoSuchContact`."""
-    contact = session.get(Contact, contact_id)
-    if contact is None:
-        raise NoSuchContact
-    return contact
-
-
 def contacts(
     session: Session, owner: sa.ColumnElement[bool], asked: ContactsAsked
 ) -> Page[ContactOut]:
@@ -115,8 +102,8 @@ def add_contact(session: Session, contact: Contact) -> Contact:
 
 
 def edit_contact(session: Session, contact_id: UUID, asked: ContactIn) -> None:
-    """Describe a contact anew. Raises `NoSuchContact` or `ContactEnded`."""
-    contact = find_contact(session, contact_id)
+    """Describe a contact anew. Raises `NotFound` or `ContactEnded`."""
+    contact = find(session, Contact, contact_id)
     if contact.ended_on:
         raise ContactEnded
     for name in ContactIn.model_fields:
@@ -128,14 +115,14 @@ def edit_contact(session: Session, contact_id: UUID, asked: ContactIn) -> None:
 def end_contact(session: Session, contact_id: UUID, asked: ContactEnding) -> None:
     """Say that somebody is not a contact any more.
 
-    Raises `NoSuchContact`, `ContactEnded`, or `Invalid` for a day to come.
+    Raises `NotFound`, `ContactEnded`, or `Invalid` for a day to come.
     """
-    contact = find_contact(session, contact_id)
+    contact = find(session, Contact, contact_id)
     if contact.ended_on:
         raise ContactEnded
     if asked.on:
         not_in_future(session, asked.on)
-    contact.ended_on = asked.on or now(session).astimezone(LONDON).date()
+    contact.ended_on = asked.on or london_day(now(session))
     contact.preferred = False
 
 
@@ -154,13 +141,13 @@ def _prefer(session: Session, contact: Contact) -> None:
 
 router = APIRouter(prefix="/v1/admin", tags=["register"])
 
-_READS = responses(NoSuchContact(), Invalid())
+_READS = responses(none_such(Contact), Invalid())
 _CHANGES = _READS | responses(Stale(), PreconditionRequired(), ContactEnded())
 Asked = Annotated[ContactsAsked, Query()]
 
 
 def _show(contact_id: UUID) -> Callable[[Session], ContactOut]:
-    return lambda session: ContactOut.of(find_contact(session, contact_id))
+    return lambda session: ContactOut.of(find(session, Contact, contact_id))
 
 
 def _added(session: Session, contact: Contact) -> tuple[str, ContactOut]:
@@ -173,7 +160,7 @@ def _added(session: Session, contact: Contact) -> tuple[str, ContactOut]:
     summary="Contacts of a business",
     response_model=Page[ContactOut],
     response_description="A page of contacts, by name",
-    responses=responses(NoSuchBusiness(), Invalid()),
+    responses=responses(none_such(Business), Invalid()),
 )
 def contacts_of_business(
     business_id: UUID, asked: Asked, register: Register, _: Reader
@@ -181,7 +168,7 @@ def contacts_of_business(
     """Whom to ask for at a business."""
 
     def show(session: Session) -> Page[ContactOut]:
-        find_business(session, business_id)
+        find(session, Business, business_id)
         return contacts(session, col(Contact.business_id) == business_id, asked)
 
     return register.read(show)
@@ -193,7 +180,7 @@ def contacts_of_business(
     summary="Add a contact of a business",
     response_model=ContactOut,
     response_description="The contact",
-    responses=responses(NoSuchBusiness(), KeyReused()),
+    responses=responses(none_such(Business), KeyReused()),
 )
 def add_contact_of_business(
     business_id: UUID, asked: ContactIn, register: Register, officer: Officer
@@ -201,7 +188,7 @@ def add_contact_of_business(
     """Say whom to ask for at a business."""
 
     def make(session: Session) -> tuple[str, ContactOut]:
-        business = find_business(session, business_id)
+        business = find(session, Business, business_id)
         return _added(session, Contact(business_id=business.id, **asked.model_dump()))
 
     return register.create(officer, asked, make)
@@ -212,13 +199,13 @@ def add_contact_of_business(
     summary="Contacts at a venue",
     response_model=Page[ContactOut],
     response_description="A page of contacts, by name",
-    responses=responses(NoSuchVenue(), Invalid()),
+    responses=responses(none_such(Venue), Invalid()),
 )
 def contacts_at_venue(venue_id: UUID, asked: Asked, register: Register, _: Reader) -> Response:
     """Whom to ask for at a venue."""
 
     def show(session: Session) -> Page[ContactOut]:
-        find_venue(session, venue_id)
+        find(session, Venue, venue_id)
         return contacts(session, col(Contact.venue_id) == venue_id, asked)
 
     return register.read(show)
@@ -230,7 +217,7 @@ def contacts_at_venue(venue_id: UUID, asked: Asked, register: Register, _: Reade
     summary="Add a contact at a venue",
     response_model=ContactOut,
     response_description="The contact",
-    responses=responses(NoSuchVenue(), KeyReused()),
+    responses=responses(none_such(Venue), KeyReused()),
 )
 def add_contact_at_venue(
     venue_id: UUID, asked: ContactIn, register: Register, officer: Officer
@@ -238,7 +225,7 @@ def add_contact_at_venue(
     """Say whom to ask for at a venue."""
 
     def make(session: Session) -> tuple[str, ContactOut]:
-        venue = find_venue(session, venue_id)
+        venue = find(session, Venue, venue_id)
         return _added(session, Contact(venue_id=venue.id, **asked.model_dump()))
 
     return register.create(officer, asked, make)

@@ -16,6 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
+from app.core.db import one_of
 from app.core.events import Event
 from app.core.geo import GeoPoint, Point
 from app.core.text import folded
@@ -123,11 +124,6 @@ class Ward(SQLModel, table=True):
     boundary: dict[str, Any] = Field(sa_type=JSON)
 
 
-def _one_of(column: str, values: type[StrEnum], table: str = "venue") -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=f"{table}_{column}")
-
-
 class Venue(_Named, table=True):
     """One place with one door the public can use.
 
@@ -137,9 +133,9 @@ class Venue(_Named, table=True):
     """
 
     __table_args__ = (
-        _one_of("category", Category),
-        _one_of("step_free", StepFree),
-        _one_of("status", VenueStatus),
+        one_of("venue", "category", Category),
+        one_of("venue", "step_free", StepFree),
+        one_of("venue", "status", VenueStatus),
         Index("venue_by_name", "folded_name", "id"),
         CheckConstraint("refresh_months BETWEEN 1 AND 60", name="venue_refresh_months"),
     )
@@ -181,8 +177,8 @@ class VenueFacts(Event, table=True):
 
     __tablename__ = "venue_facts"
     __table_args__ = (
-        _one_of("category", Category, "venue_facts"),
-        _one_of("status", VenueStatus, "venue_facts"),
+        one_of("venue_facts", "category", Category),
+        one_of("venue_facts", "status", VenueStatus),
         UniqueConstraint("venue_id", "effective_at", "recorded_at", name="venue_facts_version"),
     )
 

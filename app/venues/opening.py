@@ -1,7 +1,7 @@
 """A venue's opening hours on the officer's desk: what can be done with them, and the routes."""
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -10,14 +10,15 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from sqlmodel import Session
 
 from app.accounts.guards import Officer, Reader
-from app.core.errors import DomainError, FieldError, Invalid, NotFound, responses
-from app.core.london import LONDON
+from app.core.db import find, none_such
+from app.core.errors import DomainError, Invalid, NotFound, responses, wrong
+from app.core.london import today
 from app.http.conditional import PreconditionRequired, Register, Stale
 from app.http.fields import Absent, Maybe
 from app.venues import osm_hours
-from app.venues.actions import NoSuchVenue, find_venue
 from app.venues.fields import OpeningHours
 from app.venues.hours import Closure, DatedException, Hours
+from app.venues.models import Venue
 from app.venues.words import days_in_words
 
 _Entry = TypeVar("_Entry", DatedException, Closure)
@@ -89,19 +90,19 @@ def preview(hours: Hours | None, today: date) -> HoursOut:
 
 
 def show_hours(session: Session, venue_id: UUID) -> HoursOut:
-    """A venue's hours. Raises `NoSuchVenue`."""
-    return preview(find_venue(session, venue_id).hours, datetime.now(LONDON).date())
+    """A venue's hours. Raises `NotFound`."""
+    return preview(find(session, Venue, venue_id).hours, today())
 
 
 def set_hours(session: Session, venue_id: UUID, hours: Hours | None) -> None:
-    """Replace all of a venue's hours; None says that nobody knows them. Raises `NoSuchVenue`."""
-    find_venue(session, venue_id).hours = hours
+    """Replace all of a venue's hours; None says that nobody knows them. Raises `NotFound`."""
+    find(session, Venue, venue_id).hours = hours
 
 
 def add_exception(session: Session, venue_id: UUID, asked: DatedException) -> None:
     """Have other times on some days, in place of an exception for just these days.
 
-    Raises `NoSuchVenue`, `HoursUnknown`, or `Invalid` where there would be too many.
+    Raises `NotFound`, `HoursUnknown`, or `Invalid` where there would be too many.
     """
     hours = _known(session, venue_id)
     others = (old for old in hours.exceptions if (old.first, old.last) != (asked.first, asked.last))
@@ -109,7 +110,7 @@ def add_exception(session: Session, venue_id: UUID, asked: DatedException) -> No
 
 
 def remove_exception(session: Session, venue_id: UUID, first: str, last: str) -> None:
-    """Take the exception for just these days out. Raises `NoSuchVenue` or `NoSuchEntry`."""
+    """Take the exception for just these days out. Raises `NotFound` or `NoSuchEntry`."""
     hours = _known(session, venue_id)
     left = tuple(old for old in hours.exceptions if (old.first, old.last) != (first, last))
     if left == hours.exceptions:
@@ -120,7 +121,7 @@ def remove_exception(session: Session, venue_id: UUID, first: str, last: str) ->
 def add_closure(session: Session, venue_id: UUID, asked: Closure) -> None:
     """Shut the venue for some hours.
 
-    Raises `NoSuchVenue`, `HoursUnknown`, or `Invalid` where there would be too many.
+    Raises `NotFound`, `HoursUnknown`, or `Invalid` where there would be too many.
     """
     hours = _known(session, venue_id)
     others = (old for old in hours.closures if old != asked)
@@ -128,7 +129,7 @@ def add_closure(session: Session, venue_id: UUID, asked: Closure) -> None:
 
 
 def remove_closure(session: Session, venue_id: UUID, start: str, until: str) -> None:
-    """Take a timed closure out. Raises `NoSuchVenue` or `NoSuchEntry`."""
+    """Take a timed closure out. Raises `NotFound` or `NoSuchEntry`."""
     hours = _known(session, venue_id)
     left = tuple(old for old in hours.closures if (old.from_, old.until) != (start, until))
     if left == hours.closures:
@@ -137,7 +138,7 @@ def remove_closure(session: Session, venue_id: UUID, start: str, until: str) -> 
 
 
 def _known(session: Session, venue_id: UUID) -> Hours:
-    hours = find_venue(session, venue_id).hours
+    hours = find(session, Venue, venue_id).hours
     if hours is None:
         raise HoursUnknown
     return hours
@@ -149,7 +150,7 @@ def _with(hours: Hours, **entries: tuple[_Entry, ...]) -> Hours:
         return Hours.model_validate(dict(hours) | entries)
     except ValidationError:
         (name,) = entries
-        raise Invalid([FieldError(field=name, message="there are too many already")]) from None
+        raise wrong(name, "there are too many already") from None
 
 
 # --- routes ----------------------------------------------------------------------------------
@@ -160,9 +161,9 @@ First = Annotated[str, Path(description="`first` of the exception", examples=["2
 Last = Annotated[str, Path(description="`last` of the exception", examples=["2026-12-26"])]
 Begin = Annotated[str, Path(description="`from` of the closure", examples=["2026-11-27T14:00"])]
 Until = Annotated[str, Path(description="`until` of the closure", examples=["2026-11-27T17:00"])]
-_READS = responses(NoSuchVenue(), Invalid())
+_READS = responses(none_such(Venue), Invalid())
 _CHANGES = _READS | responses(Stale(), PreconditionRequired())
-_WRONG = Invalid([FieldError(field="text", message="9am: Write times as in 09:00 or 17:30.")])
+_WRONG = wrong("text", "9am: Write times as in 09:00 or 17:30.")
 _NOW = "The hours as they are now"
 
 
@@ -218,14 +219,14 @@ def forget_hours(venue_id: UUID, register: Register, officer: Officer) -> Respon
     summary="Try opening hours out",
     response_model=HoursOut,
     response_description="What the hours would come to",
-    responses=responses(NoSuchVenue(), _WRONG),
+    responses=responses(none_such(Venue), _WRONG),
 )
 def preview_hours(venue_id: UUID, asked: HoursIn, register: Register, _: Reader) -> Response:
     """What hours would come to in the next seven days; nothing is stored."""
 
     def show(session: Session) -> HoursOut:
-        find_venue(session, venue_id)
-        return preview(asked.meant, datetime.now(LONDON).date())
+        find(session, Venue, venue_id)
+        return preview(asked.meant, today())
 
     return register.read(show)
 

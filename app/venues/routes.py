@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from app.accounts.guards import Officer, Reader
-from app.core.errors import FieldError, Invalid, responses
+from app.core.db import find, none_such
+from app.core.errors import Invalid, responses, wrong
 from app.core.geo import Point
 from app.http.conditional import PreconditionRequired, Register, Stale
 from app.http.paging import Page, Paged
@@ -17,7 +18,7 @@ from app.venues import actions, businesses, contacts, lists, opening
 from app.venues.businesses import BusinessIsClosed
 from app.venues.duplicates import LikelyDuplicates, likely_duplicates
 from app.venues.fields import A_VENUE_ID
-from app.venues.models import Category, VenueStatus
+from app.venues.models import Category, Venue, VenueStatus
 from app.venues.schemas import (
     Candidate,
     CandidatesOut,
@@ -50,13 +51,13 @@ _DUPLICATES = LikelyDuplicates(
         )
     ]
 )
-_READS = responses(actions.NoSuchVenue(), Invalid())
+_READS = responses(none_such(Venue), Invalid())
 _CHANGES = _READS | responses(Stale(), PreconditionRequired())
 _CHANGED: dict[str, Any] = {
     "response_model": VenueOut,
     "response_description": "The venue as it is now",
 }
-_NOT_TO_COME = Invalid([FieldError(field="on", message="lies in the future")])
+_NOT_TO_COME = wrong("on", "lies in the future")
 
 
 def _show(venue_id: UUID) -> Callable[[Session], VenueOut]:
@@ -90,7 +91,7 @@ def add_venue(asked: VenueIn, register: Register, officer: Officer) -> Response:
     summary="Likely duplicates",
     response_model=CandidatesOut,
     response_description="The venues, nearest first",
-    responses=responses(Invalid([FieldError(field="lat", message="is required")])),
+    responses=responses(wrong("lat", "is required")),
 )
 def duplicates_of_venue(
     asked: Annotated[DuplicatesAsked, Query()], register: Register, _: Reader
@@ -203,7 +204,7 @@ def facts_of_venue(venue_id: UUID, asked: Paged, register: Register, _: Reader) 
     """All that was ever recorded of what reports count a venue by, and when."""
 
     def show(session: Session) -> Page[FactsOut]:
-        actions.find_venue(session, venue_id)
+        find(session, Venue, venue_id)
         return lists.venue_history(session, venue_id, asked)
 
     return register.read(show)

@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 
 from app.audit.frame.question import View
 from app.core.events import known, within
-from app.core.london import LONDON, effective
+from app.core.london import effective, london_day
 from app.outreach.models import Engagement, ProblemReport, ReportKind, ReportStep, Step
 from app.training.models import Attendance, TrainingSession
 from app.venues.facts import Facts, FactsOn, facts_on
@@ -275,7 +275,7 @@ def problems(
         if not who.venue(venue_id):
             continue
         problem = found[kind]
-        reported_on = reported_at.astimezone(LONDON).date()
+        reported_on = london_day(reported_at)
         if reported_on < first:
             problem.open_before += 1
         else:
@@ -283,5 +283,5 @@ def problems(
         if resolved_at is None:
             problem.open += 1
         else:
-            problem.days.append((resolved_at.astimezone(LONDON).date() - reported_on).days)
+            problem.days.append((london_day(resolved_at) - reported_on).days)
     return found

@@ -9,7 +9,7 @@ import xlsxwriter
 from pydantic import BaseModel
 
 from app.audit.frame.report import Report, Table, tables, values
-from app.core.errors import FieldError, Invalid
+from app.core.errors import wrong
 from app.core.london import LONDON
 from app.sheets import csv_file
 
@@ -20,7 +20,7 @@ def as_csv(report: Report, name: str | None) -> bytes:
     """One table of a report, the first when none is named. Raises `Invalid`."""
     found = {table.name: table for table in tables(report)}
     if name is not None and name not in found:
-        raise Invalid([FieldError(field="table", message=f"must be one of {', '.join(found)}")])
+        raise wrong("table", f"must be one of {', '.join(found)}")
     table = found[name] if name else next(iter(found.values()))
     titles = [column.title for column in table.columns]
     return csv_file.written(

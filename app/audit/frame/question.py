@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from sqlmodel import Session, col, select
 
 from app.core.errors import FieldError, Invalid
-from app.core.london import LONDON, Day, GivenInstant, effective, in_our_time
+from app.core.london import Day, GivenInstant, effective, in_our_time, london_day
 from app.core.settings import settings
 from app.core.text import Line
 from app.http.fields import Given, Maybe
@@ -145,7 +145,7 @@ def instant(day: date, known_at: datetime) -> datetime:
 def view(session: Session, moment: Moment, chosen: Chosen, now: datetime) -> View:
     """What is asked, made whole. Raises `Invalid` for what is to come, or not in the register."""
     known_at = moment.known_at or now
-    as_at = moment.as_at or now.astimezone(LONDON).date()
+    as_at = moment.as_at or london_day(now)
     wrong = [
         FieldError(field=field, message="lies in the future")
         for field, is_to_come in (

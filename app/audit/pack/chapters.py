@@ -30,7 +30,7 @@ from app.audit.pack.rows import (
 from app.audit.reports.coverage import Covered, Training
 from app.audit.reports.quality import Check, CheckResult
 from app.audit.reports.scheme_tests import TestFigures, WardTests
-from app.core.london import LONDON, effective
+from app.core.london import effective, london_day
 from app.outreach.rules import rate
 from app.schemes.known import LOST, WON, Timelines, Turn, changes, standings
 from app.schemes.registry import SchemeKey, schemes
@@ -257,7 +257,7 @@ class Accreditations:
                 at=one.at.isoformat(),
                 name=scheme_name(one.scheme),
                 turn=said(one.turn),
-                on=one.at.astimezone(LONDON).date(),
+                on=london_day(one.at),
                 reference=names[one.venue_id].reference,
                 venue=names[one.venue_id].name,
             )

@@ -15,7 +15,7 @@ from app.audit.frame.activity import Involved, involved
 from app.audit.frame.names import venue_names
 from app.audit.frame.question import View
 from app.core.events import Event, known, recorded_by, voided_by
-from app.core.london import LONDON
+from app.core.london import london_day
 from app.http.fields import Absent
 from app.outreach.models import Debrief, Engagement, ProblemReport, ReportStep, SchemeTest
 from app.schemes.models import Decision
@@ -134,7 +134,7 @@ def _of_kind(session: Session, kind: _Kind, before: View, after: View) -> Iterat
         yield Recorded(
             kind=kind.name,
             id=row.id,
-            on=row.effective_at.astimezone(LONDON).date(),
+            on=london_day(row.effective_at),
             part_of=row.part_of,
             venue_id=row.of_venue,
             details={name: value for name, value in details.items() if value is not None},

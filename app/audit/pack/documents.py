@@ -17,7 +17,7 @@ from app.audit.frame.report import PERCENT, Row, Table, tables
 from app.audit.pack import drawings
 from app.audit.pack.charts import Chart
 from app.audit.pack.pack import QuarterlyPack
-from app.core.london import LONDON
+from app.core.london import LONDON, london_day
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """What a browser may do with the page: show it, and nothing else."""
@@ -310,7 +310,7 @@ def _day(day: date) -> str:
 
 
 def _instant(at: datetime) -> str:
-    return f"{_day(at.astimezone(LONDON).date())} at {at.astimezone(LONDON):%H:%M:%S}"
+    return f"{_day(london_day(at))} at {at.astimezone(LONDON):%H:%M:%S}"
 
 
 def _provenance(pack: QuarterlyPack) -> list[tuple[str, str]]:

@@ -19,15 +19,11 @@ from app.audit.models import Pack
 from app.audit.pack.differences import Recorded, recorded_between
 from app.audit.pack.pack import Parameters, QuarterlyPack, QuarterName, compose, hash_of, parameters
 from app.audit.pack.quarters import Quarter
-from app.core.errors import FieldError, Invalid, NotFound
+from app.core.errors import wrong
 from app.core.journal import Entry, actor, now
 from app.http.conditional import to_json
 
 log = logging.getLogger(__name__)
-
-
-class NoSuchPack(NotFound):
-    title = "There is no such pack"
 
 
 class PackIn(Chosen):
@@ -112,14 +108,6 @@ def issue(session: Session, given: PackIn) -> Pack:
     return pack
 
 
-def one_pack(session: Session, pack_id: UUID) -> Pack:
-    """An issued pack. Raises `NoSuchPack`."""
-    found = session.get(Pack, pack_id)
-    if found is None:
-        raise NoSuchPack
-    return found
-
-
 def shown(pack: Pack) -> PackOut:
     """A pack as lists have it."""
     made_from = Parameters.model_validate(pack.parameters)
@@ -195,7 +183,7 @@ def difference(session: Session, pack: Pack, known_at: datetime | None, at: date
     known_at = known_at or at
     if not pack.known_at <= known_at <= at:
         message = "lies in the future" if known_at > at else "lies before the pack was issued"
-        raise Invalid([FieldError(field="known_at", message=message)])
+        raise wrong("known_at", message)
     made_from = Parameters.model_validate(pack.parameters)
     later = compose(session, made_from, known_at)
     stored, _ = _stored(pack, made_from)

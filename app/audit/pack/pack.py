@@ -42,9 +42,9 @@ from app.audit.pack.rows import (
 from app.audit.reports.coverage import Covered
 from app.audit.reports.quality import quality
 from app.audit.reports.scheme_tests import scheme_tests
-from app.core.errors import FieldError, Invalid
+from app.core.errors import wrong
 from app.core.journal import Entry
-from app.core.london import LONDON, effective
+from app.core.london import effective, london_day
 from app.http.fields import Absent
 from app.outreach.models import EngagementKind, Outcome
 from app.schemes.known import LOST, WON, timelines
@@ -156,11 +156,11 @@ def parameters(
     """
     asked = Quarter.of(quarter)
     if effective(asked.first) > now:
-        raise Invalid([FieldError(field="quarter", message="lies in the future")])
+        raise wrong("quarter", "lies in the future")
     known_at = known_at or now
     if known_at < effective(asked.first):
-        raise Invalid([FieldError(field="known_at", message="lies before the quarter")])
-    as_at = min(asked.last, min(known_at, now).astimezone(LONDON).date())
+        raise wrong("known_at", "lies before the quarter")
+    as_at = min(asked.last, london_day(min(known_at, now)))
     seen = view(session, Moment(as_at=as_at, known_at=known_at), chosen, now)
     made_from = Parameters(
         quarter=quarter,

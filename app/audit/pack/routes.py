@@ -20,8 +20,8 @@ from app.audit.pack import documents, issued
 from app.audit.pack.differences import REVEALING
 from app.audit.pack.issued import Check, Difference, PackIn, PackOut
 from app.audit.pack.pack import Parameters, QuarterlyPack, QuarterName, compose, parameters
-from app.core.db import read_session
-from app.core.errors import FieldError, Invalid, responses
+from app.core.db import find, none_such, read_session
+from app.core.errors import Invalid, responses, wrong
 from app.core.journal import WrongClock
 from app.http.conditional import NO_STORE, KeyReused, Register, TheJournal, download, to_json
 from app.http.fields import Given, Maybe
@@ -75,7 +75,7 @@ _FORMS: dict[int | str, dict[str, Any]] = {
         }
     }
 }
-_INVALID = Invalid([FieldError(field="quarter", message="lies in the future")])
+_INVALID = wrong("quarter", "lies in the future")
 
 
 @router.get(
@@ -135,14 +135,14 @@ def list_packs(paging: Paged, register: Register, _: Auditor) -> Response:
     summary="An issued report",
     response_model=QuarterlyPack,
     response_description="The partnership's quarterly report",
-    responses=_FORMS | responses(issued.NoSuchPack(), Invalid()),
+    responses=_FORMS | responses(none_such(Pack), Invalid()),
 )
 def read_pack(
     pack_id: UUID, asked: Annotated[InForm, Query()], journal: TheJournal, _: Auditor
 ) -> Response:
     """The report as it was issued, in any form; it comes from what was kept, never made anew."""
     with read_session(journal.engine) as session:
-        document = issued.one_pack(session, pack_id).document
+        document = find(session, Pack, pack_id).document
     return _in_form(document.encode(), asked.format)
 
 
@@ -150,7 +150,7 @@ def read_pack(
     "/packs/{pack_id}/check",
     summary="Whether an issued report can be had again",
     response_model=Check,
-    responses=responses(issued.NoSuchPack()),
+    responses=responses(none_such(Pack)),
 )
 def check_pack(pack_id: UUID, journal: TheJournal, _: Auditor) -> Response:
     """Make the report again by what was known then, and hold it against what was kept.
@@ -158,7 +158,7 @@ def check_pack(pack_id: UUID, journal: TheJournal, _: Auditor) -> Response:
     `as_issued` is false when anything is not as it was; that is a fault, which the log tells too.
     """
     with read_session(journal.engine) as session:
-        found = issued.check(session, issued.one_pack(session, pack_id))
+        found = issued.check(session, find(session, Pack, pack_id))
     return Response(to_json(found), media_type="application/json", headers=NO_STORE)
 
 
@@ -166,7 +166,7 @@ def check_pack(pack_id: UUID, journal: TheJournal, _: Auditor) -> Response:
     "/packs/{pack_id}/difference",
     summary="How an issued report and what is known now differ, and why",
     response_model=Difference,
-    responses=responses(issued.NoSuchPack(), Invalid(), WrongClock()),
+    responses=responses(none_such(Pack), Invalid(), WrongClock()),
 )
 def explain_difference(
     pack_id: UUID, asked: Annotated[DifferenceAsked, Query()], journal: TheJournal, auditor: Auditor
@@ -176,7 +176,7 @@ def explain_difference(
     That somebody read of a scheme test at one venue is journalled.
     """
     with read_session(journal.engine) as session:
-        pack = issued.one_pack(session, pack_id)
+        pack = find(session, Pack, pack_id)
         found = issued.difference(session, pack, asked.known_at, datetime.now(UTC))
         seen = Parameters.model_validate(pack.parameters).view(found.known_at)
     tested = {

@@ -30,7 +30,7 @@ from app.audit.reports.levy_rows import (
     Reason,
     When,
 )
-from app.core.errors import FieldError, Invalid
+from app.core.errors import wrong
 from app.core.events import known
 from app.core.london import end_of, london_day
 from app.http.fields import Maybe
@@ -174,7 +174,7 @@ def levy(session: Session, seen: View, year: int | None, near_days: int = NEAR_D
     """
     began = date(year or _year_of(seen.as_at), *BEGINS)
     if began > seen.as_at:
-        raise Invalid([FieldError(field="year", message="begins after as_at")])
+        raise wrong("year", "begins after as_at")
     last = began.replace(year=began.year + 1) - _A_DAY
     counted = min(last, seen.as_at)
     span = _Year(began, counted, instant(counted, seen.known_at))

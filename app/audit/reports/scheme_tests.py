@@ -13,7 +13,7 @@ from app.audit.frame.activity import Involved, involved
 from app.audit.frame.names import FORMER_WARD, WardName, venue_names, ward_names
 from app.audit.frame.question import Asked, View
 from app.audit.frame.report import Report, Row, Share, about
-from app.core.errors import FieldError, Invalid
+from app.core.errors import wrong
 from app.core.london import Day
 from app.http.fields import Absent, Maybe
 from app.outreach.rules import (
@@ -53,10 +53,10 @@ class SchemeTestsAsked(Asked):
         """The first and the last day. Raises `Invalid` if they are not in order, up to `as_at`."""
         last = self.until or as_at
         if last > as_at:
-            raise Invalid([FieldError(field="until", message="must not be after as_at")])
+            raise wrong("until", "must not be after as_at")
         first = self.from_ or _a_year_before(last + timedelta(days=1))
         if first > last:
-            raise Invalid([FieldError(field="from", message="must not be after until")])
+            raise wrong("from", "must not be after until")
         return first, last
 
 

@@ -16,9 +16,9 @@ from app.audit.frame.names import VenueName, venue_names
 from app.audit.frame.question import Asked, View
 from app.audit.frame.report import Report, Row, about
 from app.audit.reports.coverage import SOURCES, Covered, InScheme, Training
-from app.core.errors import FieldError, Invalid
+from app.core.errors import wrong
 from app.core.events import Event, known, within
-from app.core.london import LONDON
+from app.core.london import london_day
 from app.http.fields import Absent, Maybe
 from app.schemes.registry import SchemeKey
 from app.training.courses import CourseKey
@@ -53,10 +53,10 @@ class TrendAsked(Asked):
         first = _first_day(self.from_) if self.from_ else _months_on(last, 1 - MONTHS)
         number = 12 * (last.year - first.year) + last.month - first.month + 1
         if last > as_at:
-            raise Invalid([FieldError(field="until", message="must not be after as_at")])
+            raise wrong("until", "must not be after as_at")
         if not 1 <= number <= MOST_MONTHS:
             message = f"must be a month before until, at most {MOST_MONTHS} of them"
-            raise Invalid([FieldError(field="from", message=message)])
+            raise wrong("from", message)
         return [min(_end(_months_on(first, step)), as_at) for step in range(number)]
 
 
@@ -179,7 +179,7 @@ def turn(session: Session, seen: View, month: str, course: CourseKey) -> Turn:
     """What moved a course's coverage between two months' ends. Raises `Invalid`."""
     first = _first_day(month)
     if first > seen.as_at:
-        raise Invalid([FieldError(field="month", message="must not be after as_at")])
+        raise wrong("month", "must not be after as_at")
     days = [first - timedelta(days=1), min(_end(first), seen.as_at)]
     covered = Covered.read(session, seen, days)
     # The same day again, had nothing happened since the month before.
@@ -265,7 +265,7 @@ def _happened(
     ):
         for event_id, at, recorded_at, venue_id, *details in session.execute(statement):
             yield Happened(
-                on=at.astimezone(LONDON).date(),
+                on=london_day(at),
                 venue_id=venue_id,
                 reference=names[venue_id].reference,
                 what=what,

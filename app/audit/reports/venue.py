@@ -26,6 +26,7 @@ from app.audit.reports.venue_rows import (
     TestHeld,
     VenueSheet,
 )
+from app.core.db import find
 from app.core.errors import NotFound
 from app.core.events import Event, recorded_by, voided_by
 from app.core.london import london_day
@@ -53,7 +54,6 @@ from app.schemes.registry import SchemeKey, schemes
 from app.training.courses import COURSES, CourseKey, StaffRole
 from app.training.grid import training_grid
 from app.training.models import Attendance, Headcount, TrainingSession
-from app.venues.actions import find_venue
 from app.venues.facts import Facts
 from app.venues.models import Venue, VenueFacts, VenueStatus
 
@@ -120,8 +120,8 @@ class _Recorded:
 
 
 def venue_sheet(session: Session, seen: View, venue_id: UUID) -> VenueSheet:
-    """Everything about a venue. Raises `NoSuchVenue`, `NotKnownThen`."""
-    venue = find_venue(session, venue_id)
+    """Everything about a venue. Raises `NotFound`, `NotKnownThen`."""
+    venue = find(session, Venue, venue_id)
     known = select(VenueFacts.id).where(
         VenueFacts.venue_id == venue_id, recorded_by(VenueFacts, seen.known_at)
     )
