@@ -24,10 +24,18 @@ class WardName(NamedTuple):
     name: str
 
 
-def ward_names(session: Session) -> dict[UUID | None, WardName]:
+class WardNames(dict[UUID | None, WardName]):
+    """By a ward's id: None is for what lies in no ward; one that is not here is a former ward."""
+
+    def __missing__(self, ward_id: UUID | None) -> WardName:
+        return WardName("", FORMER_WARD)
+
+
+def ward_names(session: Session) -> WardNames:
     """The code and name of every ward; of none, for what lies in none."""
     rows = session.exec(select(Ward.id, Ward.code, Ward.name))
-    return {None: WardName("", NO_WARD)} | {id_: WardName(*names) for id_, *names in rows}
+    wards = {ward_id: WardName(*names) for ward_id, *names in rows}
+    return WardNames({None: WardName("", NO_WARD)} | wards)
 
 
 def venue_names(session: Session, venues: Collection[UUID] | None = None) -> dict[UUID, VenueName]:
@@ -38,6 +46,12 @@ def venue_names(session: Session, venues: Collection[UUID] | None = None) -> dic
     return {id_: VenueName(*names) for id_, *names in session.execute(asked)}
 
 
-def business_names(session: Session) -> dict[UUID, str]:
-    """The name of every business."""
-    return dict(session.execute(sa.select(col(Business.id), col(Business.name))).all())
+def business_names(session: Session) -> dict[UUID | None, str | None]:
+    """The name of every business; of none, for a venue that nobody is known to run."""
+    rows = session.execute(sa.select(col(Business.id), col(Business.name))).all()
+    return {None: None, **dict(rows)}
+
+
+def words(key: str) -> str:
+    """A key as people read it."""
+    return key.replace("_", " ").capitalize()
