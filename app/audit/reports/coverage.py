@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 from sqlmodel import Session
 
-from app.audit.frame.names import FORMER_WARD, WardName, ward_names
+from app.audit.frame.names import FORMER_WARD, WardName, ward_names, words
 from app.audit.frame.question import View, instant
 from app.audit.frame.report import Report, Row, Share, about
+from app.audit.frame.rows import share
 from app.core.columns import Ints
 from app.http.fields import Absent
 from app.schemes.known import Timelines, standings, timelines
@@ -66,10 +67,7 @@ class Training(Row):
     trained: int = Field(title="Trained, where a headcount is declared", examples=[3120])
     headcount: int = Field(title="Headcount", examples=[4460])
     coverage: Share = Field(
-        default=None,
-        title="Coverage",
-        description="`trained` as a part of `headcount`",
-        examples=[0.6996],
+        default=None, description="`trained` as a part of `headcount`", examples=[0.6996]
     )
     rag: Rag | Absent = Field(default=None, title="RAG", examples=["amber"])
     green: int = Field(title="Green venues", examples=[201])
@@ -126,12 +124,12 @@ class Coverage(Report):
     schemes_by: list[InSchemeOf] = Field(title="Schemes by group")
 
 
-def coverage(session: Session, seen: View) -> Coverage:
+def coverage(session: Session, view: View) -> Coverage:
     """Coverage by course and by scheme at the end of one day."""
-    covered = Covered.read(session, seen, [seen.as_at])
+    covered = Covered.read(session, view, [view.as_at])
     groups = list(covered.groups(session, 0))
     return Coverage(
-        about=about(session, "Coverage", seen, SOURCES),
+        about=about(session, "Coverage", view, SOURCES),
         courses=list(covered.training(0)),
         schemes=list(covered.in_schemes(0)),
         courses_by=[
@@ -154,31 +152,31 @@ class Covered:
     `counts` is of [day, venue]; `states`, of [day, venue, scheme], has places in `State`.
     """
 
-    seen: View
+    view: View
     grid: Grid
     counts: Bools
     states: Ints
 
     @classmethod
     def read(
-        cls, session: Session, seen: View, days: Sequence[date], told: Timelines | None = None
+        cls, session: Session, view: View, days: Sequence[date], spans: Timelines | None = None
     ) -> "Covered":
-        """All there is to know of some days in order; `told` is how venues stand, once read."""
-        told = timelines(session, seen.known_at) if told is None else told
-        grid = training_grid(session, days, seen.known_at, thresholds=seen.limits.thresholds)
+        """All there is to know of some days in order; `spans` is how venues stand, once read."""
+        spans = timelines(session, view.known_at) if spans is None else spans
+        grid = training_grid(session, days, view.known_at, thresholds=view.limits.thresholds)
         place = {venue_id: number for number, venue_id in enumerate(grid.venues)}
-        instants = [instant(day, seen.known_at) for day in grid.days]
+        instants = [instant(day, view.known_at) for day in grid.days]
         states = np.zeros((len(instants), len(place), len(_SCHEMES)), np.int64)
-        for (venue_id, scheme), spans in told.items():
-            there = [_STATES[standing.state] for standing in standings(spans, instants)]
-            states[:, place[venue_id], _SCHEMES.index(scheme)] = there
-        return cls(seen, grid, _counts(seen, grid.facts), states)
+        for (venue_id, scheme), its_spans in spans.items():
+            its_states = [_STATES[standing.state] for standing in standings(its_spans, instants)]
+            states[:, place[venue_id], _SCHEMES.index(scheme)] = its_states
+        return cls(view, grid, counted_on(view, grid.facts), states)
 
     def training(self, day: int, venues: Bools | None = None) -> Iterator[Training]:
         """The figures of every course on a day, at those of some venues that count."""
         counted = self.counts[day] if venues is None else self.counts[day] & venues
         standings = self.grid.standings
-        thresholds = self.seen.limits.thresholds
+        thresholds = self.view.limits.thresholds
         headcount = standings.headcount[day][counted]
         is_declared, is_somebody = headcount != UNKNOWN, headcount > 0
         for number, course in enumerate(self.grid.courses):
@@ -189,7 +187,7 @@ class Covered:
             is_green = percent >= thresholds.green * of
             is_red = percent < thresholds.amber * of
             covered, staff = int(trained[is_declared].sum()), int(of.sum())
-            found = np.bincount(status, minlength=len(Status))
+            by_status = np.bincount(status, minlength=len(Status))
             yield Training(
                 course=CourseKey(course),
                 venues=len(headcount),
@@ -198,13 +196,13 @@ class Covered:
                 nobody=int((headcount == 0).sum()),
                 trained=covered,
                 headcount=staff,
-                coverage=covered / staff if staff else None,
+                coverage=share(covered, staff),
                 rag=rag(covered, staff, thresholds) if staff else None,
                 green=int(is_green.sum()),
                 amber=int((~is_green & ~is_red).sum()),
                 red=int(is_red.sum()),
                 trained_without_headcount=int(trained[~is_declared].sum()),
-                **{status: int(found[place]) for place, status in enumerate(Status)},
+                **{status: int(by_status[place]) for place, status in enumerate(Status)},
             )
 
     def in_schemes(self, day: int, venues: Bools | None = None) -> Iterator[InScheme]:
@@ -212,40 +210,41 @@ class Covered:
         counted = self.counts[day] if venues is None else self.counts[day] & venues
         states, number = self.states[day, counted], int(counted.sum())
         for place, scheme in enumerate(_SCHEMES):
-            found = np.bincount(states[:, place], minlength=len(_STATES))
-            in_force = int(found[_STATES[State.IN_FORCE]])
+            by_state = np.bincount(states[:, place], minlength=len(_STATES))
+            in_force = int(by_state[_STATES[State.IN_FORCE]])
             yield InScheme(
                 scheme=scheme,
                 in_force=in_force,
                 venues=number,
-                share=in_force / number if number else None,
-                **{state: int(found[_STATES[state]]) for state in _OUT_OF_FORCE},
+                share=share(in_force, number),
+                **{state: int(by_state[_STATES[state]]) for state in _OUT_OF_FORCE},
             )
 
     def groups(self, session: Session, day: int) -> Iterator[tuple[dict[str, Any], Bools]]:
         """Every group with a venue that counts on a day: what it is, and which venues it has."""
         facts, counted = self.grid.facts, self.counts[day]
-        for ward_id, ward in _wards(session, self.seen, facts):
-            is_former = ward.name == FORMER_WARD
-            if ward_id is None:
-                in_ward = facts.ward[day] == -1
-            elif ward_id in facts.wards:
-                in_ward = facts.ward[day] == facts.wards.index(ward_id)
-            else:
-                in_ward = np.zeros_like(counted)
+        places = {None: -1} | {ward_id: place for place, ward_id in enumerate(facts.wards)}
+        for ward_id, ward in _wards(session, self.view, facts):
+            in_ward = facts.ward[day] == places.get(ward_id, _NOWHERE)
             # A ward without a single venue is something to know; what is no ward is not.
-            if (ward_id and not is_former) or (counted & in_ward).any():
+            is_ward = ward_id is not None and ward.name != FORMER_WARD
+            if is_ward or (counted & in_ward).any():
                 yield {"by": By.WARD, "group": ward.code, "name": ward.name}, in_ward
-        for place, category in enumerate(Category):
-            in_category = facts.category[day] == place
-            if (counted & in_category).any():
-                yield {"by": By.CATEGORY, "group": category, "name": _words(category)}, in_category
-        for late_night, name in ((True, "Late-night"), (False, "Not late-night")):
-            is_it = facts.late_night[day] == late_night
-            if (counted & is_it).any():
-                group = "yes" if late_night else "no"
-                yield {"by": By.LATE_NIGHT, "group": group, "name": name}, is_it
+        late_night = facts.late_night[day]
+        for by, group, name, venues in (
+            *(
+                (By.CATEGORY, category, words(category), facts.category[day] == place)
+                for place, category in enumerate(Category)
+            ),
+            (By.LATE_NIGHT, "yes", "Late-night", late_night),
+            (By.LATE_NIGHT, "no", "Not late-night", ~late_night),
+        ):
+            if (counted & venues).any():
+                yield {"by": by, "group": group, "name": name}, venues
 
+
+_NOWHERE = -2
+"""The place of a ward in which no venue lies."""
 
 _SCHEMES = list(SchemeKey)
 _STATES = {state: place for place, state in enumerate(State)}
@@ -254,15 +253,15 @@ _STATES = {state: place for place, state in enumerate(State)}
 _OUT_OF_FORCE = (State.SUSPENDED, State.EXPIRED, State.WITHDRAWN)
 
 
-def _wards(session: Session, seen: View, facts: FactsOn) -> list[tuple[UUID | None, WardName]]:
+def _wards(session: Session, view: View, facts: FactsOn) -> list[tuple[UUID | None, WardName]]:
     """The wards that a report is about, those of the past and what lies in none with them."""
     former = {ward_id: WardName(str(ward_id), FORMER_WARD) for ward_id in facts.wards}
     wards = former | ward_names(session)
-    chosen = wards if seen.wards is None else {id_: wards[id_] for id_ in seen.wards}
+    chosen = wards if view.wards is None else {id_: wards[id_] for id_ in view.wards}
     return sorted(chosen.items(), key=lambda item: item[1].code)
 
 
-def _counts(seen: View, facts: FactsOn) -> Bools:
+def counted_on(view: View, facts: FactsOn) -> Bools:
     """Which venues a report counts on each day: what `View.counts` says, in columns."""
     columns: dict[str, tuple[Ints | Bools, Sequence[Any]]] = {
         "status": (facts.status, list(VenueStatus)),
@@ -273,11 +272,7 @@ def _counts(seen: View, facts: FactsOn) -> Bools:
         "business_id": (facts.business, facts.businesses),
     }
     counted = facts.in_force.copy()
-    for name, values in seen.wanted.items():
+    for name, values in view.wanted.items():
         column, words = columns[name]
         counted &= np.isin(column, [place for place, word in enumerate(words) if word in values])
     return counted
-
-
-def _words(key: str) -> str:
-    return key.replace("_", " ").capitalize()
