@@ -9,11 +9,11 @@ A day counts by how it ended. Days after `as_at` are left out: nobody knows of a
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import groupby
-from operator import attrgetter
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
+import numpy as np
 import sqlalchemy as sa
 from pydantic import Field
 from sqlmodel import Session, col
@@ -21,6 +21,8 @@ from sqlmodel import Session, col
 from app.audit.frame.names import business_names
 from app.audit.frame.question import Asked, View, instant
 from app.audit.frame.report import about
+from app.audit.frame.rows import share
+from app.audit.reports.coverage import counted_on
 from app.audit.reports.levy_rows import (
     Levy,
     LevyFigures,
@@ -31,13 +33,12 @@ from app.audit.reports.levy_rows import (
     When,
 )
 from app.core.errors import wrong
-from app.core.events import known
 from app.core.london import end_of, london_day
 from app.http.fields import Maybe
 from app.schemes.known import Award, awards, standings, timelines
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Span, State
-from app.venues.facts import FACTS, Facts
+from app.venues.facts import facts_on
 from app.venues.models import Venue, VenueFacts
 
 BEGINS = (10, 1)
@@ -64,14 +65,6 @@ class LevyAsked(Asked):
     )
 
 
-_WHEN = {
-    When.FIRST_DAY: "On the year's first day",
-    When.LAST_DAY: "On the last day counted",
-    When.ANY_DAY: "On any day",
-    When.EVERY_DAY: "On every day on which it was late-night",
-}
-
-
 class _Days(NamedTuple):
     """Days in a row, the last one included."""
 
@@ -85,42 +78,42 @@ class _Days(NamedTuple):
     def include(self, day: date) -> bool:
         return self.first <= day <= self.last
 
+    def off(self, day: date) -> int:
+        """How many days they lie before or after a day that is none of them."""
+        return max((self.first - day).days, (day - self.last).days)
+
+    def within(self, other: Self) -> Self | None:
+        """Those that are also among others."""
+        days = self._replace(first=max(self.first, other.first), last=min(self.last, other.last))
+        return days if days.first <= days.last else None
+
 
 @dataclass(frozen=True)
 class _Year:
     """The part of a levy year that is counted; its last day is judged by how it stands `at`."""
 
-    first: date
-    last: date
+    counted: _Days
     at: datetime
 
-    def days(self, start: datetime, end: datetime | None) -> _Days | None:
-        """The days that end within two instants, also those before the year."""
-        last = self.last if end is None or end > self.at else london_day(end) - _A_DAY
-        first = london_day(start)
-        return _Days(first, last) if start <= self.at and first <= last else None
+    def days(self, intervals: Iterable[tuple[datetime, datetime | None]]) -> list[_Days]:
+        """The days that end within intervals in order, also those before the year.
+
+        Those that follow on each other are one.
+        """
+        runs: list[_Days] = []
+        for start, end in intervals:
+            last = self.counted.last
+            if end and end <= self.at:
+                last = london_day(end) - _A_DAY
+            days = _Days(london_day(start), last)
+            if start <= self.at and days.number > 0:
+                follows = bool(runs) and runs[-1].last + _A_DAY == days.first
+                runs.append(days._replace(first=runs.pop().first) if follows else days)
+        return runs
 
     def ends(self, day: date) -> datetime:
         """The instant at which a day is judged."""
-        return self.at if day == self.last else end_of(day) - timedelta.resolution
-
-    def within(self, days: _Days) -> _Days | None:
-        """What of some days lies in the year."""
-        return _common(days, _Days(self.first, self.last))
-
-
-def _common(one: _Days, other: _Days) -> _Days | None:
-    days = _Days(max(one.first, other.first), min(one.last, other.last))
-    return days if days.first <= days.last else None
-
-
-def _joined(several: Iterable[_Days | None]) -> list[_Days]:
-    """Days in order, those that follow on each other as one."""
-    found: list[_Days] = []
-    for days in filter(None, several):
-        follows = bool(found) and found[-1].last + _A_DAY == days.first
-        found.append(_Days(found.pop().first, days.last) if follows else days)
-    return found
+        return self.at if day == self.counted.last else end_of(day) - timedelta.resolution
 
 
 class _Held(NamedTuple):
@@ -130,21 +123,24 @@ class _Held(NamedTuple):
     award: Award
 
 
-class _Paying(NamedTuple):
-    """On which days of the year a venue was late-night, and for whom at the last."""
-
-    late_night: list[_Days]
-    business_id: UUID | None
-
-
-class _Venue(NamedTuple):
+@dataclass(frozen=True)
+class _Venue:
     """What is known of a venue that pays. `held` also has the days before the year."""
 
-    labels: dict[str, Any]
+    columns: dict[str, Any]
     late_night: list[_Days]
     spans: Sequence[Span]
     held: list[_Held]
-    periods: list[_Held]
+
+    @cached_property
+    def periods(self) -> list[_Held]:
+        """On which days of the year it was late-night and an award was in force."""
+        return [
+            _Held(days, held.award)
+            for held in self.held
+            for late_night in self.late_night
+            if (days := held.days.within(late_night))
+        ]
 
     def pays(self, on: date) -> bool:
         return any(days.include(on) for days in self.late_night)
@@ -152,172 +148,132 @@ class _Venue(NamedTuple):
     def holds(self, on: date) -> bool:
         return any(period.days.include(on) for period in self.periods)
 
-    @property
-    def late_night_days(self) -> int:
-        return sum(days.number for days in self.late_night)
 
-    @property
-    def held_days(self) -> int:
-        return sum(period.days.number for period in self.periods)
-
-    @property
-    def holds_always(self) -> bool:
-        return self.held_days == self.late_night_days
-
-
-def levy(session: Session, seen: View, year: int | None, near_days: int = NEAR_DAYS) -> Levy:
+def levy(session: Session, view: View, year: int | None, near_days: int = NEAR_DAYS) -> Levy:
     """The register of a levy year, up to `as_at`. Raises `Invalid` for one that begins later.
 
     A venue just misses on the year's first day, or on the last one counted, if it is late-night
     on some day of the year and was, or came to be, both late-night and accredited no more than
     `near_days` before or after; one that is suspended on the day always does.
     """
-    began = date(year or _year_of(seen.as_at), *BEGINS)
-    if began > seen.as_at:
+    if year is None:
+        has_begun = (view.as_at.month, view.as_at.day) >= BEGINS
+        year = view.as_at.year if has_begun else view.as_at.year - 1
+    first = date(year, *BEGINS)
+    if first > view.as_at:
         raise wrong("year", "begins after as_at")
-    last = began.replace(year=began.year + 1) - _A_DAY
-    counted = min(last, seen.as_at)
-    span = _Year(began, counted, instant(counted, seen.known_at))
-    venues = sorted(_venues(session, seen, span), key=lambda one: one.labels["reference"])
-    title = f"Levy-discount register {began.year}/{last.year % 100:02}, until {counted}"
+    last = first.replace(year=year + 1) - _A_DAY
+    counted = _Days(first, min(last, view.as_at))
+    levy_year = _Year(counted, instant(counted.last, view.known_at))
+    venues = sorted(_venues(session, view, levy_year), key=lambda venue: venue.columns["reference"])
+    holders = [_holder(venue, counted) for venue in venues if venue.periods]
+    title = f"Levy-discount register {year}/{last.year % 100:02}, until {counted.last}"
     return Levy(
-        about=about(session, title, seen, ["decisions", "venue facts"]),
-        first=began,
+        about=about(session, title, view, ["decisions", "venue facts"]),
+        first=first,
         last=last,
-        counted_until=counted,
-        figures=list(_figures(venues, span)),
-        holders=[_holder(venue, span) for venue in venues if venue.periods],
+        counted_until=counted.last,
+        figures=list(_figures(venues, holders, counted)),
+        holders=holders,
         periods=[
-            LevyPeriod(**venue.labels, **period.days._asdict(), **_award(period.award))
+            LevyPeriod(**venue.columns, **period.days._asdict(), **_award(period.award))
             for venue in venues
             for period in venue.periods
         ],
         misses=[
             miss
             for venue in venues
-            for day in sorted({span.first, span.last})
-            if (miss := _miss(venue, span, day, near_days))
+            for day in sorted({*counted})
+            if (miss := _miss(venue, levy_year, day, near_days))
         ],
     )
 
 
-def _year_of(day: date) -> int:
-    return day.year if (day.month, day.day) >= BEGINS else day.year - 1
-
-
-def _venues(session: Session, seen: View, year: _Year) -> Iterator[_Venue]:
-    paying = _paying(session, seen, year)
-    told = timelines(session, seen.known_at, schemes=[SchemeKey.SAFETY_THIRST], venues=paying)
+def _venues(session: Session, view: View, year: _Year) -> Iterator[_Venue]:
+    paying = _paying(session, view, year.counted)
+    spans = timelines(session, view.known_at, schemes=[SchemeKey.SAFETY_THIRST], venues=paying)
     businesses = business_names(session)
-    columns = (Venue.id, Venue.reference, Venue.name, Venue.premises_licence)
-    for venue_id, reference, name, licence in session.execute(sa.select(*map(col, columns))):
-        if venue_id not in paying:
-            continue
-        late_night, business_id = paying[venue_id]
-        spans = told.get((venue_id, SchemeKey.SAFETY_THIRST), ())
-        held = [
-            _Held(days, award)
-            for award in awards(spans)
-            for days in _joined(year.days(start, end) for start, end in award.in_force)
-        ]
-        yield _Venue(
-            {
-                "venue_id": venue_id,
-                "reference": reference,
-                "name": name,
-                "business": businesses[business_id] if business_id else None,
-                "premises_licence": licence or None,
-            },
-            late_night,
-            spans,
-            held,
-            [
-                _Held(days, one.award)
-                for one in held
-                for late in late_night
-                if (days := _common(one.days, late))
-            ],
-        )
+    columns = (Venue.reference, Venue.name, Venue.premises_licence)
+    for venue in session.execute(sa.select(col(Venue.id).label("venue_id"), *map(col, columns))):
+        if venue.venue_id in paying:
+            late_night, business_id = paying[venue.venue_id]
+            its_spans = spans.get((venue.venue_id, SchemeKey.SAFETY_THIRST), [])
+            held = [
+                _Held(days, award)
+                for award in awards(its_spans)
+                for days in year.days(award.in_force)
+            ]
+            shown = venue._asdict() | {"business": businesses[business_id]}
+            yield _Venue(shown, late_night, its_spans, held)
 
 
-def _paying(session: Session, seen: View, year: _Year) -> dict[UUID, _Paying]:
-    """The late-night venues that are asked about, by what was known; each day by its own facts."""
+def _paying(
+    session: Session, view: View, year: _Days
+) -> dict[UUID, tuple[list[_Days], UUID | None]]:
+    """On which days each venue that is asked about was late-night, and who ran it at the last.
+
+    Each day goes by its own facts, as known then.
+    """
     ever = sa.select(col(VenueFacts.venue_id)).where(
         col(VenueFacts.licensed), col(VenueFacts.late_night)
     )
-    columns = ("venue_id", "effective_at", *FACTS)
-    rows = session.execute(
-        sa.select(*(getattr(VenueFacts, name) for name in columns))
-        .where(
-            known(VenueFacts, seen.known_at),
-            col(VenueFacts.effective_at) <= year.at,
-            col(VenueFacts.venue_id).in_(ever),
+    venues = session.scalars(ever.distinct()).all()
+    days = [year.first + number * _A_DAY for number in range(year.number)]
+    facts = facts_on(session, venues, days, view.known_at, every=True)
+    pays = counted_on(view, facts) & facts.licensed & facts.late_night
+    paying = {}
+    for place in np.flatnonzero(pays.any(axis=0)).tolist():
+        late_night = np.flatnonzero(pays[:, place])
+        runs = np.split(late_night, np.flatnonzero(np.diff(late_night) > 1) + 1)
+        business = facts.business[late_night[-1], place]
+        paying[venues[place]] = (
+            [_Days(days[run[0]], days[run[-1]]) for run in runs],
+            facts.businesses[business] if business >= 0 else None,
         )
-        .order_by(*(getattr(VenueFacts, n) for n in ("venue_id", "effective_at", "recorded_at")))
-    )
-    found = {}
-    for venue_id, versions in groupby(rows, attrgetter("venue_id")):
-        # Of those that begin together, what was recorded last holds.
-        held = {at: Facts(*facts) for _, at, *facts in versions}
-        ends = [*list(held)[1:], None]
-        pays = [
-            (days, facts.business_id)
-            for (start, facts), end in zip(held.items(), ends, strict=True)
-            if facts.licensed and facts.late_night and seen.counts(facts)
-            if (lasting := year.days(start, end)) and (days := year.within(lasting))
-        ]
-        if pays:
-            found[venue_id] = _Paying(_joined(days for days, _ in pays), pays[-1][1])
-    return found
+    return paying
 
 
-def _figures(venues: Sequence[_Venue], year: _Year) -> Iterator[LevyFigures]:
-    holders = [venue for venue in venues if venue.periods]
-    always = [venue for venue in holders if venue.holds_always]
-    days: dict[When, date | None] = {When.FIRST_DAY: year.first, When.LAST_DAY: year.last}
-    for when, title in _WHEN.items():
-        if day := days.get(when):
-            paying = sum(venue.pays(day) for venue in venues)
-            holding = sum(venue.holds(day) for venue in venues)
-        else:
-            paying = len(venues)
-            holding = len(holders if when is When.ANY_DAY else always)
-        yield LevyFigures(
-            when=when,
-            title=title,
-            on=day,
-            paying=paying,
-            holding=holding,
-            share=holding / paying if paying else None,
-        )
-
-
-def _holder(venue: _Venue, year: _Year) -> LevyHolder:
+def _holder(venue: _Venue, counted: _Days) -> LevyHolder:
+    late_night_days = sum(days.number for days in venue.late_night)
+    held_days = sum(period.days.number for period in venue.periods)
     return LevyHolder(
-        **venue.labels,
-        late_night_days=venue.late_night_days,
-        held_days=venue.held_days,
-        on_first_day=venue.holds(year.first),
-        on_last_day=venue.holds(year.last),
-        on_every_day=venue.holds_always,
+        **venue.columns,
+        late_night_days=late_night_days,
+        held_days=held_days,
+        on_first_day=venue.holds(counted.first),
+        on_last_day=venue.holds(counted.last),
+        on_every_day=held_days == late_night_days,
     )
+
+
+def _figures(
+    venues: Sequence[_Venue], holders: Sequence[LevyHolder], counted: _Days
+) -> Iterator[LevyFigures]:
+    on_first, on_last, on_every = (
+        sum(getattr(row, name) for row in holders)
+        for name in ("on_first_day", "on_last_day", "on_every_day")
+    )
+    for when, title, day, holding in (
+        (When.FIRST_DAY, "On the year's first day", counted.first, on_first),
+        (When.LAST_DAY, "On the last day counted", counted.last, on_last),
+        (When.ANY_DAY, "On any day", None, len(holders)),
+        (When.EVERY_DAY, "On every day on which it was late-night", None, on_every),
+    ):
+        paying = sum(venue.pays(day) for venue in venues) if day else len(venues)
+        part = share(holding, paying)
+        yield LevyFigures(
+            when=when, title=title, on=day, paying=paying, holding=holding, share=part
+        )
 
 
 def _award(award: Award | None) -> dict[str, Any]:
-    if award is None:
-        return {}
-    return {
-        "certificate": award.certificate,
-        "grade": award.grade,
-        "awarded_on": london_day(award.began),
-        "until": award.until,
-    }
+    return {**award._asdict(), "awarded_on": london_day(award.began)} if award else {}
 
 
-class _Off(NamedTuple):
-    """How many days something lies off a day, and why."""
+class _Cause(NamedTuple):
+    """Why a venue misses on a day, and how many days off it is."""
 
-    days: int
+    days_off: int
     reason: Reason
     why: str
     award: Award | None
@@ -326,62 +282,54 @@ class _Off(NamedTuple):
 def _miss(venue: _Venue, year: _Year, on: date, near_days: int) -> LevyMiss | None:
     if venue.holds(on):
         return None
-    award = next((one.award for one in venue.held if one.days.include(on)), None)
-    without = None if award else _without_award(venue, year, on)
-    if not (award or without):
-        return None
-    off = [without, None if venue.pays(on) else _not_late_night(venue, on, award)]
-    found = [one for one in off if one]
-    days_off = max(one.days for one in found)
+    award = next((held.award for held in venue.held if held.days.include(on)), None)
+    causes = []
+    if award is None:
+        cause = _without_award(venue, year, on)
+        if cause is None:
+            return None
+        causes.append(cause)
+    if not venue.pays(on):
+        causes.append(_not_late_night(venue, on, award))
+    days_off = max(cause.days_off for cause in causes)
     if days_off > near_days:
         return None
     return LevyMiss(
-        **venue.labels,
-        **_award(found[0].award),
+        **venue.columns,
+        **_award(causes[0].award),
         on=on,
-        reason=found[0].reason,
-        why="; ".join(one.why for one in found),
+        reason=causes[0].reason,
+        why="; ".join(cause.why for cause in causes),
         days_off=days_off,
     )
 
 
-def _without_award(venue: _Venue, year: _Year, on: date) -> _Off | None:
+def _without_award(venue: _Venue, year: _Year, on: date) -> _Cause | None:
     """Why no award is in force on a day, by the one that is nearest; None where there is none."""
-    before = [one for one in venue.held if one.days.last < on]
-    after = [one for one in venue.held if one.days.first > on]
-    (there,) = standings(venue.spans, [year.ends(on)])
-    if there.state is State.SUSPENDED and there.since:
-        award = before[-1].award if before else None
-        return _Off(0, Reason.SUSPENDED, f"suspended on {_told(london_day(there.since))}", award)
-    offs = []
-    if before:
-        (_, last), award = before[-1]
-        gone = there.state is State.WITHDRAWN or award.until is None or award.until >= on
-        reason = Reason.WITHDRAWN if gone else Reason.EXPIRED
-        days = (on - last).days
-        why = f"{reason}: in force only until {_told(last)}, {_counted(days)} before"
-        offs.append(_Off(days, reason, why, award))
-    if after:
-        (first, _), award = after[0]
-        days = (first - on).days
-        why = f"in force only from {_told(first)}, {_counted(days)} after"
-        offs.append(_Off(days, Reason.NOT_YET, why, award))
-    return min(offs, key=attrgetter("days"), default=None)
+    (standing,) = standings(venue.spans, [year.ends(on)])
+    if standing.state is State.SUSPENDED and standing.since:
+        why = f"suspended on {_written(london_day(standing.since))}"
+        before = [held.award for held in venue.held if held.days.last < on]
+        return _Cause(0, Reason.SUSPENDED, why, before[-1] if before else None)
+    if not venue.held:
+        return None
+    days, award = min(venue.held, key=lambda held: held.days.off(on))
+    off = days.off(on)
+    counted = "1 day" if off == 1 else f"{off} days"
+    if days.first > on:
+        why = f"in force only from {_written(days.first)}, {counted} after"
+        return _Cause(off, Reason.NOT_YET, why, award)
+    gone = standing.state is State.WITHDRAWN or award.until is None or award.until >= on
+    reason = Reason.WITHDRAWN if gone else Reason.EXPIRED
+    why = f"{reason}: in force only until {_written(days.last)}, {counted} before"
+    return _Cause(off, reason, why, award)
 
 
-def _not_late_night(venue: _Venue, on: date, award: Award | None) -> _Off:
-    edges = [
-        *((days.last, "until") for days in venue.late_night if days.last < on),
-        *((days.first, "from") for days in venue.late_night if days.first > on),
-    ]
-    day, word = min(edges, key=lambda edge: abs((edge[0] - on).days))
-    why = f"late-night only {word} {_told(day)}"
-    return _Off(abs((day - on).days), Reason.NOT_LATE_NIGHT, why, award)
+def _not_late_night(venue: _Venue, on: date, award: Award | None) -> _Cause:
+    days = min(venue.late_night, key=lambda days: days.off(on))
+    since = f"from {_written(days.first)}" if days.first > on else f"until {_written(days.last)}"
+    return _Cause(days.off(on), Reason.NOT_LATE_NIGHT, f"late-night only {since}", award)
 
 
-def _told(day: date) -> str:
+def _written(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
-
-
-def _counted(days: int) -> str:
-    return "1 day" if days == 1 else f"{days} days"

@@ -2,13 +2,12 @@
 
 from datetime import date
 from enum import StrEnum
-from uuid import UUID
 
 from pydantic import Field
 
 from app.audit.frame.report import Report, Row, Share
-from app.http.fields import Absent
-from app.venues.fields import A_VENUE_ID
+from app.audit.frame.rows import AtVenue
+from app.http.fields import Absent, Text
 
 
 class When(StrEnum):
@@ -41,12 +40,9 @@ class LevyFigures(Row):
     share: Share = Field(default=None, title="Share", examples=[0.2])
 
 
-class _AtVenue(Row):
-    venue_id: UUID = Field(title="Venue id", examples=[A_VENUE_ID])
-    reference: str = Field(title="Reference", examples=["COL-0042"])
-    name: str = Field(title="Venue", examples=["The Lantern"])
+class _LateNight(AtVenue):
     business: str | Absent = Field(default=None, title="Business", examples=["Lantern Taverns"])
-    premises_licence: str | Absent = Field(
+    premises_licence: Text = Field(
         default=None, title="Premises licence", examples=["LN/200501234"]
     )
 
@@ -58,7 +54,7 @@ class _OfAward(Row):
     until: date | Absent = Field(default=None, title="In force until", examples=["2025-07-09"])
 
 
-class LevyHolder(_AtVenue):
+class LevyHolder(_LateNight):
     """A late-night venue that held Safety Thirst on some day of the year."""
 
     late_night_days: int = Field(title="Days late-night", examples=[182])
@@ -68,21 +64,19 @@ class LevyHolder(_AtVenue):
     on_every_day: bool = Field(title="On every late-night day", examples=[True])
 
 
-class LevyPeriod(_OfAward, _AtVenue):
+class LevyPeriod(_OfAward, _LateNight):
     """Days in a row on which a venue was late-night and one award was in force."""
 
     first: date = Field(title="First day", examples=["2024-10-01"])
     last: date = Field(title="Last day", examples=["2025-03-31"])
 
 
-class LevyMiss(_OfAward, _AtVenue):
+class LevyMiss(_OfAward, _LateNight):
     """A late-night venue that just misses on a day; the award is the one that is nearest."""
 
     on: date = Field(title="Day", examples=["2025-03-31"])
     reason: Reason = Field(title="Reason", examples=["withdrawn"])
-    why: str = Field(
-        title="Why", examples=["withdrawn: in force only until 19 March 2025, 12 days before"]
-    )
+    why: str = Field(examples=["withdrawn: in force only until 19 March 2025, 12 days before"])
     days_off: int = Field(title="Days off", examples=[12])
 
 
