@@ -5,23 +5,24 @@ known then. Names, coordinates, hours, licence numbers and the day of the last c
 they are today's, and so are the wards' boundaries. Each check says by which it judges.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
+from operator import attrgetter
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import Field
 from sqlmodel import Session, col, select
 
-from app.audit.frame.names import FORMER_WARD, WardName, ward_names
+from app.audit.frame.names import WardNames, ward_names
 from app.audit.frame.question import View
 from app.audit.frame.report import Report, Row, about
+from app.audit.frame.rows import AtVenue, grouped
 from app.core.events import known
 from app.core.geo import haversine_m
 from app.core.london import last_day, london_day
@@ -31,7 +32,6 @@ from app.schemes.rules import State
 from app.training.models import Headcount
 from app.venues.duplicates import likely_twins
 from app.venues.facts import Facts, facts_as
-from app.venues.fields import A_VENUE_ID
 from app.venues.hours import Hours, stored_hours
 from app.venues.models import Venue, VenueStatus, Ward
 from app.venues.wards import WardMap
@@ -60,23 +60,22 @@ class Check(StrEnum):
     LATE_NIGHT_NOT_LICENSED = "late_night_not_licensed"
 
 
-class CheckResult(Row):
+class _OfCheck(Row):
+    check: Check = Field(title="Check", examples=["hours_unknown"])
+
+
+class CheckResult(_OfCheck):
     """How many venues a check found, of how many it looked at."""
 
-    check: Check = Field(title="Check", examples=["hours_unknown"])
     title: str = Field(title="What is looked for", examples=["Opening hours are unknown"])
     found: int = Field(title="Venues found", examples=[3])
     of: int = Field(title="Of so many", examples=[120])
     judged_by: str = Field(title="Judged by", examples=["today's record"])
 
 
-class QualityFinding(Row):
+class QualityFinding(AtVenue, _OfCheck):
     """One venue that a check found."""
 
-    check: Check = Field(title="Check", examples=["hours_unknown"])
-    venue_id: UUID = Field(title="Venue id", examples=[A_VENUE_ID])
-    reference: str = Field(title="Reference", examples=["V-000124"])
-    name: str = Field(title="Venue", examples=["The Lantern"])
     ward: str = Field(title="Ward", examples=["Bishopsgate"])
     detail: str = Field(title="Detail", examples=["listed to the public"])
 
@@ -88,38 +87,23 @@ class Quality(Report):
     findings: list[QualityFinding] = Field(title="Findings")
 
 
-class _Found(NamedTuple):
-    """What a check found; those of a lower `rank` come first."""
-
-    venue_id: UUID
-    detail: str
-    rank: int = 0
-
-
-class _Looked(NamedTuple):
-    """At how many venues a check looked, and what it found."""
-
-    of: int
-    found: list[_Found]
-
-
 @dataclass(frozen=True)
 class _Register:
-    """The venues that are looked at: what they are counted by, and today's record of each."""
+    """The venues that are looked at, by reference: what they are counted by, and today's record."""
 
     session: Session
-    seen: View
+    view: View
     facts: dict[UUID, Facts]
-    venues: dict[UUID, Any]
-    wards: dict[UUID | None, WardName]
+    records: dict[UUID, Any]
+    wards: WardNames
 
     @cached_property
-    def active(self) -> dict[UUID, Facts]:
-        """Without prospects, of which little has to be known yet."""
+    def active(self) -> dict[UUID, Any]:
+        """The records without those of prospects, of which little has to be known yet."""
         return {
-            venue_id: facts
-            for venue_id, facts in self.facts.items()
-            if facts.status == VenueStatus.ACTIVE
+            venue_id: record
+            for venue_id, record in self.records.items()
+            if self.facts[venue_id].status == VenueStatus.ACTIVE
         }
 
     @cached_property
@@ -128,97 +112,99 @@ class _Register:
         rows = self.session.execute(
             sa.select(col(Headcount.venue_id), sa.func.max(col(Headcount.effective_at)))
             .where(
-                known(Headcount, self.seen.known_at), col(Headcount.effective_at) <= self.seen.at
+                known(Headcount, self.view.known_at), col(Headcount.effective_at) <= self.view.at
             )
             .group_by(col(Headcount.venue_id))
         )
-        return {venue_id: london_day(at) for venue_id, at in rows if venue_id in self.active}
+        last = {venue_id: london_day(declared_at) for venue_id, declared_at in rows}
+        return {venue_id: last[venue_id] for venue_id in self.active if venue_id in last}
 
-    def ward(self, ward_id: UUID | None) -> str:
-        """What a ward is called."""
-        return self.wards[ward_id].name if ward_id in self.wards else FORMER_WARD
+    def is_old(self, day: date) -> bool:
+        """Whether a headcount or a check of a day is recent no more."""
+        return last_day(day, FRESH_MONTHS) < self.view.as_at
 
 
-def quality(session: Session, seen: View, checks: Collection[Check] = tuple(Check)) -> Quality:
+_Findings: TypeAlias = tuple[Collection[Any], Mapping[UUID, str]]
+"""The venues that a check looked at, and a detail of each that it found, in the order to show."""
+
+
+def quality(session: Session, view: View, checks: Collection[Check] = tuple(Check)) -> Quality:
     """What these checks find, in their order; at most one query each, and three for the venues."""
-    register = _register(session, seen)
+    register = _register(session, view)
     results, findings = [], []
     for check in checks:
-        title, judged_by, look = _CHECKS[check]
-        of, found = look(register)
+        title, judged_by, look_at = _CHECKS[check]
+        venues, details = look_at(register)
         results.append(
-            CheckResult(check=check, title=title, found=len(found), of=of, judged_by=judged_by)
-        )
-        for one in sorted(found, key=lambda f: (f.rank, register.venues[f.venue_id].reference)):
-            venue = register.venues[one.venue_id]
-            findings.append(
-                QualityFinding(
-                    check=check,
-                    venue_id=one.venue_id,
-                    reference=venue.reference,
-                    name=venue.name,
-                    ward=register.ward(register.facts[one.venue_id].ward_id),
-                    detail=one.detail,
-                )
+            CheckResult(
+                check=check, title=title, found=len(details), of=len(venues), judged_by=judged_by
             )
+        )
+        findings += [
+            QualityFinding(
+                check=check,
+                venue_id=venue_id,
+                reference=register.records[venue_id].reference,
+                name=register.records[venue_id].name,
+                ward=register.wards[register.facts[venue_id].ward_id].name,
+                detail=detail,
+            )
+            for venue_id, detail in details.items()
+        ]
     sources = ["venue facts", "venues", "headcounts", "decisions", "wards"]
     return Quality(
-        about=about(session, "Data quality", seen, sources), checks=results, findings=findings
+        about=about(session, "Data quality", view, sources), checks=results, findings=findings
     )
 
 
-def _register(session: Session, seen: View) -> _Register:
-    facts = {
-        venue_id: held
-        for venue_id, held in facts_as(session, seen.at, seen.known_at).items()
-        if held.status != VenueStatus.CLOSED
-        and seen.counts(held._replace(status=VenueStatus.ACTIVE))
-    }
-    shown = ("id", "reference", "name", "postcode", "location", "premises_licence", "last_checked")
+def _register(session: Session, view: View) -> _Register:
+    columns = ("id", "reference", "name", "postcode", "location", "premises_licence")
     rows = session.execute(
         sa.select(
-            *(getattr(Venue, name) for name in shown),
+            *(getattr(Venue, name) for name in (*columns, "last_checked")),
             sa.cast(Venue.hours, sa.Text).label("hours"),
         )
     )
-    venues = {row.id: row for row in rows if row.id in facts}
-    return _Register(session, seen, facts, venues, ward_names(session))
+    every = facts_as(session, view.at, view.known_at)
+    records = {
+        record.id: record
+        for record in sorted(rows, key=attrgetter("reference"))
+        if (facts := every.get(record.id))
+        and facts.status != VenueStatus.CLOSED
+        and view.counts(facts._replace(status=VenueStatus.ACTIVE))
+    }
+    facts_of = {venue_id: every[venue_id] for venue_id in records}
+    return _Register(session, view, facts_of, records, ward_names(session))
 
 
 # --- what officers keep up to date -----------------------------------------------------------
 
 
-def _headcount_missing(register: _Register) -> _Looked:
-    undeclared = [id_ for id_ in register.active if id_ not in register.declared]
-    return _Looked(len(register.active), [_Found(id_, "never declared") for id_ in undeclared])
+def _headcount_missing(register: _Register) -> _Findings:
+    missing = [venue_id for venue_id in register.active if venue_id not in register.declared]
+    return register.active, dict.fromkeys(missing, "never declared")
 
 
-def _headcount_stale(register: _Register) -> _Looked:
-    stale = [
-        _Found(id_, f"last declared on {on}")
-        for id_, on in register.declared.items()
-        if _is_old(on, register.seen.as_at)
-    ]
-    return _Looked(len(register.declared), stale)
+def _headcount_stale(register: _Register) -> _Findings:
+    return register.declared, {
+        venue_id: f"last declared on {day}"
+        for venue_id, day in register.declared.items()
+        if register.is_old(day)
+    }
 
 
-def _is_old(day: date, as_at: date) -> bool:
-    return last_day(day, FRESH_MONTHS) < as_at
+def _not_checked(register: _Register) -> _Findings:
+    checked = {venue_id: record.last_checked for venue_id, record in register.active.items()}
+    never = [venue_id for venue_id, day in checked.items() if day is None]
+    return register.active, dict.fromkeys(never, "never checked") | {
+        venue_id: f"last checked on {day}"
+        for venue_id, day in checked.items()
+        if day and register.is_old(day)
+    }
 
 
-def _not_checked(register: _Register) -> _Looked:
-    found = []
-    for venue_id in register.active:
-        checked = register.venues[venue_id].last_checked
-        if checked is None:
-            found.append(_Found(venue_id, "never checked"))
-        elif _is_old(checked, register.seen.as_at):
-            found.append(_Found(venue_id, f"last checked on {checked}", 1))
-    return _Looked(len(register.active), found)
-
-
-def _hours_unknown(register: _Register) -> _Looked:
-    documents = {id_: register.venues[id_].hours for id_ in register.active}
+def _hours_unknown(register: _Register) -> _Findings:
+    documents = {venue_id: record.hours for venue_id, record in register.active.items()}
     # Many venues have the same hours, which are read once.
     refused = {text: stored_hours(text) for text in {*documents.values()} - {None}}
     reasons = {None: ""} | {
@@ -226,141 +212,107 @@ def _hours_unknown(register: _Register) -> _Looked:
         for text, why in refused.items()
         if not isinstance(why, Hours)
     }
-    unknown = [id_ for id_, text in documents.items() if text in reasons]
-    seen = register.seen
-    stand = timelines(register.session, seen.known_at, schemes=[LISTS_PUBLICLY], venues=unknown)
+    unknown = [venue_id for venue_id, text in documents.items() if text in reasons]
+    view = register.view
+    spans = timelines(register.session, view.known_at, schemes=[LISTS_PUBLICLY], venues=unknown)
     listed = {
         venue_id
-        for (venue_id, _), spans in stand.items()
-        if standings(spans, [seen.at])[0].state is State.IN_FORCE
+        for (venue_id, _), its_spans in spans.items()
+        if standings(its_spans, [view.at])[0].state is State.IN_FORCE
     }
-    found = [
-        _Found(
-            id_,
-            ("listed to the public" if id_ in listed else "not listed") + reasons[documents[id_]],
-            rank=int(id_ not in listed),
-        )
-        for id_ in unknown
-    ]
-    return _Looked(len(register.active), found)
+    return register.active, {
+        venue_id: said + reasons[documents[venue_id]]
+        for said, is_listed in (("listed to the public", True), ("not listed", False))
+        for venue_id in unknown
+        if (venue_id in listed) is is_listed
+    }
 
 
 # --- where venues are ------------------------------------------------------------------------
 
 
-def _outside_ward(register: _Register) -> _Looked:
-    wards = WardMap(register.session.exec(select(Ward)))
+def _outside_ward(register: _Register) -> _Findings:
+    wards, names = WardMap(register.session.exec(select(Ward))), register.wards
     if not wards:
-        return _Looked(0, [])
-    places = [register.venues[id_].location for id_ in register.facts]
-    found = [
-        _Found(id_, f"counted in {register.ward(held.ward_id)}, lies in {register.ward(lies_in)}")
-        for (id_, held), lies_in in zip(register.facts.items(), wards.wards_of(places), strict=True)
-        if held.ward_id != lies_in
-    ]
-    return _Looked(len(places), found)
+        return (), {}
+    lies_in = wards.wards_of([record.location for record in register.records.values()])
+    return register.records, {
+        venue_id: f"counted in {names[facts.ward_id].name}, lies in {names[ward_id].name}"
+        for (venue_id, facts), ward_id in zip(register.facts.items(), lies_in, strict=True)
+        if facts.ward_id != ward_id
+    }
 
 
-def _far_from_postcode(register: _Register) -> _Looked:
+def _far_from_postcode(register: _Register) -> _Findings:
     """Against the other venues with the same outward code (`EC2V`), where there are enough.
 
     The middle is the median of their coordinates, so that a few wrong ones don't move it.
     """
-    areas: defaultdict[str, list[UUID]] = defaultdict(list)
-    for venue_id in register.facts:
-        if outward := _outward(register.venues[venue_id].postcode):
-            areas[outward].append(venue_id)
-    judged = {outward: ids for outward, ids in areas.items() if len(ids) >= FEWEST}
-    found = [one for area in judged.items() for one in _far(register, *area)]
-    return _Looked(sum(map(len, judged.values())), found)
+    areas = grouped(register.records.values(), lambda record: _outward(record.postcode))
+    judged: list[Any] = []
+    far: dict[UUID, str] = {}
+    for outward, venues in areas.items():
+        if not outward or len(venues) < FEWEST:
+            continue
+        judged += venues
+        places = [venue.location for venue in venues]
+        lat, lon = median(place.lat for place in places), median(place.lon for place in places)
+        metres = [haversine_m(lat, lon, place.lat, place.lon) for place in places]
+        limit = max(NEVER_FAR_M, SPREAD * median(metres))
+        far |= {
+            venue.id: f"{away / 1000:.1f} km from the middle of {outward}"
+            for venue, away in zip(venues, metres, strict=True)
+            if away > limit
+        }
+    return judged, {venue_id: far[venue_id] for venue_id in register.records if venue_id in far}
 
 
 def _outward(postcode: str) -> str:
     return postcode.upper().replace(" ", "")[:-3]
 
 
-def _far(register: _Register, outward: str, venues: Sequence[UUID]) -> Iterator[_Found]:
-    places = [register.venues[venue_id].location for venue_id in venues]
-    lat, lon = median(place.lat for place in places), median(place.lon for place in places)
-    metres = [haversine_m(lat, lon, place.lat, place.lon) for place in places]
-    limit = max(NEVER_FAR_M, SPREAD * median(metres))
-    for venue_id, away in zip(venues, metres, strict=True):
-        if away > limit:
-            yield _Found(venue_id, f"{away / 1000:.1f} km from the middle of {outward}")
-
-
-def _likely_duplicate(register: _Register) -> _Looked:
-    venues = sorted(
-        (register.venues[venue_id] for venue_id in register.facts), key=lambda row: row.reference
-    )
-    twins = likely_twins([row.name for row in venues], [row.location for row in venues])
-    found = []
-    for place, (other, metres) in twins.items():
-        like = f"like {venues[other].reference} {venues[other].name}, {metres:.0f} m away"
-        found.append(_Found(venues[place].id, like))
-    return _Looked(len(venues), found)
+def _likely_duplicate(register: _Register) -> _Findings:
+    venues = list(register.records.values())
+    twins = likely_twins([venue.name for venue in venues], [venue.location for venue in venues])
+    details = {}
+    for place, (other, metres) in sorted(twins.items()):
+        twin = venues[other]
+        details[venues[place].id] = f"like {twin.reference} {twin.name}, {metres:.0f} m away"
+    return venues, details
 
 
 # --- what contradicts itself -----------------------------------------------------------------
 
 
-def _no_business(register: _Register) -> _Looked:
-    found = [
-        _Found(id_, str(held.status), rank=int(held.status != VenueStatus.ACTIVE))
-        for id_, held in register.facts.items()
-        if held.business_id is None
-    ]
-    return _Looked(len(register.facts), found)
+def _no_business(register: _Register) -> _Findings:
+    return register.facts, {
+        venue_id: str(status)
+        for status in (VenueStatus.ACTIVE, VenueStatus.PROSPECT)
+        for venue_id, facts in register.facts.items()
+        if facts.business_id is None and facts.status == status
+    }
 
 
-def _no_premises_licence(register: _Register) -> _Looked:
-    licensed = [id_ for id_, held in register.facts.items() if held.licensed]
-    return _Looked(
-        len(licensed),
-        [
-            _Found(id_, "licensed, without a premises licence number")
-            for id_ in licensed
-            if not register.venues[id_].premises_licence
-        ],
-    )
+def _no_premises_licence(register: _Register) -> _Findings:
+    licensed = [record for id_, record in register.records.items() if register.facts[id_].licensed]
+    unnumbered = [record.id for record in licensed if not record.premises_licence]
+    return licensed, dict.fromkeys(unnumbered, "licensed, without a premises licence number")
 
 
-def _late_night_not_licensed(register: _Register) -> _Looked:
-    late = {id_: held for id_, held in register.facts.items() if held.late_night}
-    return _Looked(
-        len(late),
-        [
-            _Found(id_, "late-night, not licensed")
-            for id_, held in late.items()
-            if not held.licensed
-        ],
-    )
+def _late_night_not_licensed(register: _Register) -> _Findings:
+    late_night = {id_: facts for id_, facts in register.facts.items() if facts.late_night}
+    unlicensed = [venue_id for venue_id, facts in late_night.items() if not facts.licensed]
+    return late_night, dict.fromkeys(unlicensed, "late-night, not licensed")
 
 
 _AS_AT, _TODAY = "the day asked for", "today's record"
 _BOTH = f"{_AS_AT}, and {_TODAY}"
 
-_CHECKS: dict[Check, tuple[str, str, Callable[[_Register], _Looked]]] = {
-    Check.HEADCOUNT_MISSING: (
-        "No headcount was ever declared",
-        _AS_AT,
-        _headcount_missing,
-    ),
-    Check.HEADCOUNT_STALE: (
-        "The last headcount is a year old or older",
-        _AS_AT,
-        _headcount_stale,
-    ),
-    Check.NOT_CHECKED: (
-        "No officer has checked it for a year",
-        _TODAY,
-        _not_checked,
-    ),
-    Check.HOURS_UNKNOWN: (
-        "Opening hours are unknown: never shown as open",
-        _TODAY,
-        _hours_unknown,
-    ),
+_CHECKS: dict[Check, tuple[str, str, Callable[[_Register], _Findings]]] = {
+    Check.HEADCOUNT_MISSING: ("No headcount was ever declared", _AS_AT, _headcount_missing),
+    Check.HEADCOUNT_STALE: ("The last headcount is a year old or older", _AS_AT, _headcount_stale),
+    Check.NOT_CHECKED: ("No officer has checked it for a year", _TODAY, _not_checked),
+    Check.HOURS_UNKNOWN: ("Opening hours are unknown: never shown as open", _TODAY, _hours_unknown),
     Check.OUTSIDE_WARD: (
         "Its coordinates lie outside the ward it is counted in",
         _BOTH,
@@ -371,16 +323,8 @@ _CHECKS: dict[Check, tuple[str, str, Callable[[_Register], _Looked]]] = {
         _TODAY,
         _far_from_postcode,
     ),
-    Check.LIKELY_DUPLICATE: (
-        "Another venue near by has such a name",
-        _TODAY,
-        _likely_duplicate,
-    ),
-    Check.NO_BUSINESS: (
-        "Nobody is known to run it",
-        _AS_AT,
-        _no_business,
-    ),
+    Check.LIKELY_DUPLICATE: ("Another venue near by has such a name", _TODAY, _likely_duplicate),
+    Check.NO_BUSINESS: ("Nobody is known to run it", _AS_AT, _no_business),
     Check.NO_PREMISES_LICENCE: (
         "Licensed, but its premises licence has no number here",
         _BOTH,
