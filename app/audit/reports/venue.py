@@ -1,16 +1,16 @@
 """Everything about one venue on one page of data, each figure with the events behind it."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from itertools import groupby, pairwise
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from app.audit.frame.names import FORMER_WARD, WardName, business_names, ward_names
+from app.audit.frame.names import business_names, ward_names
 from app.audit.frame.question import Formed, Moment, View
 from app.audit.frame.report import about
+from app.audit.frame.rows import grouped
 from app.audit.reports.venue_rows import (
     CourseTraining,
     EngagementHeld,
@@ -28,8 +28,7 @@ from app.audit.reports.venue_rows import (
 )
 from app.core.db import find
 from app.core.errors import NotFound
-from app.core.events import Event, recorded_by, voided_by
-from app.core.london import london_day
+from app.core.events import Event, recorded_by, shown, voided_by
 from app.outreach.models import (
     Debrief,
     Engagement,
@@ -40,7 +39,6 @@ from app.outreach.models import (
     StepDone,
 )
 from app.outreach.rules import (
-    KnownTest,
     asks_for_retest,
     days_to_resolve,
     is_overdue,
@@ -50,7 +48,7 @@ from app.outreach.rules import (
 from app.outreach.scheme_tests import known_tests
 from app.schemes.known import standings, timelines
 from app.schemes.models import Decision
-from app.schemes.registry import SchemeKey, schemes
+from app.schemes.registry import schemes
 from app.training.courses import COURSES, CourseKey, StaffRole
 from app.training.grid import training_grid
 from app.training.models import Attendance, Headcount, TrainingSession
@@ -76,302 +74,264 @@ class SheetAsked(Moment, Formed):
     """What a venue's audit sheet can be asked."""
 
 
-class _Recorded:
-    """What had happened and been recorded by then: what of it stands, and all of it."""
+class _Part(NamedTuple):
+    """How many of one role took part in a session."""
 
-    def __init__(self, session: Session, seen: View) -> None:
-        self._session, self._seen = session, seen
-        self.all: list[Event] = []
+    training: TrainingSession
+    attendance: Attendance
+
+
+class _History:
+    """What had happened at a venue, and been recorded by then: what of it stands, and all of it."""
+
+    def __init__(self, session: Session, view: View, venue_id: UUID) -> None:
+        self.session, self.view, self.venue_id = session, view, venue_id
+        self._all: list[Event] = []
         self._voided: set[UUID] = set()
 
-    def standing(self, model: type[E], *conditions: Any) -> list[E]:
-        """The events of one kind that stand, oldest first."""
-        seen = self._seen
-        found = self._session.exec(
-            select(model, voided_by(model, seen.known_at))
+    def read(self, model: type[E], part_of: Any = None, whole: Any = None) -> list[E]:
+        """The events of one kind that stand, oldest first.
+
+        They are the venue's own, or those that are `part_of` such a `whole` of the venue's.
+        """
+        table: Any = model if whole is None else whole.class_
+        is_of_venue = table.venue_id == self.venue_id
+        if whole is not None:
+            is_of_venue = col(part_of).in_(select(whole).where(is_of_venue))
+        known_at = self.view.known_at
+        rows = self.session.exec(
+            select(model, voided_by(model, known_at))
             .where(
-                col(model.effective_at) <= seen.at,
-                recorded_by(model, seen.known_at),
-                *conditions,
+                col(model.effective_at) <= self.view.at, recorded_by(model, known_at), is_of_venue
             )
             .order_by(col(model.effective_at), col(model.recorded_at), col(model.id))
         ).all()
-        self.all += [event for event, _ in found]
-        self._voided.update(event.id for event, voided in found if voided)
-        return [event for event, voided in found if not voided]
+        self._all += [event for event, _ in rows]
+        self._voided.update(event.id for event, voided in rows if voided)
+        return [event for event, voided in rows if not voided]
 
     def events(self) -> list[SourceEvent]:
         """All that was asked for so far, by kind."""
+        not_voided = dict.fromkeys(("voided_at", "voided_by", "void_reason"))
         return [
-            SourceEvent(
-                id=event.id,
+            shown(
+                SourceEvent,
+                event,
                 kind=str(event.__tablename__),
-                on=london_day(event.effective_at),
-                recorded_at=event.recorded_at,
-                recorded_by=event.recorded_by,
-                **self._how_voided(event),
+                **({} if event.id in self._voided else not_voided),
             )
-            for event in self.all
+            for event in self._all
         ]
 
-    def _how_voided(self, event: Event) -> dict[str, Any]:
-        names = ("voided_at", "voided_by", "void_reason")
-        return {name: getattr(event, name) for name in names} if event.id in self._voided else {}
 
-
-def venue_sheet(session: Session, seen: View, venue_id: UUID) -> VenueSheet:
+def venue_sheet(session: Session, view: View, venue_id: UUID) -> VenueSheet:
     """Everything about a venue. Raises `NotFound`, `NotKnownThen`."""
     venue = find(session, Venue, venue_id)
     known = select(VenueFacts.id).where(
-        VenueFacts.venue_id == venue_id, recorded_by(VenueFacts, seen.known_at)
+        VenueFacts.venue_id == venue_id, recorded_by(VenueFacts, view.known_at)
     )
     if session.exec(known).first() is None:
         raise NotKnownThen
-    recorded = _Recorded(session, seen)
-    facts = _facts(session, recorded, venue_id)
+    history = _History(session, view, venue_id)
+    facts = _facts(history)
     is_closed = bool(facts) and facts[-1].status is VenueStatus.CLOSED
-    stands = _standings(session, seen, recorded, venue_id)
-    headcounts = recorded.standing(Headcount, Headcount.venue_id == venue_id)
-    attended = _attended(recorded, venue_id)
+    in_schemes = _standings(history)
+    headcounts = history.read(Headcount)
+    attended = _attended(history)
     return VenueSheet(
-        about=about(session, f"Audit sheet of {venue.reference}", seen, SOURCES),
+        about=about(session, f"Audit sheet of {venue.reference}", view, SOURCES),
         identity=[_identity(venue)],
         facts=facts,
-        standings=stands,
-        training=_training(session, seen, venue_id, attended, headcounts),
+        standings=in_schemes,
+        training=_training(history, attended, headcounts),
         roles=_roles(attended),
         headcounts=[
-            HeadcountHeld(on=one.on, staff=one.staff, left=one.left, sources=[one.id])
-            for one in headcounts
+            shown(HeadcountHeld, headcount, sources=[headcount.id]) for headcount in headcounts
         ],
         sessions=_sessions(attended),
-        tests=_tests(session, seen, recorded, venue_id, is_closed=is_closed),
-        engagements=_engagements(recorded, venue_id),
-        problems=_problems(recorded, venue_id),
-        conditions=[LicenceCondition.model_validate(one) for one in venue.conditions],
-        events=recorded.events(),
+        tests=_tests(history, is_closed=is_closed),
+        engagements=_engagements(history),
+        problems=_problems(history),
+        conditions=[LicenceCondition.model_validate(condition) for condition in venue.conditions],
+        events=history.events(),
     )
 
 
 def _identity(venue: Venue) -> Identity:
-    names = ("reference", "name", "address", "postcode", "premises_licence", "last_checked")
+    names = Identity.model_fields.keys() - {"venue_id", "hours_known"}
     return Identity(
         venue_id=venue.id,
         hours_known=venue.hours is not None,
-        closed_on=venue.closed_on,
         **{name: getattr(venue, name) for name in names},
     )
 
 
-def _facts(session: Session, recorded: _Recorded, venue_id: UUID) -> list[FactsHeld]:
-    wards, businesses = ward_names(session), business_names(session)
-    held: list[tuple[datetime, Facts, list[UUID]]] = []
-    for version in recorded.standing(VenueFacts, VenueFacts.venue_id == venue_id):
-        facts, sources = Facts.of(version), [version.id]
-        if held and held[-1][0] == version.effective_at:
-            # Of those that begin together, what was recorded last holds.
-            held.pop()
-        if held and held[-1][1] == facts:
-            since, _, before = held.pop()
-            held.append((since, facts, before + sources))
-        else:
-            held.append((version.effective_at, facts, sources))
-    ends = [*(since for since, *_ in held[1:]), None]
+def _facts(history: _History) -> list[FactsHeld]:
+    wards, businesses = ward_names(history.session), business_names(history.session)
+    # Of those that begin together, what was recorded last holds.
+    versions = {version.effective_at: version for version in history.read(VenueFacts)}
     rows = []
-    for (since, facts, sources), until in zip(held, ends, strict=False):
-        ward = wards.get(facts.ward_id, WardName("", FORMER_WARD))
+    for facts, same in groupby(versions.values(), Facts.of):
+        events = list(same)
         rows.append(
             FactsHeld(
-                since=since,
-                until=until,
-                ward_code=ward.code,
-                ward=ward.name,
-                business=businesses[facts.business_id] if facts.business_id else None,
-                sources=sources,
-                **{k: v for k, v in facts._asdict().items() if k != "ward_id"},
+                since=events[0].effective_at,
+                ward_code=wards[facts.ward_id].code,
+                ward=wards[facts.ward_id].name,
+                business=businesses[facts.business_id],
+                sources=_ids(*events),
+                **facts._asdict(),
             )
         )
+    for row, following in pairwise(rows):
+        row.until = following.since
     return rows
 
 
-def _standings(
-    session: Session, seen: View, recorded: _Recorded, venue_id: UUID
-) -> list[SchemeStanding]:
-    told = timelines(session, seen.known_at, venues=[venue_id])
-    decisions = recorded.standing(Decision, Decision.venue_id == venue_id)
+def _standings(history: _History) -> list[SchemeStanding]:
+    spans = timelines(history.session, history.view.known_at, venues=[history.venue_id])
+    decisions = grouped(history.read(Decision), lambda decision: decision.scheme)
     rows = []
     for key, scheme in schemes().items():
-        decided = [one for one in decisions if one.scheme == key]
-        (there,) = standings(told.get((venue_id, key), ()), [seen.at])
+        (standing,) = standings(spans.get((history.venue_id, key), ()), [history.view.at])
+        sources = _ids(*decisions[key])
         rows.append(
-            SchemeStanding(scheme=key, name=scheme.name, sources=_ids(decided), **there._asdict())
+            SchemeStanding(scheme=key, name=scheme.name, sources=sources, **standing._asdict())
         )
     return rows
 
 
-def _attended(recorded: _Recorded, venue_id: UUID) -> list[tuple[TrainingSession, Attendance]]:
+def _attended(history: _History) -> list[_Part]:
     """Who took part from the venue, in sessions that stand."""
-    attendances = recorded.standing(Attendance, Attendance.venue_id == venue_id)
+    attendances = history.read(Attendance)
     sessions = {
-        one.id: one
-        for one in recorded.standing(
-            TrainingSession,
-            col(TrainingSession.id).in_(
-                select(Attendance.session_id).where(Attendance.venue_id == venue_id)
-            ),
-        )
+        training.id: training
+        for training in history.read(TrainingSession, TrainingSession.id, Attendance.session_id)
     }
-    return [(sessions[one.session_id], one) for one in attendances if one.session_id in sessions]
+    return [
+        _Part(sessions[attendance.session_id], attendance)
+        for attendance in attendances
+        if attendance.session_id in sessions
+    ]
 
 
 def _training(
-    session: Session,
-    seen: View,
-    venue_id: UUID,
-    attended: Sequence[tuple[TrainingSession, Attendance]],
-    headcounts: Sequence[Headcount],
+    history: _History, attended: Sequence[_Part], headcounts: Sequence[Headcount]
 ) -> list[CourseTraining]:
+    view = history.view
     grid = training_grid(
-        session,
-        [seen.as_at],
-        seen.known_at,
-        venues=[venue_id],
-        thresholds=seen.limits.thresholds,
+        history.session,
+        [view.as_at],
+        view.known_at,
+        venues=[history.venue_id],
+        thresholds=view.limits.thresholds,
     )
+    return [
+        CourseTraining(
+            course=CourseKey(key),
+            name=course.name,
+            sources=_ids(
+                *(part.attendance for part in attended if part.training.course == key),
+                *headcounts,
+            ),
+            **vars(grid.state(view.as_at, history.venue_id, key)),
+        )
+        for key, course in COURSES.items()
+    ]
+
+
+def _roles(attended: Sequence[_Part]) -> list[RoleTraining]:
+    by_role = grouped(attended, lambda part: (part.training.course, part.attendance.role))
+    return [
+        RoleTraining(
+            course=course,
+            role=role,
+            **_counts(parts),
+            last_on=max(part.attendance.on for part in parts),
+            sources=_ids(*(part.attendance for part in parts)),
+        )
+        for course in CourseKey
+        for role in StaffRole
+        if (parts := by_role[course, role])
+    ]
+
+
+def _sessions(attended: Sequence[_Part]) -> list[SessionAttended]:
+    return [
+        shown(
+            SessionAttended,
+            parts[0].training,
+            **_counts(parts),
+            sources=_ids(parts[0].training, *(part.attendance for part in parts)),
+        )
+        for parts in grouped(attended, lambda part: part.training.id).values()
+    ]
+
+
+def _counts(parts: Sequence[_Part]) -> dict[str, int]:
+    return {
+        "new": sum(part.attendance.new_count for part in parts),
+        "refresher": sum(part.attendance.refresher_count for part in parts),
+    }
+
+
+def _tests(history: _History, *, is_closed: bool) -> list[TestHeld]:
+    history.read(SchemeTest)
+    history.read(Debrief, Debrief.test_id, SchemeTest.id)
+    view = history.view
     rows = []
-    for key, course in COURSES.items():
-        taken = [one for training, one in attended if training.course == key]
+    for test in known_tests(history.session, view.at, view.known_at, venue_id=history.venue_id):
+        is_due = asks_for_retest(test, is_closed=is_closed)
+        by = retest_by(test.on, view.limits.retest_days) if is_due else None
+        sources = (test.id, test.debrief_id, test.retest_id)
         rows.append(
-            CourseTraining(
-                course=CourseKey(key),
-                name=course.name,
-                sources=_ids([*taken, *headcounts]),
-                **vars(grid.state(seen.as_at, venue_id, key)),
+            TestHeld(
+                **test._asdict(),
+                retest_by=by,
+                retest_overdue=is_overdue(by, view.as_at) if by else None,
+                sources=[source for source in sources if source],
             )
         )
     return rows
 
 
-def _roles(attended: Iterable[tuple[TrainingSession, Attendance]]) -> list[RoleTraining]:
-    counted: defaultdict[tuple[str, str], list[Attendance]] = defaultdict(list)
-    for training, one in attended:
-        counted[training.course, one.role].append(one)
-    courses, roles = list(CourseKey), list(StaffRole)
-    return sorted(
-        (
-            RoleTraining(
-                course=CourseKey(course),
-                role=StaffRole(role),
-                new=sum(one.new_count for one in several),
-                refresher=sum(one.refresher_count for one in several),
-                last_on=max(one.on for one in several),
-                sources=_ids(several),
-            )
-            for (course, role), several in counted.items()
-        ),
-        key=lambda row: (courses.index(row.course), roles.index(row.role)),
-    )
-
-
-def _sessions(attended: Iterable[tuple[TrainingSession, Attendance]]) -> list[SessionAttended]:
-    together: dict[UUID, tuple[TrainingSession, list[Attendance]]] = {}
-    for training, one in attended:
-        together.setdefault(training.id, (training, []))[1].append(one)
-    return [
-        SessionAttended(
-            on=training.on,
-            course=CourseKey(training.course),
-            place=training.place,
-            provider=training.provider,
-            new=sum(one.new_count for one in several),
-            refresher=sum(one.refresher_count for one in several),
-            sources=_ids([training, *several]),
-        )
-        for training, several in together.values()
-    ]
-
-
-def _tests(
-    session: Session, seen: View, recorded: _Recorded, venue_id: UUID, *, is_closed: bool
-) -> list[TestHeld]:
-    recorded.standing(SchemeTest, SchemeTest.venue_id == venue_id)
-    recorded.standing(
-        Debrief,
-        col(Debrief.test_id).in_(select(SchemeTest.id).where(SchemeTest.venue_id == venue_id)),
-    )
-    return [
-        _test(seen, test, is_closed=is_closed)
-        for test in known_tests(session, seen.at, seen.known_at, venue_id=venue_id)
-    ]
-
-
-def _test(seen: View, test: KnownTest, *, is_closed: bool) -> TestHeld:
-    by = (
-        retest_by(test.on, seen.limits.retest_days)
-        if asks_for_retest(test, is_closed=is_closed)
-        else None
-    )
-    sources = (test.id, test.debrief_id, test.retest_id)
-    return TestHeld(
-        on=test.on,
-        scheme=SchemeKey(test.scheme),
-        passed=test.passed,
-        debriefed_on=test.debriefed_on,
-        retest_on=test.retest_on,
-        retest_passed=test.retest_passed,
-        retest_by=by,
-        retest_overdue=is_overdue(by, seen.as_at) if by else None,
-        sources=[source for source in sources if source],
-    )
-
-
-def _engagements(recorded: _Recorded, venue_id: UUID) -> list[EngagementHeld]:
-    engagements = recorded.standing(Engagement, Engagement.venue_id == venue_id)
-    of_venue = select(Engagement.id).where(Engagement.venue_id == venue_id)
+def _engagements(history: _History) -> list[EngagementHeld]:
+    engagements = history.read(Engagement)
     done = {
-        one.engagement_id: one
-        for one in recorded.standing(StepDone, col(StepDone.engagement_id).in_(of_venue))
+        step.engagement_id: step
+        for step in history.read(StepDone, StepDone.engagement_id, Engagement.id)
     }
     rows = []
-    for one in engagements:
-        step = done.get(one.id)
-        rows.append(
-            EngagementHeld(
-                on=one.on,
-                kind=one.kind,
-                outcome=one.outcome,
-                next_step=one.next_step,
-                next_step_on=one.next_step_on,
-                done_on=step.on if step else None,
-                sources=_ids([one, step] if step else [one]),
-            )
-        )
+    for engagement in engagements:
+        step = done.get(engagement.id)
+        sources = _ids(engagement, step) if step else _ids(engagement)
+        done_on = step.on if step else None
+        rows.append(shown(EngagementHeld, engagement, done_on=done_on, sources=sources))
     return rows
 
 
-def _problems(recorded: _Recorded, venue_id: UUID) -> list[ProblemHeld]:
-    reports = recorded.standing(ProblemReport, ProblemReport.venue_id == venue_id)
-    of_venue = select(ProblemReport.id).where(ProblemReport.venue_id == venue_id)
-    taken: defaultdict[UUID, list[ReportStep]] = defaultdict(list)
-    for step in recorded.standing(ReportStep, col(ReportStep.report_id).in_(of_venue)):
-        taken[step.report_id].append(step)
+def _problems(history: _History) -> list[ProblemHeld]:
+    reports = history.read(ProblemReport)
+    steps = grouped(
+        history.read(ReportStep, ReportStep.report_id, ProblemReport.id),
+        lambda step: step.report_id,
+    )
     rows = []
-    for one in reports:
-        steps = taken[one.id]
-        resolved = [london_day(s.effective_at) for s in steps if s.step == Step.RESOLVED]
-        resolved_on = resolved[0] if resolved else None
+    for report in reports:
+        its_steps = steps[report.id]
+        resolved_on = next((step.on for step in its_steps if step.step == Step.RESOLVED), None)
         rows.append(
-            ProblemHeld(
-                on=one.on,
-                kind=one.kind,
-                state=report_state([Step(step.step) for step in steps]),
+            shown(
+                ProblemHeld,
+                report,
+                state=report_state([Step(step.step) for step in its_steps]),
                 resolved_on=resolved_on,
-                days_to_resolve=days_to_resolve(one.on, resolved_on) if resolved_on else None,
-                sources=_ids([one, *steps]),
+                days_to_resolve=days_to_resolve(report.on, resolved_on) if resolved_on else None,
+                sources=_ids(report, *its_steps),
             )
         )
     return rows
 
 
-def _ids(events: Collection[Event]) -> list[UUID]:
+def _ids(*events: Event) -> list[UUID]:
     return [event.id for event in events]

@@ -7,13 +7,14 @@ from uuid import UUID
 from pydantic import Field
 
 from app.audit.frame.report import Report, Row, Share
+from app.audit.frame.rows import AtVenue
 from app.http.fields import Absent, Text
 from app.outreach.models import EngagementKind, Outcome, ReportKind, ReportState
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind, State
 from app.training.courses import CourseKey, StaffRole
 from app.training.rules import Rag, Status
-from app.venues.fields import A_BUSINESS_ID, A_VENUE_ID
+from app.venues.fields import A_BUSINESS_ID
 from app.venues.models import Category, VenueStatus
 
 AN_EVENT_ID = "7d2f8a34-0c1b-4a5e-9f63-5b7e1c9d2a48"
@@ -24,12 +25,9 @@ Sources = Annotated[
 ]
 
 
-class Identity(Row):
+class Identity(AtVenue):
     """What the venue is called, and what is not dated: as it is today."""
 
-    venue_id: UUID = Field(title="Venue id", examples=[A_VENUE_ID])
-    reference: str = Field(title="Reference", examples=["V-000124"])
-    name: str = Field(title="Venue", examples=["The Lantern"])
     address: Text = Field(default=None, title="Address", examples=["12 Bishopsgate"])
     postcode: Text = Field(default=None, title="Postcode", examples=["EC2R 8AJ"])
     premises_licence: Text = Field(
