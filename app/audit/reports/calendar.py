@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import uuid5
 
-from icalendar import Calendar, Event
+from icalendar import TRANSP, Calendar, Event
 from pydantic import BaseModel, Field
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import AUDITORS
 from app.accounts.models import Account
-from app.audit.frame.question import Chosen, Moment, View, counted, view
+from app.audit.frame.question import Chosen, Moment, counted, view
 from app.audit.frame.report import DEMONSTRATION
 from app.audit.models import CalendarAddress
 from app.audit.reports.due import Bucket, DueItem, DueKind, work_list
@@ -33,6 +33,8 @@ REFRESHED = timedelta(hours=6)
 """How often calendar programs are asked to come back."""
 
 _SECRET_BYTES = 32
+
+_IS_LIVE = col(CalendarAddress.revoked_at).is_(None)
 
 
 class NoSuchCalendar(NotFound):
@@ -94,9 +96,7 @@ def revoke(session: Session, account: Account) -> None:
 
 def _live(session: Session, account: Account) -> CalendarAddress | None:
     return session.exec(
-        select(CalendarAddress).where(
-            CalendarAddress.account_id == account.id, col(CalendarAddress.revoked_at).is_(None)
-        )
+        select(CalendarAddress).where(CalendarAddress.account_id == account.id, _IS_LIVE)
     ).first()
 
 
@@ -113,10 +113,7 @@ def calendar(session: Session, secret: str, at: datetime) -> bytes:
     account = session.exec(
         select(Account)
         .join(CalendarAddress)
-        .where(
-            CalendarAddress.secret_hash == _hash(secret),
-            col(CalendarAddress.revoked_at).is_(None),
-        )
+        .where(CalendarAddress.secret_hash == _hash(secret), _IS_LIVE)
     ).first()
     if (
         account is None
@@ -125,62 +122,52 @@ def calendar(session: Session, secret: str, at: datetime) -> bytes:
         or not AUDITORS.roles.intersection(account.roles)
     ):
         raise NoSuchCalendar
-    seen = view(session, Moment(), Chosen(), at)
-    return written(work_list(session, seen, counted(session, seen), DAYS), seen)
+    today = view(session, Moment(), Chosen(), at)
+    items = work_list(session, today, counted(session, today), DAYS)
+    return written(items, today.known_at)
 
 
-def written(items: Iterable[DueItem], seen: View) -> bytes:
+def written(items: Iterable[DueItem], known_at: datetime) -> bytes:
     """A work list as iCalendar (RFC 5545, 7986): a whole-day event for each item with a day."""
     name, about = "Safe Havens: due", f"What lapses within {DAYS} days, or has lapsed"
     if settings().demonstration:
         name, about = f"{name} (demonstration)", f"{about}; {DEMONSTRATION}"
-    made = Calendar()
-    made.add("prodid", "-//Safe Havens//Audit//EN")
-    made.add("version", "2.0")
-    made.add("name", name)
-    made.add("x-wr-calname", name)
-    made.add("description", about)
-    made.add("x-wr-caldesc", about)
+    # Not by `Calendar.new`, which gives each one an id of its own.
+    made = Calendar(prodid="-//Safe Havens//Audit//EN", version="2.0")
+    made.calendar_name, made.description = name, about
     made.add("refresh-interval", REFRESHED, parameters={"VALUE": "DURATION"})
     made.add("x-published-ttl", "PT6H")
     for item in items:
         if item.on:
-            made.add_component(_event(item, seen))
+            made.add_component(_event(item, known_at))
     content: bytes = made.to_ical()
     return content
 
 
-def _event(item: DueItem, seen: View) -> Event:
-    event = Event()
-    # The same for as long as it is about the same, though its day may move.
-    event.add("uid", str(uuid5(item.venue_id, f"{item.kind}/{item.of}")))
-    event.add("dtstamp", seen.known_at.replace(microsecond=0))
-    event.add("dtstart", item.on)
-    event.add("summary", f"{item.name}: {_told(item)}")
-    event.add("description", "\n".join(_lines(item)))
-    event.add("categories", [item.kind])
-    event.add("transp", "TRANSPARENT")
-    return event
+def _event(item: DueItem, known_at: datetime) -> Event:
+    return Event.new(
+        # The same for as long as it is about the same, though its day may move.
+        uid=str(uuid5(item.venue_id, f"{item.kind}/{item.of}")),
+        stamp=known_at.replace(microsecond=0),
+        start=item.on,
+        summary=f"{item.name}: {_summary(item)}",
+        description="\n".join(_lines(item)),
+        categories=[item.kind],
+        transparency=TRANSP.TRANSPARENT,
+    )
 
 
-def _told(item: DueItem) -> str:
+def _summary(item: DueItem) -> str:
     is_over = item.bucket is Bucket.OVERDUE
-    match item.kind:
-        case DueKind.REVIEW:
-            return f"{item.title} review {'overdue' if is_over else 'due'}"
-        case DueKind.TRAINING:
-            return f"{item.title} training {'lapsed' if is_over else 'lapses'}"
-        case _:
-            return f"{item.title} {'lapsed' if is_over else 'lapses'}"
+    if item.kind is DueKind.REVIEW:
+        return f"{item.title} review {'overdue' if is_over else 'due'}"
+    noun = " training" if item.kind is DueKind.TRAINING else ""
+    return f"{item.title}{noun} {'lapsed' if is_over else 'lapses'}"
 
 
 def _lines(item: DueItem) -> Iterable[str]:
     yield f"Reference: {item.reference}"
     yield f"Ward: {item.ward}"
-    for title, value in (
-        ("Business", item.business),
-        ("Certificate", item.certificate),
-        ("Note", item.note),
-    ):
-        if value:
-            yield f"{title}: {value}"
+    for name in ("business", "certificate", "note"):
+        if value := getattr(item, name):
+            yield f"{name.capitalize()}: {value}"

@@ -5,7 +5,7 @@ their last day. Reviews and retests stay until they are held.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -16,9 +16,10 @@ import sqlalchemy as sa
 from pydantic import Field
 from sqlmodel import Session, col
 
-from app.audit.frame.names import FORMER_WARD, WardName, business_names, venue_names, ward_names
+from app.audit.frame.names import business_names, venue_names, ward_names
 from app.audit.frame.question import Asked, View, counted
 from app.audit.frame.report import Report, Row, about
+from app.audit.frame.rows import AtVenue
 from app.core.events import known, within
 from app.core.london import last_day, london_day
 from app.http.fields import Absent
@@ -33,7 +34,6 @@ from app.training.grid import training_grid
 from app.training.models import Attendance, TrainingSession
 from app.training.rules import NOBODY, Status
 from app.venues.facts import Facts
-from app.venues.fields import A_VENUE_ID
 
 LAPSED_MONTHS = 12
 """How long what has lapsed stays on the list: after that it is a new start, not a renewal."""
@@ -73,15 +73,18 @@ def bucket(days: int) -> Bucket:
     """The bucket of what is due in so many days; what was due before today is overdue."""
     if days < 0:
         return Bucket.OVERDUE
-    return next((found for most, found in _WITHIN.items() if days <= most), Bucket.LATER)
+    return next((bucket for most, bucket in _WITHIN.items() if days <= most), Bucket.LATER)
 
 
-class DueCount(Row):
-    """How much of one sort there is to do; nothing is in two columns."""
-
+class _OfKind(Row):
     kind: DueKind = Field(title="Kind", examples=["accreditation"])
     of: str = Field(title="Scheme or course", examples=["safe_haven"])
     title: str = Field(title="Name", examples=["Safe Haven"])
+
+
+class DueCount(_OfKind):
+    """How much of one sort there is to do; nothing is in two columns."""
+
     overdue: int = Field(title="Lapsed or overdue", examples=[3])
     within_30: int = Field(title="Within 30 days", examples=[5])
     within_60: int = Field(title="In 31 to 60 days", examples=[4])
@@ -89,24 +92,21 @@ class DueCount(Row):
     later: int = Field(title="Later", examples=[0])
 
 
-class DueItem(Row):
+class _DueOn(_OfKind):
+    bucket: Bucket = Field(title="When", examples=["within_30"])
+    on: date | Absent = Field(default=None, title="Last day", examples=["2025-04-12"])
+    days: int | Absent = Field(
+        default=None, title="Days left", description="Below 0: so many ago", examples=[12]
+    )
+
+
+class DueItem(AtVenue, _DueOn):
     """Something that is to be done at a venue, or was to be.
 
     `on` is the last day of what lapses, or on which to do what is asked for. It is absent where
     those who are trained have left before their training ran out.
     """
 
-    kind: DueKind = Field(title="Kind", examples=["accreditation"])
-    of: str = Field(title="Scheme or course", examples=["safe_haven"])
-    title: str = Field(title="Name", examples=["Safe Haven"])
-    bucket: Bucket = Field(title="When", examples=["within_30"])
-    on: date | Absent = Field(default=None, title="Last day", examples=["2025-04-12"])
-    days: int | Absent = Field(
-        default=None, title="Days left", description="Below 0: so many ago", examples=[12]
-    )
-    venue_id: UUID = Field(title="Venue id", examples=[A_VENUE_ID])
-    reference: str = Field(title="Reference", examples=["COL-0042"])
-    name: str = Field(title="Venue", examples=["The Lantern"])
     ward: str = Field(title="Ward", examples=["Bishopsgate"])
     business: str | Absent = Field(default=None, title="Business", examples=["Lantern Taverns"])
     certificate: str | Absent = Field(default=None, title="Certificate", examples=["SH-2024-0007"])
@@ -119,11 +119,11 @@ class Due(Report):
     counts: list[DueCount] = Field(title="How much")
     items: list[DueItem] = Field(title="Work list")
     retests: list[DueItem] = Field(
-        title="Retests", description="A test failed there, so that they are read is journalled"
+        description="A test failed there, so that they are read is journalled"
     )
 
 
-class _Found(NamedTuple):
+class _Task(NamedTuple):
     """Something that is due at a venue."""
 
     kind: DueKind
@@ -134,13 +134,13 @@ class _Found(NamedTuple):
     note: str | None = None
 
 
-def due(session: Session, seen: View, days: int) -> Due:
+def due(session: Session, view: View, days: int) -> Due:
     """The work list as at a day, of the venues that are active then."""
-    facts = counted(session, seen)
-    items = work_list(session, seen, facts, days)
-    retests = _shown(session, seen, facts, _retests(session, seen, facts, days))
+    facts = counted(session, view)
+    items = work_list(session, view, facts, days)
+    retests = _items(session, view, facts, _retests(session, view, days))
     return Due(
-        about=about(session, f"Due within {days} days", seen, SOURCES),
+        about=about(session, f"Due within {days} days", view, SOURCES),
         counts=list(_counts([*items, *retests])),
         items=items,
         retests=retests,
@@ -148,83 +148,75 @@ def due(session: Session, seen: View, days: int) -> Due:
 
 
 def work_list(
-    session: Session, seen: View, facts: Mapping[UUID, Facts], days: int
+    session: Session, view: View, facts: Mapping[UUID, Facts], days: int
 ) -> list[DueItem]:
     """All there is to do at some venues but retests, so that it shows nothing of any test."""
-    found = [*_accreditations(session, seen, facts, days), *_training(session, seen, facts, days)]
-    return _shown(session, seen, facts, found)
+    tasks = [*_accreditations(session, view, days), *_training(session, view, days)]
+    return _items(session, view, facts, tasks)
 
 
 _LAPSES = (State.IN_FORCE, State.SUSPENDED)
 _IN_HAND = {Kind.APPLIED: "renewal applied for", Kind.ASSESSED: "renewal assessed"}
 
 
-def _accreditations(
-    session: Session, seen: View, venues: Collection[UUID], days: int
-) -> Iterator[_Found]:
-    for (venue_id, scheme), spans in timelines(session, seen.known_at, venues=venues).items():
-        (there,) = standings(spans, [seen.at])
-        award = there if there.state in _LAPSES else _lapsed(spans, seen.at)
-        if award and award.until and _is_listed(seen, award.until, days):
-            note = "suspended" if there.state is State.SUSPENDED else None
-            if there.pending:
-                note = _IN_HAND[there.pending]
-            yield _Found(
+def _accreditations(session: Session, view: View, days: int) -> Iterator[_Task]:
+    for (venue_id, scheme), spans in timelines(session, view.known_at).items():
+        (standing,) = standings(spans, [view.at])
+        award = standing if standing.state in _LAPSES else _lapsed(spans, view.at)
+        if award and award.until and _is_listed(view, award.until, days):
+            note = "suspended" if standing.state is State.SUSPENDED else None
+            if standing.pending:
+                note = _IN_HAND[standing.pending]
+            yield _Task(
                 DueKind.ACCREDITATION, scheme, venue_id, award.until, award.certificate, note
             )
-        review = review_due(there, schemes()[scheme].review_months)
-        if review and (review - seen.as_at).days <= days:
-            yield _Found(DueKind.REVIEW, scheme, venue_id, review, there.certificate)
+        review = review_due(standing, schemes()[scheme].review_months)
+        if review and (review - view.as_at).days <= days:
+            yield _Task(DueKind.REVIEW, scheme, venue_id, review, standing.certificate)
 
 
 def _lapsed(spans: Sequence[Span], at: datetime) -> Standing | None:
     """The award that ran out, and that nothing has been decided about since but to apply anew."""
     lapsed, before = None, NOTHING
-    for start, _, there in spans:
+    for start, _, standing in spans:
         if start > at:
             break
-        if there.state is State.EXPIRED:
-            lapsed = there
-        elif there.state not in (State.APPLIED, State.ASSESSED):
+        if standing.state is State.EXPIRED:
+            lapsed = standing
+        elif standing.state not in (State.APPLIED, State.ASSESSED):
             lapsed = None
         elif before.state in _LAPSES:
             # Applied for at the very instant of its end.
             lapsed = before
-        before = there
+        before = standing
     return lapsed
 
 
-def _is_listed(seen: View, on: date, days: int) -> bool:
-    return on <= seen.as_at + timedelta(days=days) and seen.as_at <= last_day(on, LAPSED_MONTHS)
+def _is_listed(view: View, on: date, days: int) -> bool:
+    return on <= view.as_at + timedelta(days=days) and view.as_at <= last_day(on, LAPSED_MONTHS)
 
 
-def _training(
-    session: Session, seen: View, venues: Collection[UUID], days: int
-) -> Iterator[_Found]:
-    limits = seen.limits.thresholds
-    grid = training_grid(session, [seen.as_at], seen.known_at, thresholds=limits)
-    status, until, months = (
-        column[0] for column in (grid.standings.status, grid.standings.until, grid.standings.months)
-    )
-    latest = _last_trained(session, seen)
-    is_due = (until != NOBODY) & (until <= seen.as_at.toordinal() + days)
+def _training(session: Session, view: View, days: int) -> Iterator[_Task]:
+    grid = training_grid(session, [view.as_at], view.known_at, thresholds=view.limits.thresholds)
+    trained = grid.standings
+    status, until, months = trained.status[0], trained.until[0], trained.months[0]
+    latest = _last_trained(session, view)
+    is_due = (until != NOBODY) & (until <= view.as_at.toordinal() + days)
     is_lapsed = status == list(Status).index(Status.LAPSED)
     for place, number in np.argwhere(is_due | is_lapsed).tolist():
         venue_id, course = grid.venues[place], grid.courses[number]
-        if venue_id not in venues:
-            continue
         if is_due[place, number]:
             on = date.fromordinal(int(until[place, number]))
-            yield _Found(DueKind.TRAINING, course, venue_id, on)
+            yield _Task(DueKind.TRAINING, course, venue_id, on)
             continue
         on = last_day(latest[venue_id, course], int(months[place, number]))
-        if on >= seen.as_at:
-            yield _Found(DueKind.TRAINING, course, venue_id, None, note="those trained have left")
-        elif _is_listed(seen, on, days):
-            yield _Found(DueKind.TRAINING, course, venue_id, on)
+        if on >= view.as_at:
+            yield _Task(DueKind.TRAINING, course, venue_id, None, note="those trained have left")
+        elif _is_listed(view, on, days):
+            yield _Task(DueKind.TRAINING, course, venue_id, on)
 
 
-def _last_trained(session: Session, seen: View) -> dict[tuple[UUID, str], date]:
+def _last_trained(session: Session, view: View) -> dict[tuple[UUID, str], date]:
     """When staff of each venue last took each course."""
     rows = session.execute(
         sa.select(
@@ -234,49 +226,46 @@ def _last_trained(session: Session, seen: View) -> dict[tuple[UUID, str], date]:
         )
         .join(TrainingSession)
         .where(
-            known(TrainingSession, seen.known_at),
-            known(Attendance, seen.known_at),
-            *within(Attendance, None, seen.as_at),
+            known(TrainingSession, view.known_at),
+            known(Attendance, view.known_at),
+            *within(Attendance, None, view.as_at),
         )
         .group_by(col(Attendance.venue_id), col(TrainingSession.course))
     )
     return {(venue_id, course): london_day(at) for venue_id, course, at in rows}
 
 
-def _retests(session: Session, seen: View, venues: Collection[UUID], days: int) -> Iterator[_Found]:
-    for test in known_tests(session, seen.at, seen.known_at):
-        by = retest_by(test.on, seen.limits.retest_days)
-        if (
-            test.venue_id in venues
-            and asks_for_retest(test, is_closed=False)
-            and (by - seen.as_at).days <= days
-        ):
-            yield _Found(DueKind.RETEST, test.scheme, test.venue_id, by)
+def _retests(session: Session, view: View, days: int) -> Iterator[_Task]:
+    for test in known_tests(session, view.at, view.known_at):
+        by = retest_by(test.on, view.limits.retest_days)
+        if asks_for_retest(test, is_closed=False) and (by - view.as_at).days <= days:
+            yield _Task(DueKind.RETEST, test.scheme, test.venue_id, by)
 
 
-def _shown(
-    session: Session, seen: View, facts: Mapping[UUID, Facts], found: Iterable[_Found]
+def _items(
+    session: Session, view: View, facts: Mapping[UUID, Facts], tasks: Iterable[_Task]
 ) -> list[DueItem]:
     names, wards, businesses = venue_names(session), ward_names(session), business_names(session)
     items = []
-    for one in found:
-        ward_id, business_id = facts[one.venue_id].ward_id, facts[one.venue_id].business_id
-        left = (one.on - seen.as_at).days if one.on else None
+    for task in tasks:
+        if task.venue_id not in facts:
+            continue
+        left = (task.on - view.as_at).days if task.on else None
         items.append(
             DueItem(
-                **one._asdict(),
-                **names[one.venue_id]._asdict(),
-                title=_title(one.kind, one.of),
+                **task._asdict(),
+                **names[task.venue_id]._asdict(),
+                title=_title(task.kind, task.of),
                 bucket=Bucket.OVERDUE if left is None else bucket(left),
                 days=left,
-                ward=wards.get(ward_id, WardName("", FORMER_WARD)).name,
-                business=businesses[business_id] if business_id else None,
+                ward=wards[facts[task.venue_id].ward_id].name,
+                business=businesses[facts[task.venue_id].business_id],
             )
         )
     kinds = list(DueKind)
     return sorted(
         items,
-        key=lambda one: (one.on or seen.as_at, kinds.index(one.kind), one.of, one.reference),
+        key=lambda item: (item.on or view.as_at, kinds.index(item.kind), item.of, item.reference),
     )
 
 
@@ -285,7 +274,7 @@ def _title(kind: DueKind, of: str) -> str:
 
 
 def _counts(items: Iterable[DueItem]) -> Iterator[DueCount]:
-    found = Counter((item.kind, item.of, item.bucket) for item in items)
+    numbers = Counter((item.kind, item.of, item.bucket) for item in items)
     sorts: list[tuple[DueKind, str]] = [
         *((DueKind.ACCREDITATION, scheme) for scheme in schemes()),
         *((DueKind.REVIEW, key) for key, scheme in schemes().items() if scheme.review_months),
@@ -293,5 +282,5 @@ def _counts(items: Iterable[DueItem]) -> Iterator[DueCount]:
         *((DueKind.RETEST, scheme) for scheme in SchemeTested),
     ]
     for kind, of in sorts:
-        numbers = {str(one): found[kind, of, one] for one in Bucket}
-        yield DueCount(kind=kind, of=of, title=_title(kind, of), **numbers)
+        by_bucket = {bucket.value: numbers[kind, of, bucket] for bucket in Bucket}
+        yield DueCount(kind=kind, of=of, title=_title(kind, of), **by_bucket)
