@@ -1,20 +1,20 @@
 """How scheme tests went: visited, passed, and what the failed ones still ask for."""
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
 from datetime import date, timedelta
-from typing import Any, NamedTuple, TypeVar
+from operator import attrgetter
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic import Field
 from sqlmodel import Session
 
 from app.audit.frame.activity import Involved, involved
-from app.audit.frame.names import FORMER_WARD, WardName, venue_names, ward_names
+from app.audit.frame.names import venue_names, ward_names
 from app.audit.frame.question import Asked, View
 from app.audit.frame.report import Report, Row, Share, about
+from app.audit.frame.rows import AtVenue, grouped
 from app.core.errors import wrong
-from app.core.london import Day
+from app.core.london import Day, last_day
 from app.http.fields import Absent, Maybe
 from app.outreach.rules import (
     KnownTest,
@@ -26,12 +26,11 @@ from app.outreach.rules import (
 )
 from app.outreach.scheme_tests import known_tests
 from app.schemes.registry import SchemeKey, schemes
-from app.venues.fields import A_VENUE_ID
 from app.venues.models import VenueStatus
 
 SOURCES = ["scheme tests", "debriefs", "venue facts"]
 
-K = TypeVar("K", bound=Hashable)
+_A_DAY = timedelta(days=1)
 
 
 class SchemeTestsAsked(Asked):
@@ -54,17 +53,11 @@ class SchemeTestsAsked(Asked):
         last = self.until or as_at
         if last > as_at:
             raise wrong("until", "must not be after as_at")
-        first = self.from_ or _a_year_before(last + timedelta(days=1))
+        # A year before the day after it.
+        first = self.from_ or last_day(last + _A_DAY, -12) + _A_DAY
         if first > last:
             raise wrong("from", "must not be after until")
         return first, last
-
-
-def _a_year_before(day: date) -> date:
-    try:
-        return day.replace(year=day.year - 1)
-    except ValueError:
-        return date(day.year - 1, 3, 1)
 
 
 class TestFigures(Row):
@@ -96,12 +89,6 @@ class _OfScheme(Row):
     name: str = Field(title="Name", examples=["Ask for Angela"])
 
 
-class _AtVenue(_InWard):
-    venue_id: UUID = Field(title="Venue id", examples=[A_VENUE_ID])
-    reference: str = Field(title="Reference", examples=["V-000124"])
-    name: str = Field(title="Venue", examples=["The Lantern"])
-
-
 class WardTests(TestFigures, _InWard):
     """How tests at the venues of a ward went, by the ward that they lay in as at the day."""
 
@@ -112,7 +99,7 @@ class OneSchemeTests(TestFigures, _OfScheme):
     """How tests of one scheme went."""
 
 
-class VenueTests(TestFigures, _AtVenue):
+class VenueTests(TestFigures, AtVenue, _InWard):
     """How tests at one venue went."""
 
 
@@ -142,9 +129,17 @@ class _Held(NamedTuple):
     ward_id: UUID | None
     is_closed: bool
 
+    @property
+    def venue_id(self) -> UUID:
+        return self.test.venue_id
+
+    @property
+    def scheme(self) -> str:
+        return self.test.scheme
+
 
 def scheme_tests(
-    session: Session, seen: View, first: date, last: date, whom: Involved | None = None
+    session: Session, view: View, first: date, last: date, whom: Involved | None = None
 ) -> SchemeTests:
     """How the tests on some London days went, the last one included, and what is still to do.
 
@@ -152,110 +147,101 @@ def scheme_tests(
     and in which ward, goes by the venue's facts as at the day, or by its first ones if it was
     registered later. `whom` it is about is read unless it is given.
     """
-    held = _held(session, seen, first, last, whom)
+    held = _held(session, view, first, last, whom)
     wards = ward_names(session)
-    former = WardName("", FORMER_WARD)
     return SchemeTests(
-        **_of_period(session, seen, "Scheme tests", first, last),
+        **_of_period(session, view, "Scheme tests", first, last),
         wards=sorted(
             (
                 WardTests(
                     ward_id=ward_id,
-                    ward_code=(ward := wards.get(ward_id, former)).code,
-                    ward=ward.name,
-                    **_figures(tests, seen),
+                    ward_code=wards[ward_id].code,
+                    ward=wards[ward_id].name,
+                    **_figures(tests, view),
                 )
-                for ward_id, tests in _by(held, lambda one: one.ward_id).items()
+                for ward_id, tests in grouped(held, attrgetter("ward_id")).items()
             ),
             key=lambda row: (not row.ward_code, row.ward_code, row.ward, str(row.ward_id)),
         ),
         schemes=[
             OneSchemeTests(
-                scheme=scheme, name=schemes()[SchemeKey(scheme)].name, **_figures(tests, seen)
+                scheme=scheme, name=schemes()[SchemeKey(scheme)].name, **_figures(tests, view)
             )
-            for scheme, tests in sorted(_by(held, lambda one: one.test.scheme).items())
+            for scheme, tests in sorted(grouped(held, attrgetter("scheme")).items())
         ],
-        total=[TestFigures(**_figures(held, seen))],
+        total=[TestFigures(**_figures(held, view))],
     )
 
 
-def alone(session: Session, seen: View, first: date, last: date) -> set[UUID]:
+def alone(session: Session, view: View, first: date, last: date) -> set[UUID]:
     """The venues whose tests `scheme_tests` gives away: each alone in a ward, or in a scheme."""
-    held = _held(session, seen, first, last)
-    groups = [*_by(held, lambda one: one.ward_id).values()]
-    groups += _by(held, lambda one: one.test.scheme).values()
-    venues = [{one.test.venue_id for one in group} for group in groups]
-    return set().union(*(some for some in venues if len(some) == 1))
+    held = _held(session, view, first, last)
+    groups = [
+        {test.venue_id for test in tests}
+        for of in ("ward_id", "scheme")
+        for tests in grouped(held, attrgetter(of)).values()
+    ]
+    return set().union(*(venues for venues in groups if len(venues) == 1))
 
 
-def venue_scheme_tests(session: Session, seen: View, first: date, last: date) -> VenueSchemeTests:
+def venue_scheme_tests(session: Session, view: View, first: date, last: date) -> VenueSchemeTests:
     """As `scheme_tests`, venue by venue."""
-    held = _held(session, seen, first, last)
-    by_venue = _by(held, lambda one: one.test.venue_id)
-    names = venue_names(session, by_venue)
-    wards = ward_names(session)
-    former = WardName("", FORMER_WARD)
+    by_venue = grouped(_held(session, view, first, last), attrgetter("venue_id"))
+    names, wards = venue_names(session, by_venue), ward_names(session)
     return VenueSchemeTests(
-        **_of_period(session, seen, "Scheme tests by venue", first, last),
+        **_of_period(session, view, "Scheme tests by venue", first, last),
         venues=sorted(
             (
                 VenueTests(
                     venue_id=venue_id,
                     **names[venue_id]._asdict(),
-                    ward_code=(ward := wards.get(tests[0].ward_id, former)).code,
-                    ward=ward.name,
-                    **_figures(tests, seen),
+                    ward_code=wards[tests[0].ward_id].code,
+                    ward=wards[tests[0].ward_id].name,
+                    **_figures(tests, view),
                 )
                 for venue_id, tests in by_venue.items()
             ),
-            key=lambda row: row.reference,
+            key=attrgetter("reference"),
         ),
     )
 
 
-def _of_period(session: Session, seen: View, title: str, first: date, last: date) -> dict[str, Any]:
+def _of_period(session: Session, view: View, title: str, first: date, last: date) -> dict[str, Any]:
     title = f"{title} from {first:%d.%m.%Y} to {last:%d.%m.%Y}"
-    return {"about": about(session, title, seen, SOURCES), "from": first, "until": last}
+    return {"about": about(session, title, view, SOURCES), "from": first, "until": last}
 
 
 def _held(
-    session: Session, seen: View, first: date, last: date, whom: Involved | None = None
+    session: Session, view: View, first: date, last: date, whom: Involved | None = None
 ) -> list[_Held]:
-    whom = whom or involved(session, seen)
+    whom = whom or involved(session, view)
     closed = {
         venue_id for venue_id, facts in whom.facts.items() if facts.status == VenueStatus.CLOSED
     }
     return [
         _Held(test, whom.ward(test.venue_id), test.venue_id in closed)
-        for test in known_tests(session, seen.at, seen.known_at, first)
+        for test in known_tests(session, view.at, view.known_at, first)
         if test.on <= last and whom.venue(test.venue_id)
     ]
 
 
-def _by(held: Iterable[_Held], key: Callable[[_Held], K]) -> dict[K, list[_Held]]:
-    found: defaultdict[K, list[_Held]] = defaultdict(list)
-    for one in held:
-        found[key(one)].append(one)
-    return found
-
-
-def _figures(held: list[_Held], seen: View) -> dict[str, Any]:
-    visited, passed = len(held), sum(one.test.passed for one in held)
-    failed = [one for one in held if not one.test.passed]
-    asking = [one.test for one in failed if asks_for_retest(one.test, is_closed=one.is_closed)]
-    done = sum(one.test.retest_id is not None for one in failed)
+def _figures(held: list[_Held], view: View) -> dict[str, Any]:
+    failed = [(test, is_closed) for test, _, is_closed in held if not test.passed]
+    asking = [test for test, is_closed in failed if asks_for_retest(test, is_closed=is_closed)]
+    passed = len(held) - len(failed)
+    done = sum(test.retest_id is not None for test, _ in failed)
     return {
-        "visited": visited,
-        "venues": len({one.test.venue_id for one in held}),
+        "visited": len(held),
+        "venues": len({test.venue_id for test in held}),
         "passed": passed,
-        "rate": rate(passed, visited),
+        "rate": rate(passed, len(held)),
         "failed": len(failed),
-        "debriefs_held": sum(one.test.debrief_id is not None for one in failed),
-        "debriefs_due": sum(asks_for_debrief(one.test, is_closed=one.is_closed) for one in failed),
+        "debriefs_held": sum(test.debrief_id is not None for test, _ in failed),
+        "debriefs_due": sum(asks_for_debrief(test, is_closed=closed) for test, closed in failed),
         "retests_done": done,
         "retests_due": len(asking),
         "retests_overdue": sum(
-            is_overdue(retest_by(test.on, seen.limits.retest_days), seen.as_at) for test in asking
+            is_overdue(retest_by(test.on, view.limits.retest_days), view.as_at) for test in asking
         ),
         "closed_before_retest": len(failed) - done - len(asking),
     }

@@ -1,10 +1,10 @@
 """Coverage at each month's end, and which events turned it in one of them."""
 
-from calendar import monthrange
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any
+from operator import attrgetter
+from typing import Annotated
 from uuid import UUID
 
 import numpy as np
@@ -12,13 +12,14 @@ import sqlalchemy as sa
 from pydantic import Field
 from sqlmodel import Session, col
 
-from app.audit.frame.names import VenueName, venue_names
+from app.audit.frame.names import VenueName, venue_names, words
 from app.audit.frame.question import Asked, View
 from app.audit.frame.report import Report, Row, about
+from app.audit.frame.rows import change
 from app.audit.reports.coverage import SOURCES, Covered, InScheme, Training
 from app.core.errors import wrong
-from app.core.events import Event, known, within
-from app.core.london import london_day
+from app.core.events import known, within
+from app.core.london import last_day, london_day
 from app.http.fields import Absent, Maybe
 from app.schemes.registry import SchemeKey
 from app.training.courses import CourseKey
@@ -32,6 +33,8 @@ MONTHS = 24
 """How many months a trend goes back when nobody says."""
 
 MOST_MONTHS = 120
+
+_A_DAY = timedelta(days=1)
 
 
 def _first_day(value: str) -> date:
@@ -50,14 +53,13 @@ class TrendAsked(Asked):
     def days(self, as_at: date) -> list[date]:
         """The end of each month, or `as_at` for the month that it lies in. Raises `Invalid`."""
         last = _first_day(self.until) if self.until else as_at.replace(day=1)
-        first = _first_day(self.from_) if self.from_ else _months_on(last, 1 - MONTHS)
+        first = _first_day(self.from_) if self.from_ else last_day(last, 1 - MONTHS) + _A_DAY
         number = 12 * (last.year - first.year) + last.month - first.month + 1
         if last > as_at:
             raise wrong("until", "must not be after as_at")
         if not 1 <= number <= MOST_MONTHS:
-            message = f"must be a month before until, at most {MOST_MONTHS} of them"
-            raise wrong("from", message)
-        return [min(_end(_months_on(first, step)), as_at) for step in range(number)]
+            raise wrong("from", f"must be a month before until, at most {MOST_MONTHS} of them")
+        return [min(last_day(first, months), as_at) for months in range(1, number + 1)]
 
 
 class TurnAsked(Asked):
@@ -65,15 +67,6 @@ class TurnAsked(Asked):
 
     month: Month
     course: CourseKey
-
-
-def _months_on(first: date, months: int) -> date:
-    year, month = divmod(12 * first.year + first.month - 1 + months, 12)
-    return date(year, month + 1, 1)
-
-
-def _end(first: date) -> date:
-    return first.replace(day=monthrange(first.year, first.month)[1])
 
 
 # --- the trend -------------------------------------------------------------------------------
@@ -107,11 +100,11 @@ class Trend(Report):
     schemes: list[SchemeMonth]
 
 
-def trend(session: Session, seen: View, days: list[date]) -> Trend:
+def trend(session: Session, view: View, days: list[date]) -> Trend:
     """Coverage by course and by scheme at the end of each of some days, in order."""
-    covered = Covered.read(session, seen, days)
+    covered = Covered.read(session, view, days)
     return Trend(
-        about=about(session, "Trend", seen, SOURCES),
+        about=about(session, "Trend", view, SOURCES),
         courses=list(_course_months(covered)),
         schemes=list(_scheme_months(covered)),
     )
@@ -121,19 +114,18 @@ def _course_months(covered: Covered) -> Iterator[CourseMonth]:
     before: dict[CourseKey, float | None] = {}
     for place, day in enumerate(covered.grid.days):
         for row in covered.training(place):
-            was, row_is = before.get(row.course), row.coverage
-            change = None if was is None or row_is is None else row_is - was
-            before[row.course] = row_is
-            yield CourseMonth(day=day, change=change, **vars(row))
+            since_then = change(row.coverage, before.get(row.course))
+            before[row.course] = row.coverage
+            yield CourseMonth(day=day, change=since_then, **vars(row))
 
 
 def _scheme_months(covered: Covered) -> Iterator[SchemeMonth]:
     before: dict[SchemeKey, int] = {}
     for place, day in enumerate(covered.grid.days):
         for row in covered.in_schemes(place):
-            change = row.in_force - before[row.scheme] if row.scheme in before else None
+            since_then = change(row.in_force, before.get(row.scheme))
             before[row.scheme] = row.in_force
-            yield SchemeMonth(day=day, change=change, **vars(row))
+            yield SchemeMonth(day=day, change=since_then, **vars(row))
 
 
 # --- what turned it --------------------------------------------------------------------------
@@ -175,26 +167,27 @@ class Turn(Report):
     events: list[Happened]
 
 
-def turn(session: Session, seen: View, month: str, course: CourseKey) -> Turn:
+def turn(session: Session, view: View, month: str, course: CourseKey) -> Turn:
     """What moved a course's coverage between two months' ends. Raises `Invalid`."""
     first = _first_day(month)
-    if first > seen.as_at:
+    if first > view.as_at:
         raise wrong("month", "must not be after as_at")
-    days = [first - timedelta(days=1), min(_end(first), seen.as_at)]
-    covered = Covered.read(session, seen, days)
+    days = [first - _A_DAY, min(last_day(first, 1), view.as_at)]
+    covered = Covered.read(session, view, days)
     # The same day again, had nothing happened since the month before.
-    untouched = training_grid(session, days[1:], seen.known_at, happened_by=days[0])
+    untouched = training_grid(session, days[1:], view.known_at, happened_by=days[0])
     names = venue_names(session)
     events = sorted(
-        _happened(session, seen, days, course, names),
-        key=lambda event: (event.on, event.reference, event.what, event.event_id),
+        _happened(session, view, first, days[1], course, names),
+        key=attrgetter("on", "reference", "what", "event_id"),
     )
-    venues = list(_moved(covered, untouched, course, Counter(e.venue_id for e in events), names))
+    by_venue = Counter(event.venue_id for event in events)
+    venues = list(_moved(covered, untouched, course, by_venue, names))
     moved = {row.venue_id for row in venues}
     return Turn(
-        about=about(session, f"{course.replace('_', ' ').capitalize()} in {month}", seen, SOURCES),
+        about=about(session, f"{words(course)} in {month}", view, SOURCES),
         totals=[row for row in _course_months(covered) if row.course == course],
-        venues=sorted(venues, key=lambda row: row.reference),
+        venues=sorted(venues, key=attrgetter("reference")),
         events=[event for event in events if event.venue_id in moved],
     )
 
@@ -236,40 +229,32 @@ def _declared(headcount: np.int64) -> int | None:
 
 def _happened(
     session: Session,
-    seen: View,
-    days: list[date],
+    view: View,
+    first: date,
+    last: date,
     course: CourseKey,
     names: Mapping[UUID, VenueName],
 ) -> Iterator[Happened]:
-    def events(model: type[Event], *columns: Any) -> sa.Select[Any]:
-        first = days[0] + timedelta(days=1)
-        stamps = (model.id, model.effective_at, model.recorded_at, model.venue_id)  # type: ignore[attr-defined]
-        return sa.select(*map(col, stamps), *map(col, columns)).where(
-            known(model, seen.known_at), *within(model, first, days[1])
-        )
-
-    attended = events(Attendance, Attendance.new_count, Attendance.refresher_count).join(
-        TrainingSession
-    )
-    attended = attended.where(
-        col(TrainingSession.course) == course, known(TrainingSession, seen.known_at)
-    )
-    for what, statement, said in (
-        ("attendance", attended, "{} new, {} again"),
-        ("headcount", events(Headcount, Headcount.staff, Headcount.left), "{} staff, {} left"),
-        (
-            "facts",
-            events(VenueFacts, VenueFacts.status, VenueFacts.category),
-            "{} {}",
-        ),
+    for what, model, details, said in (
+        ("attendance", Attendance, ("new_count", "refresher_count"), "{} new, {} again"),
+        ("headcount", Headcount, ("staff", "left"), "{} staff, {} left"),
+        ("facts", VenueFacts, ("status", "category"), "{} {}"),
     ):
-        for event_id, at, recorded_at, venue_id, *details in session.execute(statement):
+        columns = ("id", "effective_at", "recorded_at", "venue_id", *details)
+        events = sa.select(*(getattr(model, name) for name in columns)).where(
+            known(model, view.known_at), *within(model, first, last)
+        )
+        if model is Attendance:
+            events = events.join(TrainingSession).where(
+                col(TrainingSession.course) == course, known(TrainingSession, view.known_at)
+            )
+        for event_id, effective_at, recorded_at, venue_id, *numbers in session.execute(events):
             yield Happened(
-                on=london_day(at),
+                on=london_day(effective_at),
                 venue_id=venue_id,
                 reference=names[venue_id].reference,
                 what=what,
-                details=said.format(*details),
+                details=said.format(*numbers),
                 event_id=event_id,
                 recorded_at=recorded_at,
             )

@@ -44,16 +44,16 @@ class WardFeatures(BaseModel):
     features: list[WardFeature]
 
 
-def ward_features(session: Session, seen: View) -> WardFeatures:
+def ward_features(session: Session, view: View) -> WardFeatures:
     """The wards that a report is about."""
-    covered = Covered.read(session, seen, [seen.as_at])
+    covered = Covered.read(session, view, [view.as_at])
     groups = {
         group["group"]: (group["name"], venues)
         for group, venues in covered.groups(session, 0)
         if group["by"] is By.WARD
     }
     return WardFeatures(
-        about=about(session, "Coverage by ward", seen, SOURCES),
+        about=about(session, "Coverage by ward", view, SOURCES),
         features=[
             WardFeature(
                 id=ward.code,
