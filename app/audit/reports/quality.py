@@ -285,12 +285,12 @@ def _likely_duplicate(register: _Register) -> _Findings:
 
 
 def _no_business(register: _Register) -> _Findings:
-    return register.facts, {
-        venue_id: str(status)
-        for status in (VenueStatus.ACTIVE, VenueStatus.PROSPECT)
+    nobody = [
+        (venue_id, str(facts.status))
         for venue_id, facts in register.facts.items()
-        if facts.business_id is None and facts.status == status
-    }
+        if facts.business_id is None
+    ]
+    return register.facts, dict(sorted(nobody, key=lambda row: row[1] != VenueStatus.ACTIVE))
 
 
 def _no_premises_licence(register: _Register) -> _Findings:
