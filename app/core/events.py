@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Described
+from pydantic.json_schema import SkipJsonSchema
 from sqlmodel import Field, Session, SQLModel, col
 
 from app.core.db import Instant
@@ -15,6 +16,7 @@ from app.core.journal import actor, dated_ahead, now
 from app.core.london import effective, london_day
 from app.core.text import Line
 
+_Event = TypeVar("_Event", bound="Event")
 _Out = TypeVar("_Out", bound=BaseModel)
 
 
@@ -24,6 +26,17 @@ class Voided(BaseModel):
     at: datetime
     by: str = Described(examples=["account j.okafor"])
     reason: str = Described(examples=["Entered for the wrong venue"])
+
+
+class RecordedOut(BaseModel):
+    """A base for how an event is shown: by its own fields."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    recorded_at: datetime
+    recorded_by: str = Described(examples=["account j.okafor"])
+    voided: Voided | SkipJsonSchema[None] = None
 
 
 class Event(SQLModel):
@@ -73,6 +86,14 @@ class VoidReason(BaseModel):
 def recorded(session: Session) -> dict[str, Any]:
     """The fields that say when and by whom an event is recorded."""
     return {"recorded_at": now(session), "recorded_by": actor(session)}
+
+
+def record(session: Session, model: type[_Event], at: datetime, **fields: Any) -> _Event:
+    """Record an event that took effect at an instant."""
+    event = model(effective_at=at, **fields, **recorded(session))
+    session.add(event)
+    session.flush()
+    return event
 
 
 def void(session: Session, event: Event, reason: str) -> None:

@@ -7,9 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from app.core.db import find
 from app.core.errors import DomainError, NotFound, wrong
-from app.core.events import in_effect, not_in_future, recorded
+from app.core.events import in_effect, not_in_future, record, void
 from app.outreach.models import Engagement, StepDone
 from app.outreach.schemas import DoneIn, EngagementIn
 from app.venues.models import Business, Venue
@@ -41,41 +40,25 @@ class DoneAlready(DomainError):
     title = "This next step is not open any more"
 
 
-def one_done(session: Session, engagement_id: UUID) -> StepDone:
-    """That an engagement's next step was done. Raises `NotFound`, `NoSuchStepDone`."""
-    find(session, Engagement, engagement_id)
-    found = session.exec(
-        select(StepDone).where(StepDone.engagement_id == engagement_id, in_effect(StepDone))
-    ).first()
-    if found is None:
-        raise NoSuchStepDone
-    return found
-
-
 def record_engagement(session: Session, given: EngagementIn) -> Engagement:
     """Record a contact with a venue and whoever runs it, or with a business. Raises `Invalid`."""
-    venue = _known(session, Venue, given.venue_id, "venue_id")
-    business = _known(session, Business, given.business_id, "business_id")
+    venue = _named(session, Venue, given.venue_id, "venue_id")
+    business = _named(session, Business, given.business_id, "business_id")
     if venue and business and venue.business_id not in (None, business.id):
         raise wrong("venue_id", "is not run by that business")
     if given.next_step_on and given.next_step_on < given.on:
         raise wrong("next_step_on", "must not be before on")
-    engagement = Engagement(
-        **given.model_dump(exclude={"on", "business_id"}),
-        business_id=business.id if business else venue.business_id if venue else None,
-        effective_at=not_in_future(session, given.on),
-        **recorded(session),
-    )
-    session.add(engagement)
-    session.flush()
-    return engagement
+    fields = given.model_dump(exclude={"on"})
+    if venue and not business:
+        fields["business_id"] = venue.business_id
+    return record(session, Engagement, not_in_future(session, given.on), **fields)
 
 
-def _known(session: Session, model: Any, id_: UUID | None, field: str) -> Any:
-    found = session.get(model, id_) if id_ else None
-    if id_ and found is None:
+def _named(session: Session, model: Any, id_: UUID | None, field: str) -> Any:
+    record = session.get(model, id_) if id_ else None
+    if id_ and record is None:
         raise wrong(field, "is not in the register")
-    return found
+    return record
 
 
 def record_done(session: Session, engagement: Engagement, given: DoneIn) -> StepDone:
@@ -92,15 +75,18 @@ def record_done(session: Session, engagement: Engagement, given: DoneIn) -> Step
         raise DoneAlready
     if given.on < engagement.on:
         raise wrong("on", "must not be before the engagement")
-    done = StepDone(
-        engagement_id=engagement.id,
-        note=given.note,
-        effective_at=not_in_future(session, given.on),
-        **recorded(session),
-    )
-    session.add(done)
-    session.flush()
-    return done
+    at = not_in_future(session, given.on)
+    return record(session, StepDone, at, engagement_id=engagement.id, note=given.note)
+
+
+def void_done(session: Session, engagement: Engagement, reason: str) -> None:
+    """Say that a next step was called done by mistake. Raises `NoSuchStepDone`."""
+    done = session.exec(
+        select(StepDone).where(StepDone.engagement_id == engagement.id, in_effect(StepDone))
+    ).first()
+    if done is None:
+        raise NoSuchStepDone
+    void(session, done, reason)
 
 
 def is_open(only: Engagement | None = None) -> sa.ColumnElement[bool]:
@@ -111,8 +97,8 @@ def is_open(only: Engagement | None = None) -> sa.ColumnElement[bool]:
     newest = aliased(Engagement)
     # One with a venue says nothing of what was agreed with the business as a whole.
     as_a_whole = sa.case((col(newest.venue_id).is_(None), col(newest.id)))
-    at_venues = _first(Venue, newest, newest.venue_id, col(newest.id))
-    with_businesses = _first(Business, newest, newest.business_id, as_a_whole)
+    at_venues = _of_newest(col(newest.id), newest, newest.venue_id, Venue)
+    with_businesses = _of_newest(as_a_whole, newest, newest.business_id, Business)
     if only is not None:
         at_venues = at_venues.where(col(Venue.id) == only.venue_id)
         with_businesses = with_businesses.where(col(Business.id) == only.business_id)
@@ -125,11 +111,11 @@ def is_open(only: Engagement | None = None) -> sa.ColumnElement[bool]:
     )
 
 
-def _first(party: Any, newest: Any, with_whom: Any, shown: Any) -> sa.Select[Any]:
-    """SQL: something of the newest engagement with each venue or business."""
+def _of_newest(column: Any, newest: Any, party_id: Any, party: Any) -> sa.Select[Any]:
+    """SQL: a column of the newest engagement with each venue or business."""
     engagement = (
-        sa.select(shown)
-        .where(with_whom == party.id, newest.voided_at.is_(None))
+        sa.select(column)
+        .where(party_id == party.id, newest.voided_at.is_(None))
         # Those of one day follow each other as they were recorded.
         .order_by(newest.effective_at.desc(), newest.recorded_at.desc(), newest.id.desc())
         .limit(1)

@@ -1,73 +1,42 @@
 """Problem reports over HTTP, as officers work through them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
-from app.core.db import find, none_such
-from app.core.errors import Invalid, responses
 from app.core.events import AlreadyVoid, VoidReason
-from app.http.conditional import PreconditionRequired, Register, Stale
-from app.http.paging import Page, page_together
-from app.outreach import reports, show
-from app.outreach.asked import ReportsAsked
+from app.http.conditional import Register
+from app.http.records import Records
+from app.outreach import reports
 from app.outreach.models import ProblemReport, Step
-from app.outreach.schemas import ProblemReportOut, StepIn
+from app.outreach.schemas import ProblemReportOut, ProblemReportsQuestion, StepIn
+from app.outreach.views import problem_report_views
 
 router = APIRouter(prefix="/v1/admin/problem-reports", tags=["outreach"])
 
+REPORTS = Records(ProblemReport, ProblemReportOut, "problem-reports", problem_report_views)
 
-@router.get(
-    "",
-    summary="The queue of problem reports",
-    response_model=Page[ProblemReportOut],
-    responses=responses(Invalid()),
-)
+
+@router.get("", **REPORTS.lists("The queue of problem reports"))
 def list_problem_reports(
-    asked: Annotated[ReportsAsked, Query()], register: Register, _: Reader
+    question: Annotated[ProblemReportsQuestion, Query()], register: Register, _: Reader
 ) -> Response:
     """What the public told us, newest first, by how far officers have come with it."""
-    statement = select(ProblemReport)
-    if asked.state:
-        statement = statement.where(ProblemReport.state == asked.state)
-    if asked.venue_id:
-        statement = statement.where(ProblemReport.venue_id == asked.venue_id)
-    order: list[Any] = [col(ProblemReport.effective_at), col(ProblemReport.id)]
-    return register.read(
-        lambda session: page_together(
-            session, statement, order, asked, show.problem_reports, newest_first=True
-        )
-    )
+    return register.read(lambda session: REPORTS.page(session, question))
 
 
-@router.get(
-    "/{report_id}",
-    summary="One problem report",
-    response_model=ProblemReportOut,
-    responses=responses(none_such(ProblemReport)),
-)
+@router.get("/{report_id}", **REPORTS.shows("One problem report"))
 def one_problem_report(report_id: UUID, register: Register, _: Reader) -> Response:
     """What somebody told us about a haven, and what officers did."""
-    return register.read(lambda session: _shown(session, report_id))
-
-
-def _shown(session: Session, report_id: UUID) -> ProblemReportOut:
-    return show.problem_report(session, find(session, ProblemReport, report_id))
+    return register.read(lambda session: REPORTS.view(session, report_id))
 
 
 @router.post(
     "/{report_id}/take-up",
-    summary="Take up a problem report",
-    response_model=ProblemReportOut,
-    responses=responses(
-        none_such(ProblemReport),
-        reports.TakenUpAlready(),
-        reports.ResolvedAlready(),
-        Stale(),
-        PreconditionRequired(),
+    **REPORTS.changes(
+        "Take up a problem report", reports.TakenUpAlready(), reports.ResolvedAlready()
     ),
 )
 def take_up_problem_report(
@@ -79,11 +48,7 @@ def take_up_problem_report(
 
 @router.post(
     "/{report_id}/resolve",
-    summary="Resolve a problem report",
-    response_model=ProblemReportOut,
-    responses=responses(
-        none_such(ProblemReport), reports.ResolvedAlready(), Stale(), PreconditionRequired()
-    ),
+    **REPORTS.changes("Resolve a problem report", reports.ResolvedAlready()),
 )
 def resolve_problem_report(
     report_id: UUID, given: StepIn, register: Register, officer: Officer
@@ -95,32 +60,25 @@ def resolve_problem_report(
 def _step(
     report_id: UUID, step: Step, given: StepIn, register: Register, officer: Officer
 ) -> Response:
-    return register.change(
+    return REPORTS.change(
+        register,
         officer,
-        lambda session: _shown(session, report_id),
-        lambda session: reports.record_step(
-            session, find(session, ProblemReport, report_id), step, given
-        ),
+        report_id,
+        lambda session, report: reports.record_step(session, report, step, given),
     )
 
 
 @router.post(
     "/{report_id}/steps/{step_id}/void",
-    summary="Void a step on a problem report",
-    response_model=ProblemReportOut,
-    responses=responses(reports.NoSuchStep(), AlreadyVoid(), Stale(), PreconditionRequired()),
+    **REPORTS.changes("Void a step on a problem report", reports.NoSuchStep(), AlreadyVoid()),
 )
 def void_report_step(
     report_id: UUID, step_id: UUID, given: VoidReason, register: Register, officer: Officer
 ) -> Response:
     """Say that a step was recorded by mistake; the report is where it was before it."""
-    return register.change(
+    return REPORTS.change(
+        register,
         officer,
-        lambda session: _shown(session, report_id),
-        lambda session: reports.void_step(
-            session,
-            find(session, ProblemReport, report_id),
-            reports.one_step(session, report_id, step_id),
-            given.reason,
-        ),
+        report_id,
+        lambda session, report: reports.void_step(session, report, step_id, given.reason),
     )

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.core.errors import DomainError, NotFound
-from app.core.events import in_effect, recorded, void
+from app.core.events import in_effect, record, void
 from app.core.journal import now
-from app.core.london import effective, london_day
+from app.core.london import end_of, london_day
 from app.core.settings import settings
 from app.outreach.models import ProblemReport, ReportState, ReportStep, Step
 from app.outreach.rules import report_state
@@ -51,30 +51,19 @@ def report_problem(session: Session, venue_id: UUID, given: ProblemReportIn) -> 
     )
     if (session.scalar(today) or 0) >= settings().reports_per_day:
         raise TooManyReports
-    session.add(
-        ProblemReport(
-            venue_id=venue_id,
-            kind=given.kind,
-            comment=given.comment,
-            effective_at=at,
-            recorded_at=at,
-            recorded_by=PUBLIC,
-        )
+    report = ProblemReport(
+        **given.model_dump(),
+        venue_id=venue_id,
+        effective_at=at,
+        recorded_at=at,
+        recorded_by=PUBLIC,
     )
+    session.add(report)
 
 
 def end_of_day(at: datetime) -> datetime:
     """The last instant of the London day that an instant lies in."""
-    day = london_day(at)
-    return effective(day + timedelta(days=1)) - timedelta(microseconds=1)
-
-
-def one_step(session: Session, report_id: UUID, step_id: UUID) -> ReportStep:
-    """A step on a problem report, voided or not. Raises `NoSuchStep`."""
-    found = session.get(ReportStep, step_id)
-    if found is None or found.report_id != report_id:
-        raise NoSuchStep
-    return found
+    return end_of(london_day(at)) - timedelta(microseconds=1)
 
 
 def record_step(session: Session, report: ProblemReport, step: Step, given: StepIn) -> None:
@@ -86,20 +75,15 @@ def record_step(session: Session, report: ProblemReport, step: Step, given: Step
         raise ResolvedAlready
     if report.state == ReportState.ACTING and step == Step.TAKEN_UP:
         raise TakenUpAlready
-    session.add(
-        ReportStep(
-            report_id=report.id,
-            step=step,
-            note=given.note,
-            effective_at=now(session),
-            **recorded(session),
-        )
-    )
+    record(session, ReportStep, now(session), report_id=report.id, step=step, note=given.note)
     _follow_steps(session, report)
 
 
-def void_step(session: Session, report: ProblemReport, step: ReportStep, reason: str) -> None:
-    """Say that a step was recorded by mistake. Raises `AlreadyVoid`."""
+def void_step(session: Session, report: ProblemReport, step_id: UUID, reason: str) -> None:
+    """Say that a step was recorded by mistake. Raises `NoSuchStep`, `AlreadyVoid`."""
+    step = session.get(ReportStep, step_id)
+    if step is None or step.report_id != report.id:
+        raise NoSuchStep
     void(session, step, reason)
     _follow_steps(session, report)
 

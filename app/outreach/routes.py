@@ -1,6 +1,6 @@
 """Engagements over HTTP, and whom the officer owes a next step."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -8,92 +8,63 @@ from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
 from app.core.db import find, none_such
-from app.core.errors import Invalid, responses, wrong
-from app.core.events import AlreadyVoid, VoidReason, in_effect, shown, void, within
-from app.http.conditional import KeyReused, PreconditionRequired, Register, Stale
-from app.http.paging import Page, page_together
-from app.outreach import engagements, show
-from app.outreach.asked import EngagementsAsked, NextStepsAsked
+from app.core.errors import responses, wrong
+from app.core.events import VoidReason
+from app.http.conditional import Register
+from app.http.paging import page_together
+from app.http.records import Records, matching
+from app.outreach import engagements
 from app.outreach.models import Engagement
-from app.outreach.schemas import DoneIn, DoneOut, EngagementIn, EngagementOut
+from app.outreach.schemas import (
+    DoneIn,
+    DoneOut,
+    EngagementIn,
+    EngagementOut,
+    EngagementsQuestion,
+    NextStepsQuestion,
+)
+from app.outreach.views import engagement_views
 
 router = APIRouter(prefix="/v1/admin", tags=["outreach"])
 
 NOT_IN_REGISTER = wrong("venue_id", "is not in the register")
 BAD_DAY = wrong("on", "lies in the future")
 
+ENGAGEMENTS = Records(Engagement, EngagementOut, "engagements", engagement_views)
+
 
 @router.post(
-    "/engagements",
-    status_code=201,
-    summary="Log a visit, call, email or event",
-    response_model=EngagementOut,
-    responses=responses(NOT_IN_REGISTER, KeyReused()),
+    "/engagements", **ENGAGEMENTS.creates("Log a visit, call, email or event", NOT_IN_REGISTER)
 )
 def record_engagement(given: EngagementIn, register: Register, officer: Officer) -> Response:
     """Log a contact with a business; it takes the place of the next step agreed before."""
 
     def make(session: Session) -> tuple[str, EngagementOut]:
-        made = engagements.record_engagement(session, given)
-        return f"/v1/admin/engagements/{made.id}", show.engagement(session, made)
+        return ENGAGEMENTS.made(session, engagements.record_engagement(session, given))
 
     return register.create(officer, given, make)
 
 
-@router.get(
-    "/engagements",
-    summary="Engagements, newest first",
-    response_model=Page[EngagementOut],
-    responses=responses(Invalid()),
-)
+@router.get("/engagements", **ENGAGEMENTS.lists("Engagements, newest first"))
 def list_engagements(
-    asked: Annotated[EngagementsAsked, Query()], register: Register, _: Reader
+    question: Annotated[EngagementsQuestion, Query()], register: Register, _: Reader
 ) -> Response:
     """Contacts with businesses, by whom they were with, of what kind and when."""
-    statement = select(Engagement).where(*within(Engagement, asked.from_, asked.until))
-    for name in ("business_id", "venue_id", "kind", "outcome"):
-        if (value := getattr(asked, name)) is not None:
-            statement = statement.where(getattr(Engagement, name) == value)
-    if not asked.voided:
-        statement = statement.where(in_effect(Engagement))
-    order: list[Any] = [col(Engagement.effective_at), col(Engagement.id)]
-    return register.read(
-        lambda session: page_together(
-            session, statement, order, asked, show.engagements, newest_first=True
-        )
-    )
+    return register.read(lambda session: ENGAGEMENTS.page(session, question))
 
 
-@router.get(
-    "/engagements/{engagement_id}",
-    summary="One engagement",
-    response_model=EngagementOut,
-    responses=responses(none_such(Engagement)),
-)
+@router.get("/engagements/{engagement_id}", **ENGAGEMENTS.shows("One engagement"))
 def one_engagement(engagement_id: UUID, register: Register, _: Reader) -> Response:
     """One contact with a business, with its next step and whether that is done."""
-    return register.read(lambda session: _shown(session, engagement_id))
+    return register.read(lambda session: ENGAGEMENTS.view(session, engagement_id))
 
 
-def _shown(session: Session, engagement_id: UUID) -> EngagementOut:
-    return show.engagement(session, find(session, Engagement, engagement_id))
-
-
-@router.post(
-    "/engagements/{engagement_id}/void",
-    summary="Void an engagement",
-    response_model=EngagementOut,
-    responses=responses(none_such(Engagement), AlreadyVoid(), Stale(), PreconditionRequired()),
-)
+@router.post("/engagements/{engagement_id}/void", **ENGAGEMENTS.voids("Void an engagement"))
 def void_engagement(
     engagement_id: UUID, given: VoidReason, register: Register, officer: Officer
 ) -> Response:
     """Say that an engagement was recorded by mistake; what it took the place of is open again."""
-    return register.change(
-        officer,
-        lambda session: _shown(session, engagement_id),
-        lambda session: void(session, find(session, Engagement, engagement_id), given.reason),
-    )
+    return ENGAGEMENTS.void(register, officer, engagement_id, given)
 
 
 @router.post(
@@ -107,7 +78,6 @@ def void_engagement(
         engagements.NoNextStep(),
         engagements.DoneAlready(),
         BAD_DAY,
-        KeyReused(),
     ),
 )
 def record_step_done(
@@ -118,49 +88,41 @@ def record_step_done(
     def make(session: Session) -> tuple[str, DoneOut]:
         engagement = find(session, Engagement, engagement_id)
         done = engagements.record_done(session, engagement, given)
-        return f"/v1/admin/engagements/{engagement_id}", shown(DoneOut, done)
+        return f"/v1/admin/engagements/{engagement_id}", DoneOut.model_validate(done)
 
     return register.create(officer, given, make)
 
 
 @router.post(
     "/engagements/{engagement_id}/done/void",
-    summary="Void that a next step is done",
-    response_model=EngagementOut,
-    responses=responses(engagements.NoSuchStepDone(), Stale(), PreconditionRequired()),
+    **ENGAGEMENTS.changes("Void that a next step is done", engagements.NoSuchStepDone()),
 )
 def void_step_done(
     engagement_id: UUID, given: VoidReason, register: Register, officer: Officer
 ) -> Response:
     """Say that a next step was called done by mistake, so that it is open again."""
-    return register.change(
+    return ENGAGEMENTS.change(
+        register,
         officer,
-        lambda session: _shown(session, engagement_id),
-        lambda session: void(session, engagements.one_done(session, engagement_id), given.reason),
+        engagement_id,
+        lambda session, engagement: engagements.void_done(session, engagement, given.reason),
     )
 
 
-@router.get(
-    "/next-steps",
-    summary="Whom do I owe a call?",
-    response_model=Page[EngagementOut],
-    responses=responses(Invalid()),
-)
+@router.get("/next-steps", **ENGAGEMENTS.lists("Whom do I owe a call?"))
 def list_next_steps(
-    asked: Annotated[NextStepsAsked, Query()], register: Register, _: Reader
+    question: Annotated[NextStepsQuestion, Query()], register: Register, _: Reader
 ) -> Response:
     """Engagements whose next step is still open, the earliest due first.
 
     It is open until it is said to be done, or until a later engagement with the same venue (or the
     same business, where it was agreed with the business as a whole) says what comes next.
     """
-    statement = select(Engagement).where(engagements.is_open())
-    if asked.due_by:
-        statement = statement.where(col(Engagement.next_step_on) <= asked.due_by)
-    for name in ("business_id", "venue_id"):
-        if (value := getattr(asked, name)) is not None:
-            statement = statement.where(getattr(Engagement, name) == value)
-    order: list[Any] = [col(Engagement.next_step_on), col(Engagement.id)]
+    statement = select(Engagement).where(engagements.is_open(), *matching(Engagement, question))
+    due = col(Engagement.next_step_on)
+    if question.due_by:
+        statement = statement.where(due <= question.due_by)
+    order = [due, col(Engagement.id)]
     return register.read(
-        lambda session: page_together(session, statement, order, asked, show.engagements)
+        lambda session: page_together(session, statement, order, question, engagement_views)
     )

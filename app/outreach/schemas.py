@@ -1,16 +1,16 @@
 """What the outreach routes take and give."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
-from pydantic.json_schema import SkipJsonSchema
 
-from app.core.events import Voided
+from app.core.events import RecordedOut
 from app.core.london import Day
 from app.core.text import Line, Prose
-from app.http.fields import Given, Maybe, Text
+from app.http.fields import Absent, Given, Maybe, Period, Text
+from app.http.paging import Paging
 from app.outreach.models import (
     EngagementKind,
     Outcome,
@@ -32,14 +32,7 @@ class Named(BaseModel):
 class VenueNamed(Named):
     """A venue, by its id and name, and the ward it lies in."""
 
-    ward: str | SkipJsonSchema[None] = Field(default=None, examples=["Bishopsgate"])
-
-
-class _Recorded(BaseModel):
-    id: UUID
-    recorded_at: datetime
-    recorded_by: str = Field(examples=["account j.okafor"])
-    voided: Voided | SkipJsonSchema[None] = None
+    ward: str | Absent = Field(default=None, examples=["Bishopsgate"])
 
 
 # --- engagements -----------------------------------------------------------------------------
@@ -83,27 +76,45 @@ class DoneIn(Given):
     note: Prose = Field(default="", max_length=4000, examples=["Rang; session confirmed"])
 
 
-class DoneOut(_Recorded):
+class DoneOut(RecordedOut):
     """That a next step is done."""
 
     on: date = Field(examples=["2025-03-20"])
     note: Text = None
 
 
-class EngagementOut(_Recorded):
+class EngagementOut(RecordedOut):
     """One contact with a business. `done` is there once its next step was said to be done."""
 
-    venue: VenueNamed | SkipJsonSchema[None] = None
-    business: Named | SkipJsonSchema[None] = None
+    venue: VenueNamed | Absent = None
+    business: Named | Absent = None
     on: date = Field(examples=["2025-03-14"])
     kind: EngagementKind = Field(examples=["visit"])
     outcome: Outcome = Field(examples=["training_booked"])
     note: Text = None
-    next_step: str | SkipJsonSchema[None] = Field(
-        default=None, examples=["Call to confirm the session"]
+    next_step: str | Absent = Field(default=None, examples=["Call to confirm the session"])
+    next_step_on: date | Absent = Field(default=None, examples=["2025-03-21"])
+    done: DoneOut | Absent = None
+
+
+class EngagementsQuestion(Period, Paging):
+    """Which engagements to list, newest first."""
+
+    business_id: Maybe[UUID] = None
+    venue_id: Maybe[UUID] = None
+    kind: Maybe[EngagementKind] = None
+    outcome: Maybe[Outcome] = None
+    voided: bool = Field(default=False, description="Show those that were voided too")
+
+
+class NextStepsQuestion(Given, Paging):
+    """Which open next steps to list, the earliest first."""
+
+    due_by: Maybe[Day] = Field(
+        default=None, description="Only those due on or before this day", examples=["2025-04-30"]
     )
-    next_step_on: date | SkipJsonSchema[None] = Field(default=None, examples=["2025-03-21"])
-    done: DoneOut | SkipJsonSchema[None] = None
+    business_id: Maybe[UUID] = None
+    venue_id: Maybe[UUID] = None
 
 
 # --- scheme tests ----------------------------------------------------------------------------
@@ -153,14 +164,14 @@ class DebriefIn(Given):
     )
 
 
-class DebriefOut(_Recorded):
+class DebriefOut(RecordedOut):
     """A talk with the venue about a test that it failed."""
 
     on: date = Field(examples=["2025-03-18"])
     note: Text = None
 
 
-class SchemeTestOut(_Recorded):
+class SchemeTestOut(RecordedOut):
     """An unannounced visit, and what followed. `retest_by` is there while it asks for a retest."""
 
     venue: VenueNamed
@@ -168,13 +179,11 @@ class SchemeTestOut(_Recorded):
     on: date = Field(examples=["2025-03-14"])
     result: Result = Field(examples=["failed"])
     note: Text = None
-    debrief_on: date | SkipJsonSchema[None] = Field(default=None, examples=["2025-03-18"])
-    debrief: DebriefOut | SkipJsonSchema[None] = None
-    retest_of: UUID | SkipJsonSchema[None] = None
-    retest: UUID | SkipJsonSchema[None] = Field(
-        default=None, description="The test that repeats it"
-    )
-    retest_by: date | SkipJsonSchema[None] = Field(default=None, examples=["2025-04-11"])
+    debrief_on: date | Absent = Field(default=None, examples=["2025-03-18"])
+    debrief: DebriefOut | Absent = None
+    retest_of: UUID | Absent = None
+    retest: UUID | Absent = Field(default=None, description="The test that repeats it")
+    retest_by: date | Absent = Field(default=None, examples=["2025-04-11"])
 
 
 class RetestOut(BaseModel):
@@ -183,6 +192,21 @@ class RetestOut(BaseModel):
     test: SchemeTestOut
     retest_by: date = Field(description="The last day that is in time", examples=["2025-04-11"])
     overdue: bool = Field(examples=[False])
+
+
+class SchemeTestsQuestion(Period, Paging):
+    """Which scheme tests to list, newest first."""
+
+    venue_id: Maybe[UUID] = None
+    scheme: Maybe[SchemeTested] = None
+    result: Maybe[Result] = None
+    voided: bool = Field(default=False, description="Show those that were voided too")
+
+
+class RetestsQuestion(Given, Paging):
+    """Which failed tests that still ask for a retest to list, the earliest first."""
+
+    overdue: bool = Field(default=False, description="Only those whose last day has gone by")
 
 
 # --- problem reports -------------------------------------------------------------------------
@@ -211,7 +235,7 @@ class StepIn(Given):
     )
 
 
-class StepOut(_Recorded):
+class StepOut(RecordedOut):
     """What an officer did about a report."""
 
     step: Step = Field(examples=["resolved"])
@@ -228,3 +252,10 @@ class ProblemReportOut(BaseModel):
     comment: Text = Field(default=None, examples=["The door was locked at 11 at night"])
     state: ReportState = Field(examples=["new"])
     steps: list[StepOut]
+
+
+class ProblemReportsQuestion(Given, Paging):
+    """Which problem reports to list, newest first."""
+
+    state: Maybe[ReportState] = None
+    venue_id: Maybe[UUID] = None

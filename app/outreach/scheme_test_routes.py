@@ -1,7 +1,8 @@
 """Scheme tests over HTTP. Nothing about a single venue's tests is public."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -9,120 +10,83 @@ from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
 from app.core.db import find, none_such
-from app.core.errors import Invalid, responses
-from app.core.events import AlreadyVoid, VoidReason, in_effect, shown, void, within
+from app.core.errors import responses
+from app.core.events import VoidReason
 from app.core.london import effective, today
 from app.core.settings import settings
-from app.http.conditional import KeyReused, PreconditionRequired, Register, Stale
+from app.http.conditional import Register
 from app.http.paging import Page, page_together
-from app.outreach import scheme_tests, show
-from app.outreach.asked import RetestsAsked, SchemeTestsAsked
+from app.http.records import Records
+from app.outreach import scheme_tests
 from app.outreach.models import SchemeTest
 from app.outreach.routes import BAD_DAY, NOT_IN_REGISTER
-from app.outreach.schemas import DebriefIn, DebriefOut, RetestOut, SchemeTestIn, SchemeTestOut
+from app.outreach.schemas import (
+    DebriefIn,
+    DebriefOut,
+    RetestOut,
+    RetestsQuestion,
+    SchemeTestIn,
+    SchemeTestOut,
+    SchemeTestsQuestion,
+)
+from app.outreach.views import retest_views, scheme_test_views
 
 router = APIRouter(prefix="/v1/admin/scheme-tests", tags=["outreach"])
+
+TESTS = Records(SchemeTest, SchemeTestOut, "scheme-tests", scheme_test_views)
 
 
 @router.post(
     "",
-    status_code=201,
-    summary="Record a scheme test",
-    response_model=SchemeTestOut,
-    responses=responses(NOT_IN_REGISTER, scheme_tests.RetestedAlready(), KeyReused()),
+    **TESTS.creates("Record a scheme test", NOT_IN_REGISTER, scheme_tests.RetestedAlready()),
 )
 def record_scheme_test(given: SchemeTestIn, register: Register, officer: Officer) -> Response:
     """Record what happened when an officer asked. A failed test asks for a debrief and a retest."""
 
     def make(session: Session) -> tuple[str, SchemeTestOut]:
-        made = scheme_tests.record_test(session, given)
-        return f"/v1/admin/scheme-tests/{made.id}", show.scheme_test(session, made)
+        return TESTS.made(session, scheme_tests.record_test(session, given))
 
     return register.create(officer, given, make)
 
 
-@router.get(
-    "",
-    summary="Scheme tests, newest first",
-    response_model=Page[SchemeTestOut],
-    responses=responses(Invalid()),
-)
+@router.get("", **TESTS.lists("Scheme tests, newest first"))
 def list_scheme_tests(
-    asked: Annotated[SchemeTestsAsked, Query()], register: Register, _: Reader
+    question: Annotated[SchemeTestsQuestion, Query()], register: Register, _: Reader
 ) -> Response:
     """Unannounced visits, by venue, scheme, result and day."""
-    statement = select(SchemeTest).where(*within(SchemeTest, asked.from_, asked.until))
-    for name in ("venue_id", "scheme", "result"):
-        if (value := getattr(asked, name)) is not None:
-            statement = statement.where(getattr(SchemeTest, name) == value)
-    if not asked.voided:
-        statement = statement.where(in_effect(SchemeTest))
-    return register.read(
-        lambda session: page_together(
-            session, statement, _BY_DAY, asked, show.scheme_tests, newest_first=True
-        )
-    )
-
-
-_BY_DAY: list[Any] = [col(SchemeTest.effective_at), col(SchemeTest.id)]
+    return register.read(lambda session: TESTS.page(session, question))
 
 
 @router.get(
-    "/retests",
-    summary="Which venues are to be tested again?",
-    response_model=Page[RetestOut],
-    responses=responses(Invalid()),
+    "/retests", summary="Which venues are to be tested again?", response_model=Page[RetestOut]
 )
 def list_retests(
-    asked: Annotated[RetestsAsked, Query()], register: Register, _: Reader
+    question: Annotated[RetestsQuestion, Query()], register: Register, _: Reader
 ) -> Response:
     """Failed tests that nobody has repeated yet, the earliest first, and which are overdue."""
     on = today()
     statement = select(SchemeTest).where(scheme_tests.asks_for_retest())
-    if asked.overdue:
+    if question.overdue:
         in_time = effective(on - timedelta(days=settings().retest_days))
         statement = statement.where(col(SchemeTest.effective_at) < in_time)
-    return register.read(
-        lambda session: page_together(
-            session,
-            statement,
-            _BY_DAY,
-            asked,
-            lambda session, found: show.retests(session, found, on),
-        )
-    )
+    order = [col(SchemeTest.effective_at), col(SchemeTest.id)]
+
+    views = partial(retest_views, today=on)
+    return register.read(lambda session: page_together(session, statement, order, question, views))
 
 
-@router.get(
-    "/{test_id}",
-    summary="One scheme test",
-    response_model=SchemeTestOut,
-    responses=responses(none_such(SchemeTest)),
-)
+@router.get("/{test_id}", **TESTS.shows("One scheme test"))
 def one_scheme_test(test_id: UUID, register: Register, _: Reader) -> Response:
     """One unannounced visit, with its debrief and retest."""
-    return register.read(lambda session: _shown(session, test_id))
+    return register.read(lambda session: TESTS.view(session, test_id))
 
 
-def _shown(session: Session, test_id: UUID) -> SchemeTestOut:
-    return show.scheme_test(session, find(session, SchemeTest, test_id))
-
-
-@router.post(
-    "/{test_id}/void",
-    summary="Void a scheme test",
-    response_model=SchemeTestOut,
-    responses=responses(none_such(SchemeTest), AlreadyVoid(), Stale(), PreconditionRequired()),
-)
+@router.post("/{test_id}/void", **TESTS.voids("Void a scheme test"))
 def void_scheme_test(
     test_id: UUID, given: VoidReason, register: Register, officer: Officer
 ) -> Response:
     """Say that a test was recorded by mistake; what it repeated asks for a retest again."""
-    return register.change(
-        officer,
-        lambda session: _shown(session, test_id),
-        lambda session: void(session, find(session, SchemeTest, test_id), given.reason),
-    )
+    return TESTS.void(register, officer, test_id, given)
 
 
 @router.post(
@@ -135,7 +99,6 @@ def void_scheme_test(
         scheme_tests.NothingToDebrief(),
         scheme_tests.DebriefedAlready(),
         BAD_DAY,
-        KeyReused(),
     ),
 )
 def record_debrief(
@@ -145,24 +108,23 @@ def record_debrief(
 
     def make(session: Session) -> tuple[str, DebriefOut]:
         test = find(session, SchemeTest, test_id)
-        made = scheme_tests.record_debrief(session, test, given)
-        return f"/v1/admin/scheme-tests/{test_id}", shown(DebriefOut, made)
+        debrief = scheme_tests.record_debrief(session, test, given)
+        return f"/v1/admin/scheme-tests/{test_id}", DebriefOut.model_validate(debrief)
 
     return register.create(officer, given, make)
 
 
 @router.post(
     "/{test_id}/debrief/void",
-    summary="Void a debrief",
-    response_model=SchemeTestOut,
-    responses=responses(scheme_tests.NoSuchDebrief(), Stale(), PreconditionRequired()),
+    **TESTS.changes("Void a debrief", scheme_tests.NoSuchDebrief()),
 )
 def void_debrief(
     test_id: UUID, given: VoidReason, register: Register, officer: Officer
 ) -> Response:
     """Say that a debrief was recorded by mistake."""
-    return register.change(
+    return TESTS.change(
+        register,
         officer,
-        lambda session: _shown(session, test_id),
-        lambda session: void(session, scheme_tests.one_debrief(session, test_id), given.reason),
+        test_id,
+        lambda session, test: scheme_tests.void_debrief(session, test, given.reason),
     )

@@ -7,9 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from app.core.db import find
 from app.core.errors import DomainError, NotFound, wrong
-from app.core.events import in_effect, known, not_in_future, recorded, within
+from app.core.events import in_effect, known, not_in_future, record, void, within
 from app.core.london import london_day
 from app.outreach.models import Debrief, Result, SchemeTest
 from app.outreach.rules import KnownTest
@@ -41,17 +40,6 @@ class DebriefedAlready(DomainError):
     title = "This test has been debriefed already"
 
 
-def one_debrief(session: Session, test_id: UUID) -> Debrief:
-    """The debrief of a test. Raises `NotFound`, `NoSuchDebrief`."""
-    find(session, SchemeTest, test_id)
-    found = session.exec(
-        select(Debrief).where(Debrief.test_id == test_id, in_effect(Debrief))
-    ).first()
-    if found is None:
-        raise NoSuchDebrief
-    return found
-
-
 def record_test(session: Session, given: SchemeTestIn) -> SchemeTest:
     """Record a test; where the venue owes a retest, this is it.
 
@@ -60,15 +48,8 @@ def record_test(session: Session, given: SchemeTestIn) -> SchemeTest:
     if session.get(Venue, given.venue_id) is None:
         raise wrong("venue_id", "is not in the register")
     at = not_in_future(session, given.on)
-    test = SchemeTest(
-        **given.model_dump(exclude={"on", "retest_of"}),
-        retest_of_id=_repeated(session, given, at),
-        effective_at=at,
-        **recorded(session),
-    )
-    session.add(test)
-    session.flush()
-    return test
+    fields = given.model_dump(exclude={"on", "retest_of"})
+    return record(session, SchemeTest, at, retest_of_id=_repeated(session, given, at), **fields)
 
 
 def _repeated(session: Session, given: SchemeTestIn, at: datetime) -> UUID | None:
@@ -92,8 +73,7 @@ def _repeated(session: Session, given: SchemeTestIn, at: datetime) -> UUID | Non
         != (Result.FAILED, given.venue_id, given.scheme)
         or failed.effective_at > at
     ):
-        message = "is not an earlier failed test of this venue and scheme"
-        raise wrong("retest_of", message)
+        raise wrong("retest_of", "is not an earlier failed test of this venue and scheme")
     if session.exec(owed.where(SchemeTest.id == failed.id)).first() is None:
         raise RetestedAlready
     return failed.id
@@ -106,20 +86,25 @@ def record_debrief(session: Session, test: SchemeTest, given: DebriefIn) -> Debr
     """
     if test.result != Result.FAILED or test.voided_at is not None:
         raise NothingToDebrief
-    held = select(Debrief.id).where(Debrief.test_id == test.id, in_effect(Debrief))
-    if session.exec(held).first():
+    if debrief_of(session, test):
         raise DebriefedAlready
     if given.on < test.on:
         raise wrong("on", "must not be before the test")
-    debrief = Debrief(
-        test_id=test.id,
-        note=given.note,
-        effective_at=not_in_future(session, given.on),
-        **recorded(session),
-    )
-    session.add(debrief)
-    session.flush()
-    return debrief
+    at = not_in_future(session, given.on)
+    return record(session, Debrief, at, test_id=test.id, note=given.note)
+
+
+def debrief_of(session: Session, test: SchemeTest) -> Debrief | None:
+    """The debrief of a test that was not voided."""
+    statement = select(Debrief).where(Debrief.test_id == test.id, in_effect(Debrief))
+    return session.exec(statement).first()
+
+
+def void_debrief(session: Session, test: SchemeTest, reason: str) -> None:
+    """Say that a debrief was recorded by mistake. Raises `NoSuchDebrief`."""
+    if (debrief := debrief_of(session, test)) is None:
+        raise NoSuchDebrief
+    void(session, debrief, reason)
 
 
 def asks_for_retest() -> sa.ColumnElement[bool]:
@@ -156,7 +141,7 @@ def known_tests(
         return [*within(model, first, None), col(model.effective_at) <= at, known(model, known_at)]
 
     columns = ("id", "venue_id", "scheme", "effective_at", "result", "retest_of_id")
-    asked = (
+    held = (
         sa.select(*(getattr(SchemeTest, name) for name in columns))
         .where(*up_to(SchemeTest))
         .order_by(*(getattr(SchemeTest, name) for name in ("effective_at", "recorded_at", "id")))
@@ -165,30 +150,23 @@ def known_tests(
         *up_to(Debrief)
     )
     if venue_id is not None:
-        asked = asked.where(col(SchemeTest.venue_id) == venue_id)
+        held = held.where(col(SchemeTest.venue_id) == venue_id)
         talks = talks.join(SchemeTest).where(col(SchemeTest.venue_id) == venue_id)
-    tests = session.execute(asked).all()
-    debriefs = {of: (id_, _london_day(held)) for of, id_, held in session.execute(talks)}
-    retests = {
-        test.retest_of_id: (test.id, _london_day(test.effective_at), test.result == Result.PASSED)
-        for test in tests
-        if test.retest_of_id
+    tests = session.execute(held).all()
+    debriefs = {test_id: (id_, london_day(at)) for test_id, id_, at in session.execute(talks)}
+    results = {
+        test.id: (london_day(test.effective_at), test.result == Result.PASSED) for test in tests
     }
-    nothing = (None, None)
+    retests = {test.retest_of_id: (test.id, *results[test.id]) for test in tests}
     return [
         KnownTest(
             test.id,
             test.venue_id,
             test.scheme,
-            _london_day(test.effective_at),
-            test.result == Result.PASSED,
+            *results[test.id],
             test.retest_of_id,
-            *debriefs.get(test.id, nothing),
-            *retests.get(test.id, (*nothing, None)),
+            *debriefs.get(test.id, (None, None)),
+            *retests.get(test.id, (None, None, None)),
         )
         for test in tests
     ]
-
-
-def _london_day(instant: datetime) -> date:
-    return london_day(instant)

@@ -1,0 +1,126 @@
+"""Records over HTTP: each kind is described once, for all the routes that list, show or change it.
+
+What is recorded differs from kind to kind, so the routes that create are written out; the rest is
+said here. A route takes its description from `lists`, `shows` and so on, its answer from `page`,
+`view` and so on.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from fastapi import Response
+from pydantic import BaseModel
+from sqlmodel import Session, SQLModel, select
+
+from app.core.db import find, none_such
+from app.core.errors import DomainError, responses
+from app.core.events import AlreadyVoid, VoidReason, in_effect, void, within
+from app.http.conditional import Register, Stale, Writer
+from app.http.fields import Period
+from app.http.paging import Page, Paging, page_together
+
+_Record = TypeVar("_Record", bound=SQLModel)
+_Out = TypeVar("_Out", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Records(Generic[_Record, _Out]):
+    """The records of one kind: their table, the model and the path by which one is shown.
+
+    `views` shows several together; without it, each is shown by its own fields. `order` names the
+    columns by which they are listed, newest first.
+    """
+
+    model: type[_Record]
+    out: type[_Out]
+    path: str
+    views: Callable[[Session, Sequence[_Record]], list[_Out]] | None = None
+    order: Sequence[str] = ("effective_at", "id")
+
+    # --- what a route says of itself ---------------------------------------------------------
+
+    def lists(self, summary: str, *errors: DomainError) -> dict[str, Any]:
+        return _route(summary, Page[self.out], *errors)  # type: ignore[name-defined]
+
+    def shows(self, summary: str) -> dict[str, Any]:
+        return _route(summary, self.out, none_such(self.model))
+
+    def creates(self, summary: str, *errors: DomainError) -> dict[str, Any]:
+        return _route(summary, self.out, *errors) | {"status_code": 201}
+
+    def changes(self, summary: str, *errors: DomainError) -> dict[str, Any]:
+        return _route(summary, self.out, none_such(self.model), *errors, Stale())
+
+    def voids(self, summary: str, *errors: DomainError) -> dict[str, Any]:
+        return self.changes(summary, AlreadyVoid(), *errors)
+
+    # --- what it answers ---------------------------------------------------------------------
+
+    def page(
+        self, session: Session, question: Paging, statement: sa.Select[Any] | None = None
+    ) -> Page[_Out]:
+        """A page of those that a statement selects, or else of those that the question is after."""
+        if statement is None:
+            statement = select(self.model).where(*matching(self.model, question))
+        order = [getattr(self.model, name) for name in self.order]
+        return page_together(session, statement, order, question, self._views, newest_first=True)
+
+    def view(self, session: Session, id_: UUID) -> _Out:
+        """One by its id. Raises `NotFound`."""
+        return self._views(session, [find(session, self.model, id_)])[0]
+
+    def made(self, session: Session, record: Any) -> tuple[str, _Out]:
+        """Where a new one is shown, and how."""
+        return f"/v1/admin/{self.path}/{record.id}", self._views(session, [record])[0]
+
+    def change(
+        self,
+        register: Register,
+        writer: Writer,
+        id_: UUID,
+        change: Callable[[Session, _Record], Any],
+    ) -> Response:
+        """Change one that the writer has seen, and show it."""
+        return register.change(
+            writer,
+            lambda session: self.view(session, id_),
+            lambda session: change(session, find(session, self.model, id_)),
+        )
+
+    def void(self, register: Register, writer: Writer, id_: UUID, given: VoidReason) -> Response:
+        """Mark an event as a mistake, and show it."""
+
+        def mark(session: Session, event: Any) -> None:
+            void(session, event, given.reason)
+
+        return self.change(register, writer, id_, mark)
+
+    def _views(self, session: Session, records: Sequence[_Record]) -> list[_Out]:
+        if self.views is not None:
+            return self.views(session, records)
+        return [self.out.model_validate(record, from_attributes=True) for record in records]
+
+
+def _route(summary: str, model: Any, *errors: DomainError) -> dict[str, Any]:
+    return {"summary": summary, "response_model": model, "responses": responses(*errors)}
+
+
+def matching(model: type[Any], question: BaseModel) -> list[sa.ColumnElement[bool]]:
+    """SQL: a record is what a question is after.
+
+    What the question gives by the name of a column is in that column; an event lies in the
+    question's period; a voided one is shown only if asked for.
+    """
+    conditions = [
+        getattr(model, name) == value
+        for name, value in question
+        if value is not None and name in model.model_fields
+    ]
+    if isinstance(question, Period):
+        conditions += within(model, question.from_, question.until)
+    if getattr(question, "voided", None) is False:
+        conditions.append(in_effect(model))
+    return conditions
