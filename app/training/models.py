@@ -5,10 +5,9 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index, String, Text
 from sqlmodel import Field, Relationship
 
+from app.core.db import one_of
 from app.core.events import Event
 from app.training.courses import StaffRole
-
-_ROLES = ", ".join(f"'{role}'" for role in StaffRole)
 
 
 class TrainingSession(Event, table=True):
@@ -32,7 +31,7 @@ class Attendance(Event, table=True):
     """
 
     __table_args__ = (
-        CheckConstraint(f"role IN ({_ROLES})", name="attendance_role"),
+        one_of("attendance", "role", StaffRole),
         CheckConstraint(
             "new_count >= 0 AND refresher_count >= 0 AND new_count + refresher_count > 0",
             name="attendance_counts",
@@ -45,6 +44,11 @@ class Attendance(Event, table=True):
     new_count: int
     refresher_count: int
     session: TrainingSession = Relationship(back_populates="attendances")
+
+    @property
+    def course(self) -> str:
+        """What its session was about."""
+        return self.session.course
 
 
 class Headcount(Event, table=True):

@@ -4,13 +4,12 @@ from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.core.events import Voided
+from app.core.events import RecordedOut
 from app.core.london import Day, KnownAt
 from app.core.text import Line, Prose
-from app.http.fields import Given, Maybe, Period, Text
+from app.http.fields import Absent, Given, Maybe, Period, Text
 from app.http.paging import Paging
 from app.training.courses import CourseKey, StaffRole
 from app.training.rules import Rag, Status
@@ -74,12 +73,8 @@ class HeadcountIn(Given):
 # --- what was recorded -----------------------------------------------------------------------
 
 
-class _Recorded(BaseModel):
-    id: UUID
+class _Recorded(RecordedOut):
     on: date = Field(description="The London day", examples=["2025-03-14"])
-    recorded_at: datetime
-    recorded_by: str = Field(examples=["account j.okafor"])
-    voided: Voided | SkipJsonSchema[None] = None
 
 
 class Trained(BaseModel):
@@ -97,8 +92,8 @@ class AttendanceOut(_Recorded):
     course: str = Field(examples=["wave"])
     venue_id: UUID
     role: StaffRole = Field(examples=["bar_staff"])
-    new: int = Field(examples=[12])
-    refresher: int = Field(examples=[0])
+    new: int = Field(validation_alias="new_count", examples=[12])
+    refresher: int = Field(validation_alias="refresher_count", examples=[0])
 
 
 class SessionOut(_Recorded):
@@ -123,6 +118,8 @@ class HeadcountOut(_Recorded):
 class CourseOut(BaseModel):
     """A course, and for how many months it holds where a venue has no term of its own."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     key: CourseKey = Field(examples=["wave"])
     name: str = Field(examples=["Welfare And Vulnerability Engagement (WAVE)"])
     validity_months: int = Field(examples=[12])
@@ -138,7 +135,7 @@ class CoursesOut(BaseModel):
 # --- what is asked of it ---------------------------------------------------------------------
 
 
-class SessionsAsked(Period, Paging):
+class SessionsQuestion(Period, Paging):
     """Which sessions to list, newest first."""
 
     course: Maybe[CourseKey] = None
@@ -148,13 +145,13 @@ class SessionsAsked(Period, Paging):
     voided: bool = Field(default=False, description="Show those that were voided too")
 
 
-class HeadcountsAsked(Given, Paging):
+class HeadcountsQuestion(Given, Paging):
     """Which headcounts of a venue to list, newest first."""
 
     voided: bool = Field(default=False, description="Show those that were voided too")
 
 
-class StandingAsked(Given):
+class TrainingQuestion(Given):
     """On which day a venue's training is asked for."""
 
     known_at: Maybe[KnownAt] = Field(
@@ -181,11 +178,11 @@ class CourseStanding(BaseModel):
     status: Status = Field(examples=["current"])
     validity_months: int = Field(description="How long it holds at this venue", examples=[12])
     trained: int = Field(description="Staff in date", examples=[12])
-    coverage: float | SkipJsonSchema[None] = Field(
+    coverage: float | Absent = Field(
         default=None, description="Trained staff as a part of the headcount", examples=[0.6]
     )
-    rag: Rag | SkipJsonSchema[None] = Field(default=None, examples=["amber"])
-    in_date_until: date | SkipJsonSchema[None] = Field(
+    rag: Rag | Absent = Field(default=None, examples=["amber"])
+    in_date_until: date | Absent = Field(
         default=None,
         description="The last day on which somebody is in date",
         examples=["2026-03-13"],
@@ -198,8 +195,8 @@ class VenueTraining(BaseModel):
 
     venue_id: UUID
     on: date = Field(examples=["2025-04-30"])
-    known_at: datetime | SkipJsonSchema[None] = None
-    headcount: int | SkipJsonSchema[None] = Field(
+    known_at: datetime | Absent = None
+    headcount: int | Absent = Field(
         default=None, description="The staff last declared", examples=[20]
     )
     courses: list[CourseStanding]

@@ -1,0 +1,61 @@
+"""Training records as the routes show them, and what they come to."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+from operator import attrgetter
+from uuid import UUID
+
+from sqlmodel import Session
+
+from app.core.db import find
+from app.core.events import shown
+from app.training import actions
+from app.training.courses import COURSES
+from app.training.models import TrainingSession
+from app.training.schemas import CourseStanding, SessionOut, Trained, VenueTraining
+from app.venues.models import Venue
+
+
+def session_views(_: Session, sessions: Sequence[TrainingSession]) -> list[SessionOut]:
+    """Sessions with all their attendances as they were recorded, those that were voided too."""
+    return [_session(training) for training in sessions]
+
+
+def _session(training: TrainingSession) -> SessionOut:
+    attendances = sorted(training.attendances, key=attrgetter("recorded_at", "id"))
+    counted = [] if training.voided_at else [a for a in attendances if a.voided_at is None]
+    new = sum(attendance.new_count for attendance in counted)
+    refresher = sum(attendance.refresher_count for attendance in counted)
+    trained = Trained(new=new, refresher=refresher, total=new + refresher)
+    return shown(SessionOut, training, trained=trained, attendances=attendances)
+
+
+def venue_training(
+    session: Session, venue_id: UUID, on: date, known_at: datetime | None
+) -> VenueTraining:
+    """A venue's standing in every course, and what made it so. Raises `NotFound`."""
+    venue = find(session, Venue, venue_id)
+    states = actions.training_states(session, on, known_at, venues=[venue.id])[venue.id]
+    attendances, headcounts = actions.evidence(session, venue.id, on, known_at)
+    courses = [
+        CourseStanding.model_validate(
+            asdict(states[key])
+            | {
+                "course": course.key,
+                "name": course.name,
+                "attendances": [a for a in attendances if a.course == key],
+            }
+        )
+        for key, course in COURSES.items()
+    ]
+    return VenueTraining.model_validate(
+        {
+            "venue_id": venue.id,
+            "on": on,
+            "known_at": known_at,
+            "headcount": headcounts[-1].staff if headcounts else None,
+            "courses": courses,
+            "headcounts": headcounts,
+        }
+    )
