@@ -1,6 +1,6 @@
 """What is decided about a venue: recorded when it is a legal step, voided when it was a mistake."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from uuid import UUID
 
@@ -65,50 +65,51 @@ class NotActive(DomainError):
     title = "Only an active venue can be accredited"
 
 
-def decide(session: Session, venue_id: UUID, asked: Step) -> Decision:
+def decide(session: Session, venue_id: UUID, given: Step) -> Decision:
     """Record a decision.
 
     Raises `NotFound`; `Invalid` for what the scheme does not know; `IllegalStep`; and for an
     award or a reinstatement `NotActive`, `NotPassed` or `PrerequisiteLacking`.
     """
     venue = find(session, Venue, venue_id)
-    scheme = schemes()[asked.scheme]
+    scheme = schemes()[given.scheme]
     history = decisions_of(session, venue.id, scheme.key)
-    season = _season(session, scheme, asked)
+    season = _season(session, scheme, given)
+    criteria = season.areas if season else scheme.criteria
     decision = Decision(
         venue_id=venue.id,
         scheme=scheme.key,
-        kind=asked.kind,
-        effective_at=_effective_at(session, asked, history),
+        kind=given.kind,
+        effective_at=_effective_at(session, given, history),
         season_id=season.id if season else None,
-        reason=getattr(asked, "reason", None),
+        reason=getattr(given, "reason", None),
         **recorded(session),
     )
-    if isinstance(asked, Assessment):
-        _refuse_other_criteria(scheme, season, asked)
-        decision.findings = [f.model_dump(exclude_none=True) for f in asked.findings]
-    if isinstance(asked, Award):
-        decision.grade = _grade(season, asked)
-        decision.until = _until(scheme, asked, decision, history)
-        decision.override_reason = asked.override_reason
+    if isinstance(given, Assessment):
+        _refuse_other_criteria(criteria, season, given)
+        decision.findings = [f.model_dump(exclude_none=True) for f in given.findings]
+    if isinstance(given, Award):
+        decision.grade = _grade(season, given)
+        decision.until = _until(scheme, given, decision, history)
+        decision.override_reason = given.override_reason
     _refuse_illegal(decision, history)
-    if asked.kind in (Kind.AWARDED, Kind.REINSTATED):
+    if given.kind in (Kind.AWARDED, Kind.REINSTATED):
         if venue.status != VenueStatus.ACTIVE:
             raise NotActive
         refuse_lacking(session, venue.id, scheme, decision.on)
-    if isinstance(asked, Award):
-        _refuse_unmet(scheme, season, decision, history)
+    if isinstance(given, Award):
+        _refuse_unmet(criteria, decision, history)
         decision.certificate = _certificate(session, scheme, decision.on.year)
     session.add(decision)
     settle(session, venue.id, scheme.key)
     return decision
 
 
-def assess(session: Session, venue_id: UUID, asked: Assessment) -> Decision:
+def assess(session: Session, venue_id: UUID, given: Assessment) -> Decision:
     """Record an assessment that may be the licensing team's. Raises as `decide` does."""
-    if not schemes()[asked.scheme].assessed_by_licensing:
+    if not schemes()[given.scheme].assessed_by_licensing:
         raise wrong("scheme", "is assessed by officers only")
-    return decide(session, venue_id, asked)
+    return decide(session, venue_id, given)
 
 
 def void_decision(session: Session, decision: Decision, reason: str) -> None:
@@ -116,86 +117,82 @@ def void_decision(session: Session, decision: Decision, reason: str) -> None:
     void(session, decision, reason)
     history = decisions_of(session, decision.venue_id, decision.scheme)
     if illegal := first_illegal(history):
-        raise LaterDecisionDepends([_told(illegal[0])])
+        raise _would_not_stand(illegal[0])
     settle(session, decision.venue_id, decision.scheme)
 
 
 # --- what a decision must be -----------------------------------------------------------------
 
 
-def _effective_at(session: Session, asked: Step, history: Iterable[Decision]) -> datetime:
+def _effective_at(session: Session, given: Step, history: Iterable[Decision]) -> datetime:
     today = london_day(now(session))
-    day = asked.on or today
-    if day == today and asked.kind in AT_ONCE:
+    day = given.on or today
+    if day == today and given.kind in AT_ONCE:
         return now(session)
     first = not_in_future(session, day)
     # After whatever was decided before it on that day, or it could be undone by that.
     return max([first, *(d.effective_at for d in in_order(history) if d.on == day)])
 
 
-def _season(session: Session, scheme: Scheme, asked: Step) -> Season | None:
-    if not isinstance(asked, Application | Assessment | Award):
+def _season(session: Session, scheme: Scheme, given: Step) -> Season | None:
+    if not isinstance(given, Application | Assessment | Award):
         return None
-    if scheme.seasonal and asked.season_id is None:
+    if scheme.seasonal and given.season_id is None:
         raise wrong("season_id", "is required in a scheme with seasons")
-    if asked.season_id is None:
+    if given.season_id is None:
         return None
-    season = session.get(Season, asked.season_id)
+    season = session.get(Season, given.season_id)
     if season is None or season.scheme != scheme.key:
         raise wrong("season_id", "is not a season of this scheme")
     return season
 
 
-def _refuse_other_criteria(scheme: Scheme, season: Season | None, asked: Assessment) -> None:
-    criteria = season.areas if season else scheme.criteria
-    found = [finding.criterion for finding in asked.findings]
-    errors = [
-        FieldError(field=f"findings.{place}.criterion", message=message)
-        for place, criterion in enumerate(found)
-        for wrong, message in (
-            (criterion not in criteria, "is not in the checklist"),
-            (criterion in found[:place], "is there twice"),
-        )
-        if wrong
-    ]
+def _refuse_other_criteria(
+    criteria: Collection[str], season: Season | None, given: Assessment
+) -> None:
+    assessed = [finding.criterion for finding in given.findings]
+    errors = []
+    for place, criterion in enumerate(assessed):
+        field = f"findings.{place}.criterion"
+        if criterion not in criteria:
+            errors.append(FieldError(field=field, message="is not in the checklist"))
+        if criterion in assessed[:place]:
+            errors.append(FieldError(field=field, message="is there twice"))
+    needed = "is required for an area of a season" if season else "is for the areas of a season"
     errors += [
-        FieldError(field=f"findings.{place}.score", message=message)
-        for place, finding in enumerate(asked.findings)
-        for wrong, message in (
-            (season and finding.score is None, "is required for an area of a season"),
-            (not season and finding.score is not None, "is for the areas of a season"),
-        )
-        if wrong
+        FieldError(field=f"findings.{place}.score", message=needed)
+        for place, finding in enumerate(given.findings)
+        if (finding.score is None) == (season is not None)
     ]
-    if missing := [criterion for criterion in criteria if criterion not in found]:
+    if missing := [criterion for criterion in criteria if criterion not in assessed]:
         errors.append(FieldError(field="findings", message=f"must speak of {', '.join(missing)}"))
     if errors:
         raise Invalid(errors)
 
 
-def _grade(season: Season | None, asked: Award) -> str | None:
-    if season is None and asked.grade is not None:
+def _grade(season: Season | None, given: Award) -> str | None:
+    if season is None and given.grade is not None:
         raise wrong("grade", "is for a scheme with seasons")
-    if season is not None and asked.grade not in season.grades:
+    if season is not None and given.grade not in season.grades:
         raise wrong("grade", f"must be one of {', '.join(season.grades)}")
-    return asked.grade
+    return given.grade
 
 
 def _until(
-    scheme: Scheme, asked: Award, decision: Decision, history: Iterable[Decision]
+    scheme: Scheme, given: Award, decision: Decision, history: Iterable[Decision]
 ) -> date | None:
     """The last day of an award; a renewal never ends before what it renews."""
     if scheme.months is None:
-        if asked.until is not None:
+        if given.until is not None:
             raise wrong("until", "must be absent: an award of this scheme has no end")
         return None
-    if asked.until is not None and asked.until < decision.on:
+    if given.until is not None and given.until < decision.on:
         raise wrong("until", "must not be before the award itself")
     before = standing(history, decision.effective_at)
-    until = asked.until or last_day(decision.on, scheme.months)
+    until = given.until or last_day(decision.on, scheme.months)
     if before.state is not State.IN_FORCE:
         return until
-    if asked.until is not None and later(before.until, until) != until:
+    if given.until is not None and later(before.until, until) != until:
         raise wrong("until", f"must not be before {before.until}, the end of what is in force")
     return later(before.until, until)
 
@@ -206,15 +203,14 @@ def _refuse_illegal(decision: Decision, history: Iterable[Decision]) -> None:
         return
     first, steps = illegal
     if first is not decision:
-        raise LaterDecisionDepends([_told(first)])
+        raise _would_not_stand(first)
     legal = ", ".join(kind for kind in Kind if kind in steps)
     raise IllegalStep([FieldError(field="kind", message=f"can be one of {legal}")])
 
 
 def _refuse_unmet(
-    scheme: Scheme, season: Season | None, decision: Decision, history: Iterable[Decision]
+    criteria: Collection[str], decision: Decision, history: Iterable[Decision]
 ) -> None:
-    criteria = season.areas if season else scheme.criteria
     if not criteria or decision.override_reason:
         return
     same = [d for d in history if d.season_id == decision.season_id or d.kind != Kind.ASSESSED]
@@ -226,14 +222,15 @@ def _refuse_unmet(
         raise NotPassed([FieldError(field="findings", message=message)])
 
 
-def _told(decision: Decision) -> FieldError:
-    return FieldError(field="kind", message=f"{decision.kind} on {decision.on} would not stand")
+def _would_not_stand(decision: Decision) -> LaterDecisionDepends:
+    message = f"{decision.kind} on {decision.on} would not stand"
+    return LaterDecisionDepends([FieldError(field="kind", message=message)])
 
 
 def _certificate(session: Session, scheme: Scheme, year: int) -> str:
     """The next number of the year. A voided award's number is never given again."""
     prefix = f"{scheme.certificate_prefix}-{year}-"
-    given = session.exec(
+    certificates = session.exec(
         select(Decision.certificate).where(
             col(Decision.scheme) == scheme.key,
             # By the day, which has an index.
@@ -242,6 +239,6 @@ def _certificate(session: Session, scheme: Scheme, year: int) -> str:
             col(Decision.certificate).is_not(None),
         )
     )
-    numbers = (number.removeprefix(prefix) for number in given if number)
+    numbers = (number.removeprefix(prefix) for number in certificates if number)
     newest = max((int(number) for number in numbers if number.isdecimal()), default=0)
     return f"{prefix}{newest + 1:04}"

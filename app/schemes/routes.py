@@ -15,24 +15,25 @@ from app.accounts.guards import Guard, Officer, Reader
 from app.accounts.models import Account, Role
 from app.core.db import find, none_such
 from app.core.errors import FieldError, responses, wrong
-from app.core.events import AlreadyVoid, VoidReason
+from app.core.events import VoidReason
 from app.core.london import end_of, london_day
-from app.http.conditional import PreconditionRequired, Register, Stale
+from app.http.conditional import Register
 from app.http.paging import Page, page
-from app.schemes import actions, show
+from app.http.records import Records, matching
+from app.schemes import actions, views
 from app.schemes.history import standing_at
 from app.schemes.models import Accreditation, Decision
 from app.schemes.prerequisites import PrerequisiteLacking
 from app.schemes.rules import Kind, State
 from app.schemes.schemas import (
     AccreditationOut,
-    AccreditationsAsked,
-    AsAt,
+    AccreditationsQuestion,
     Assessment,
     DecisionIn,
     DecisionOut,
-    DecisionsAsked,
+    DecisionsQuestion,
     SchemesOut,
+    StandingQuestion,
     VenueStandings,
 )
 from app.venues.models import Venue
@@ -49,7 +50,7 @@ class _PlainFields(APIRoute):
                 return await handle(request)
             except RequestValidationError as error:
                 raise RequestValidationError(
-                    [{**one, "loc": _without_kind(one["loc"])} for one in error.errors()]
+                    [{**fault, "loc": _without_kind(fault["loc"])} for fault in error.errors()]
                 ) from None
 
         return handler
@@ -64,8 +65,8 @@ router = APIRouter(prefix="/v1/admin", tags=["schemes"], route_class=_PlainField
 Assessor = Annotated[Account, Depends(Guard(frozenset({Role.OFFICER, Role.LICENSING})))]
 """Who may assess in the schemes that the licensing team assesses."""
 
-_BAD_DATE = wrong("on", "lies in the future")
-_BAD_SCHEME = wrong("scheme", "is assessed by officers only")
+DECISIONS = Records(Decision, DecisionOut, "decisions", order=("effective_at", "recorded_at", "id"))
+
 _BAD_PAGE = wrong("after", "is not a page of this list")
 _ILLEGAL = actions.IllegalStep(
     [FieldError(field="kind", message="can be one of applied, assessed, awarded")]
@@ -81,46 +82,41 @@ _LACKING = PrerequisiteLacking(
 @router.get("/schemes", summary="The schemes", response_model=SchemesOut)
 def list_schemes(register: Register, _: Reader) -> Response:
     """Every scheme with its checklist, its validity and what it asks for."""
-    return register.read(lambda _: show.all_schemes())
+    return register.read(lambda _: views.all_schemes())
 
 
 @router.get(
     "/venues/{venue_id}/decisions",
-    summary="A venue's decisions",
-    response_model=Page[DecisionOut],
-    responses=responses(none_such(Venue), _BAD_PAGE),
+    **DECISIONS.lists("A venue's decisions", none_such(Venue), _BAD_PAGE),
 )
 def list_decisions(
-    venue_id: UUID, asked: Annotated[DecisionsAsked, Query()], register: Register, _: Reader
+    venue_id: UUID, question: Annotated[DecisionsQuestion, Query()], register: Register, _: Reader
 ) -> Response:
     """All that was ever decided about a venue, newest first, mistakes too."""
+    statement = select(Decision).where(
+        col(Decision.venue_id) == venue_id, *matching(Decision, question)
+    )
 
     def listed(session: Session) -> Page[DecisionOut]:
         find(session, Venue, venue_id)
-        statement = select(Decision).where(col(Decision.venue_id) == venue_id)
-        if asked.scheme:
-            statement = statement.where(col(Decision.scheme) == asked.scheme)
-        order: list[Any] = [col(Decision.effective_at), col(Decision.recorded_at), col(Decision.id)]
-        return page(session, statement, order, asked, DecisionOut.of, newest_first=True)
+        return DECISIONS.page(session, question, statement)
 
     return register.read(listed)
 
 
 @router.post(
     "/venues/{venue_id}/decisions",
-    summary="Record a decision",
-    status_code=201,
-    response_model=DecisionOut,
-    response_description="The decision as it was recorded",
-    responses=responses(
+    **DECISIONS.creates(
+        "Record a decision",
         none_such(Venue),
         _ILLEGAL,
         _DEPENDS,
         actions.NotPassed([FieldError(field="findings", message="does not meet seat")]),
         _LACKING,
         actions.NotActive(),
-        _BAD_DATE,
+        wrong("on", "lies in the future"),
     ),
+    response_description="The decision as it was recorded",
 )
 def add_decision(
     venue_id: UUID, asked: Annotated[DecisionIn, Body()], register: Register, officer: Officer
@@ -134,71 +130,55 @@ def add_decision(
     """
 
     def make(session: Session) -> tuple[str, DecisionOut]:
-        return _recorded(actions.decide(session, venue_id, asked))
+        return DECISIONS.made(session, actions.decide(session, venue_id, asked))
 
     return register.create(officer, asked, make)
 
 
 @router.post(
     "/venues/{venue_id}/assessments",
-    summary="Record an assessment",
-    status_code=201,
-    response_model=DecisionOut,
+    **DECISIONS.creates(
+        "Record an assessment",
+        none_such(Venue),
+        _ILLEGAL,
+        _DEPENDS,
+        wrong("scheme", "is assessed by officers only"),
+    ),
     response_description="The assessment as it was recorded",
-    responses=responses(none_such(Venue), _ILLEGAL, _DEPENDS, _BAD_SCHEME),
 )
 def add_assessment(
-    venue_id: UUID, asked: Assessment, register: Register, assessor: Assessor
+    venue_id: UUID, given: Assessment, register: Register, assessor: Assessor
 ) -> Response:
     """Record an assessment in a scheme that the licensing team assesses too, Safety Thirst."""
 
     def make(session: Session) -> tuple[str, DecisionOut]:
-        return _recorded(actions.assess(session, venue_id, asked))
+        return DECISIONS.made(session, actions.assess(session, venue_id, given))
 
-    return register.create(assessor, asked, make)
-
-
-def _recorded(decision: Decision) -> tuple[str, DecisionOut]:
-    return f"/v1/admin/decisions/{decision.id}", DecisionOut.of(decision)
+    return register.create(assessor, given, make)
 
 
-@router.get(
-    "/decisions/{decision_id}",
-    summary="One decision",
-    response_model=DecisionOut,
-    responses=responses(none_such(Decision)),
-)
+@router.get("/decisions/{decision_id}", **DECISIONS.shows("One decision"))
 def one_decision(decision_id: UUID, register: Register, _: Reader) -> Response:
     """A decision as it was recorded, and whether it was voided."""
-    return register.read(lambda session: DecisionOut.of(find(session, Decision, decision_id)))
+    return register.read(lambda session: DECISIONS.view(session, decision_id))
 
 
 @router.post(
     "/decisions/{decision_id}/void",
-    summary="Void a decision",
-    response_model=DecisionOut,
-    responses=responses(
-        none_such(Decision),
-        AlreadyVoid(),
-        _DEPENDS,
-        Stale(),
-        PreconditionRequired(),
-        wrong("reason", "is required"),
-    ),
+    **DECISIONS.voids("Void a decision", _DEPENDS, wrong("reason", "is required")),
 )
 def void_decision(
-    decision_id: UUID, asked: VoidReason, register: Register, officer: Officer
+    decision_id: UUID, given: VoidReason, register: Register, officer: Officer
 ) -> Response:
     """Mark a decision as a mistake; then record what should have been. Needs `If-Match`.
 
     One on which a later decision rests can't be voided before that.
     """
-    return register.change(
+    return DECISIONS.change(
+        register,
         officer,
-        lambda session: DecisionOut.of(find(session, Decision, decision_id)),
-        lambda session: actions.void_decision(
-            session, find(session, Decision, decision_id), asked.reason
-        ),
+        decision_id,
+        lambda session, decision: actions.void_decision(session, decision, given.reason),
     )
 
 
@@ -209,16 +189,16 @@ def void_decision(
     responses=responses(none_such(Venue), wrong("known_at", "lies in the future")),
 )
 def venue_standing(
-    venue_id: UUID, asked: Annotated[AsAt, Query()], register: Register, _: Reader
+    venue_id: UUID, question: Annotated[StandingQuestion, Query()], register: Register, _: Reader
 ) -> Response:
     """How a venue stands, what can be decided next, and whether it has what an award needs.
 
     At the end of a London day, as known at an instant; now, as known now, when neither is given.
     """
     at = datetime.now(UTC)
-    if asked.on and asked.on != london_day(at):
-        at = end_of(asked.on) - timedelta(microseconds=1)
-    return register.read(lambda session: show.standings(session, venue_id, at, asked.known_at))
+    if question.on and question.on != london_day(at):
+        at = end_of(question.on) - timedelta(microseconds=1)
+    return register.read(lambda session: views.standings(session, venue_id, at, question.known_at))
 
 
 @router.get(
@@ -228,7 +208,7 @@ def venue_standing(
     responses=responses(_BAD_PAGE),
 )
 def list_accreditations(
-    asked: Annotated[AccreditationsAsked, Query()], register: Register, _: Reader
+    question: Annotated[AccreditationsQuestion, Query()], register: Register, _: Reader
 ) -> Response:
     """How every venue that ever took a step stands now, in every scheme.
 
@@ -240,17 +220,16 @@ def list_accreditations(
         Venue.name,  # type: ignore[arg-type]
         Venue.status,  # type: ignore[arg-type]
     )
-    statement = select(Accreditation).where(*standing_at(datetime.now(UTC))).options(named)
-    if asked.scheme:
-        statement = statement.where(col(Accreditation.scheme) == asked.scheme)
-    if asked.state:
-        statement = statement.where(col(Accreditation.state) == asked.state)
-    if asked.expiring_before:
-        statement = statement.where(
-            until < asked.expiring_before,
+    conditions = [*standing_at(datetime.now(UTC)), *matching(Accreditation, question)]
+    if question.expiring_before:
+        conditions += [
+            until < question.expiring_before,
             col(Accreditation.state).in_((State.IN_FORCE, State.SUSPENDED)),
-        )
+        ]
+    statement = select(Accreditation).where(*conditions).options(named)
     order: list[Any] = [until, col(Accreditation.venue_id), col(Accreditation.scheme)]
-    return register.read(
-        lambda session: page(session, statement, order, asked, AccreditationOut.of)
-    )
+
+    def shown(accreditation: Accreditation) -> AccreditationOut:
+        return AccreditationOut.model_validate(accreditation, from_attributes=True)
+
+    return register.read(lambda session: page(session, statement, order, question, shown))

@@ -1,16 +1,16 @@
 """What the routes of schemes and decisions take and give."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field
+from pydantic import BaseModel, BeforeValidator, Discriminator, Field
 
 from app.core.london import Day, KnownAt
 from app.http.fields import Absent, Given, Maybe
 from app.http.paging import Paging
 from app.schemes.fields import AN_ID, Key, Note, Reason
-from app.schemes.models import NO_END, Accreditation, Decision
+from app.schemes.models import NO_END
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind, State
 from app.venues.models import VenueStatus
@@ -138,16 +138,9 @@ class DecisionOut(BaseModel):
     voided_by: str | Absent = None
     void_reason: str | Absent = None
 
-    @classmethod
-    def of(cls, decision: Decision) -> Self:
-        """A decision as it is shown."""
-        return cls.model_validate(decision, from_attributes=True)
 
-
-class DecisionsAsked(Paging):
+class DecisionsQuestion(Given, Paging):
     """Which of a venue's decisions to list."""
-
-    model_config = ConfigDict(extra="forbid")
 
     scheme: Maybe[SchemeKey] = None
 
@@ -155,7 +148,7 @@ class DecisionsAsked(Paging):
 # --- standing --------------------------------------------------------------------------------
 
 
-class AsAt(Given):
+class StandingQuestion(Given):
     """A day, and what was known when."""
 
     on: Maybe[Day] = Field(
@@ -221,10 +214,8 @@ ListedState = Literal[
 ]
 
 
-class AccreditationsAsked(Paging):
+class AccreditationsQuestion(Given, Paging):
     """Which accreditations of the register to list."""
-
-    model_config = ConfigDict(extra="forbid")
 
     scheme: Maybe[SchemeKey] = None
     state: Maybe[ListedState] = Field(default=None, examples=["in_force"])
@@ -244,6 +235,10 @@ class AccreditedVenue(BaseModel):
     status: VenueStatus = Field(examples=["active"])
 
 
+def _shown_end(until: date) -> date | None:
+    return None if until == NO_END else until
+
+
 class AccreditationOut(BaseModel):
     """How a venue stands in a scheme now."""
 
@@ -251,18 +246,12 @@ class AccreditationOut(BaseModel):
     scheme: SchemeKey
     state: ListedState = Field(examples=["in_force"])
     since: datetime
-    until: date | Absent = Field(default=None, examples=["2027-03-01"])
+    until: Annotated[date | Absent, BeforeValidator(_shown_end)] = Field(
+        default=None, examples=["2027-03-01"]
+    )
     grade: str | Absent = Field(default=None, examples=["commended"])
     certificate: str | Absent = Field(default=None, examples=["SH-2026-0042"])
     pending: Literal[Kind.APPLIED, Kind.ASSESSED] | Absent = None
-
-    @classmethod
-    def of(cls, row: Accreditation) -> Self:
-        """A row of the lookup table as it is shown."""
-        shown = cls.model_validate(row, from_attributes=True)
-        if shown.until == NO_END:
-            shown.until = None
-        return shown
 
 
 # --- schemes ---------------------------------------------------------------------------------

@@ -1,88 +1,59 @@
 """The seasons of the schemes that are awarded in them, over HTTP."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from app.accounts.guards import Officer, Reader
-from app.core.db import find, none_such
-from app.core.errors import responses, wrong
-from app.http.conditional import PreconditionRequired, Register, Stale
-from app.http.paging import Page, page
+from app.core.errors import wrong
+from app.http.conditional import Register
+from app.http.records import Records
 from app.schemes import seasons
 from app.schemes.models import Season
-from app.schemes.season_schemas import SeasonEdit, SeasonIn, SeasonOut, SeasonsAsked
+from app.schemes.season_schemas import SeasonEdit, SeasonIn, SeasonOut, SeasonsQuestion
 
 router = APIRouter(prefix="/v1/admin", tags=["schemes"])
 
+SEASONS = Records(Season, SeasonOut, "seasons", order=("year", "id"))
 
-@router.get(
-    "/seasons",
-    summary="Seasons",
-    response_model=Page[SeasonOut],
-    responses=responses(wrong("after", "is not a page of this list")),
-)
+
+@router.get("/seasons", **SEASONS.lists("Seasons", wrong("after", "is not a page of this list")))
 def list_seasons(
-    asked: Annotated[SeasonsAsked, Query()], register: Register, _: Reader
+    question: Annotated[SeasonsQuestion, Query()], register: Register, _: Reader
 ) -> Response:
     """The seasons of the schemes that are awarded in them, the newest first."""
-    statement = select(Season)
-    if asked.scheme:
-        statement = statement.where(col(Season.scheme) == asked.scheme)
-    order: list[Any] = [col(Season.year), col(Season.id)]
-    return register.read(
-        lambda session: page(session, statement, order, asked, SeasonOut.of, newest_first=True)
-    )
+    return register.read(lambda session: SEASONS.page(session, question))
 
 
 @router.post(
     "/seasons",
-    summary="Plan a season",
-    status_code=201,
-    response_model=SeasonOut,
+    **SEASONS.creates("Plan a season", seasons.SeasonExists(), wrong("scheme", "has no seasons")),
     response_description="The season",
-    responses=responses(seasons.SeasonExists(), wrong("scheme", "has no seasons")),
 )
-def add_season(asked: SeasonIn, register: Register, officer: Officer) -> Response:
+def add_season(given: SeasonIn, register: Register, officer: Officer) -> Response:
     """Add a year's round of a scheme, with its own dates, areas and grades."""
 
     def make(session: Session) -> tuple[str, SeasonOut]:
-        season = seasons.add_season(session, asked)
-        return f"/v1/admin/seasons/{season.id}", SeasonOut.of(season)
+        return SEASONS.made(session, seasons.add_season(session, given))
 
-    return register.create(officer, asked, make)
+    return register.create(officer, given, make)
 
 
-@router.get(
-    "/seasons/{season_id}",
-    summary="One season",
-    response_model=SeasonOut,
-    responses=responses(none_such(Season)),
-)
+@router.get("/seasons/{season_id}", **SEASONS.shows("One season"))
 def one_season(season_id: UUID, register: Register, _: Reader) -> Response:
     """A season's dates, areas and grades."""
-    return register.read(lambda session: SeasonOut.of(find(session, Season, season_id)))
+    return register.read(lambda session: SEASONS.view(session, season_id))
 
 
 @router.put(
-    "/seasons/{season_id}",
-    summary="Change a season",
-    response_model=SeasonOut,
-    responses=responses(
-        none_such(Season),
-        Stale(),
-        PreconditionRequired(),
-        wrong("grades", "is required"),
-    ),
+    "/seasons/{season_id}", **SEASONS.changes("Change a season", wrong("grades", "is required"))
 )
 def edit_season(
-    season_id: UUID, asked: SeasonEdit, register: Register, officer: Officer
+    season_id: UUID, given: SeasonEdit, register: Register, officer: Officer
 ) -> Response:
     """Change a season's dates, areas and grades. Needs `If-Match`."""
-    return register.change(
-        officer,
-        lambda session: SeasonOut.of(find(session, Season, season_id)),
-        lambda session: seasons.edit_season(find(session, Season, season_id), asked),
+    return SEASONS.change(
+        register, officer, season_id, lambda _, season: season.sqlmodel_update(given.model_dump())
     )

@@ -3,13 +3,12 @@
 from typing import Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from app.core.london import Day
-from app.http.fields import Maybe
+from app.http.fields import Given, Maybe
 from app.http.paging import Paging
 from app.schemes.fields import AN_ID, Key, Title
-from app.schemes.models import Season
 from app.schemes.registry import SchemeKey
 
 
@@ -21,10 +20,8 @@ class _SeasonFacts(BaseModel):
     ceremony_on: Maybe[Day] = Field(default=None, examples=["2026-07-14"])
 
 
-class SeasonEdit(_SeasonFacts):
+class SeasonEdit(_SeasonFacts, Given):
     """All that can be changed of a season. Decisions made so far keep their areas and grades."""
-
-    model_config = ConfigDict(extra="forbid")
 
     areas: dict[Key, Title] = Field(
         min_length=1, max_length=60, examples=[{"drink_spiking": "Drink spiking"}]
@@ -60,15 +57,8 @@ class SeasonOut(_SeasonFacts):
     areas: dict[str, str]
     grades: list[str]
 
-    @classmethod
-    def of(cls, season: Season) -> Self:
-        """A season as it is shown."""
-        return cls.model_validate(season, from_attributes=True)
 
-
-class SeasonsAsked(Paging):
+class SeasonsQuestion(Given, Paging):
     """Which seasons to list."""
-
-    model_config = ConfigDict(extra="forbid")
 
     scheme: Maybe[SchemeKey] = None
