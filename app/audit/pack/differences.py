@@ -1,7 +1,6 @@
 """What was recorded or voided between two instants, event by event: why figures differ."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -41,38 +40,29 @@ class Recorded(BaseModel):
     void_reason: str | Absent = Field(default=None, examples=["Entered for the wrong venue"])
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """Where one kind of event is kept. What a scheme test found is none of its details."""
+_DETAILS: dict[type[Event], Sequence[str]] = {
+    TrainingSession: ("course",),
+    Attendance: ("role", "new_count", "refresher_count"),
+    Headcount: ("staff", "left"),
+    Decision: ("scheme", "kind", "until"),
+    VenueFacts: FACTS,
+    Engagement: ("kind", "outcome", "business_id"),
+    SchemeTest: ("scheme",),
+    Debrief: (),
+    ProblemReport: ("kind",),
+    ReportStep: ("step",),
+}
+"""Every kind of event that a report counts, and what a list tells of one.
 
-    model: type[Event]
-    details: tuple[str, ...]
-    venue: Any = None
-    part_of: Any = None
+What a scheme test found is none of its details.
+"""
 
-    @property
-    def name(self) -> str:
-        return str(self.model.__tablename__)
-
-
-_KINDS = (
-    _Kind(TrainingSession, ("course",)),
-    _Kind(
-        Attendance,
-        ("role", "new_count", "refresher_count"),
-        col(Attendance.venue_id),
-        col(Attendance.session_id),
-    ),
-    _Kind(Headcount, ("staff", "left"), col(Headcount.venue_id)),
-    _Kind(Decision, ("scheme", "kind", "until"), col(Decision.venue_id)),
-    _Kind(VenueFacts, FACTS, col(VenueFacts.venue_id)),
-    _Kind(Engagement, ("kind", "outcome", "business_id"), col(Engagement.venue_id)),
-    _Kind(SchemeTest, ("scheme",), col(SchemeTest.venue_id)),
-    _Kind(Debrief, (), col(SchemeTest.venue_id), col(Debrief.test_id)),
-    _Kind(ProblemReport, ("kind",), col(ProblemReport.venue_id)),
-    _Kind(ReportStep, ("step",), col(ProblemReport.venue_id), col(ReportStep.report_id)),
-)
-"""Every kind of event that a report counts."""
+_PARTS: dict[type[Event], tuple[Any, Any]] = {
+    Attendance: (col(Attendance.session_id), TrainingSession),
+    Debrief: (col(Debrief.test_id), SchemeTest),
+    ReportStep: (col(ReportStep.report_id), ProblemReport),
+}
+"""The kinds that are part of another event, by which column of which kind."""
 
 REVEALING = ("scheme_test", "debrief")
 """The kinds that can tell, beside a ward's figures, how a test at one venue went."""
@@ -86,8 +76,8 @@ def recorded_between(session: Session, before: View, after: View) -> list[Record
     who = (involved(session, before), involved(session, after))
     found = [
         event
-        for kind in _KINDS
-        for event in _of_kind(session, kind, before, after)
+        for model in _DETAILS
+        for event in _of_kind(session, model, before, after)
         if _concerns(session, event, who)
     ]
     names = venue_names(session, {event.venue_id for event in found if event.venue_id})
@@ -103,8 +93,9 @@ def _told_at(event: Recorded, before: View) -> datetime:
     return event.voided_at
 
 
-def _of_kind(session: Session, kind: _Kind, before: View, after: View) -> Iterator[Recorded]:
-    model = kind.model
+def _of_kind(session: Session, model: type[Event], before: View, after: View) -> Iterator[Recorded]:
+    part_of, whole = _PARTS.get(model, (sa.null(), model))
+    at_venue = model if hasattr(model, "venue_id") else whole
     since, until = before.known_at, after.known_at
     voided = voided_by(model, until)
     in_time: sa.ColumnElement[bool] = col(model.effective_at) <= after.at
@@ -113,11 +104,11 @@ def _of_kind(session: Session, kind: _Kind, before: View, after: View) -> Iterat
     asked = sa.select(
         col(model.id),
         col(model.effective_at),
-        (sa.null() if kind.part_of is None else kind.part_of).label("part_of"),
-        (sa.null() if kind.venue is None else kind.venue).label("of_venue"),
+        part_of.label("part_of"),
+        getattr(at_venue, "venue_id", sa.null()).label("of_venue"),
         *(col(getattr(model, name)) for name in _RECORDED),
         *(sa.case((voided, col(getattr(model, name)))).label(name) for name in _VOIDED),
-        *(col(getattr(model, name)).label(f"its_{name}") for name in kind.details),
+        *(col(getattr(model, name)).label(f"its_{name}") for name in _DETAILS[model]),
     ).where(
         in_time,
         sa.or_(
@@ -125,14 +116,12 @@ def _of_kind(session: Session, kind: _Kind, before: View, after: View) -> Iterat
             voided & ~voided_by(model, since),
         ),
     )
-    if model is Debrief:
-        asked = asked.join(SchemeTest, col(SchemeTest.id) == col(Debrief.test_id))
-    elif model is ReportStep:
-        asked = asked.join(ProblemReport, col(ProblemReport.id) == col(ReportStep.report_id))
+    if at_venue is not model:
+        asked = asked.join(whole, whole.id == part_of)
     for row in session.execute(asked):
-        details = {name: getattr(row, f"its_{name}") for name in kind.details}
+        details = {name: getattr(row, f"its_{name}") for name in _DETAILS[model]}
         yield Recorded(
-            kind=kind.name,
+            kind=str(model.__tablename__),
             id=row.id,
             on=london_day(row.effective_at),
             part_of=row.part_of,
