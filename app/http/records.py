@@ -1,8 +1,7 @@
 """Records over HTTP: each kind is described once, for all the routes that list, show or change it.
 
-What is recorded differs from kind to kind, so the routes that create are written out; the rest is
-said here. A route takes its description from `lists`, `shows` and so on, its answer from `page`,
-`view` and so on.
+How one is recorded differs from kind to kind, and is written with its rules. A route takes what it
+says of itself from `lists`, `shows` and so on, and what it answers from `page`, `view` and so on.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +30,8 @@ class Records(Generic[_Record, _Out]):
     """The records of one kind: their table, the model and the path by which one is shown.
 
     `views` shows several together; without it, each is shown by its own fields. `order` names the
-    columns by which they are listed, newest first.
+    columns by which they are listed, newest first. `whole` names the column with the `id` of what
+    is at the path; one that is no part of another has its own there.
     """
 
     model: type[_Record]
@@ -39,6 +39,7 @@ class Records(Generic[_Record, _Out]):
     path: str
     views: Callable[[Session, Sequence[_Record]], list[_Out]] | None = None
     order: Sequence[str] = ("effective_at", "id")
+    whole: str = "id"
 
     # --- what a route says of itself ---------------------------------------------------------
 
@@ -72,9 +73,21 @@ class Records(Generic[_Record, _Out]):
         """One by its id. Raises `NotFound`."""
         return self._views(session, [find(session, self.model, id_)])[0]
 
-    def made(self, session: Session, record: Any) -> tuple[str, _Out]:
-        """Where a new one is shown, and how."""
-        return f"/v1/admin/{self.path}/{record.id}", self._views(session, [record])[0]
+    def create(
+        self,
+        register: Register,
+        writer: Writer,
+        given: BaseModel,
+        record: Callable[[Session], _Record],
+    ) -> Response:
+        """Record one, and show it."""
+
+        def make(session: Session) -> tuple[str, _Out]:
+            made = record(session)
+            path = f"/v1/admin/{self.path}/{getattr(made, self.whole)}"
+            return path, self._views(session, [made])[0]
+
+        return register.create(writer, given, make)
 
     def change(
         self,
@@ -114,10 +127,9 @@ def matching(model: type[Any], question: BaseModel) -> list[sa.ColumnElement[boo
     What the question gives by the name of a column is in that column; an event lies in the
     question's period; a voided one is shown only if asked for.
     """
+    given = question.model_dump(exclude_none=True, exclude={*Period.model_fields})
     conditions = [
-        getattr(model, name) == value
-        for name, value in question
-        if value is not None and name in model.model_fields
+        getattr(model, name) == value for name, value in given.items() if name in model.model_fields
     ]
     if isinstance(question, Period):
         conditions += within(model, question.from_, question.until)

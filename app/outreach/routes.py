@@ -8,13 +8,13 @@ from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
 from app.core.db import find, none_such
-from app.core.errors import responses, wrong
+from app.core.errors import wrong
 from app.core.events import VoidReason
 from app.http.conditional import Register
 from app.http.paging import page_together
 from app.http.records import Records, matching
 from app.outreach import engagements
-from app.outreach.models import Engagement
+from app.outreach.models import Engagement, StepDone
 from app.outreach.schemas import (
     DoneIn,
     DoneOut,
@@ -31,6 +31,7 @@ NOT_IN_REGISTER = wrong("venue_id", "is not in the register")
 BAD_DAY = wrong("on", "lies in the future")
 
 ENGAGEMENTS = Records(Engagement, EngagementOut, "engagements", engagement_views)
+STEPS_DONE = Records(StepDone, DoneOut, "engagements", whole="engagement_id")
 
 
 @router.post(
@@ -38,11 +39,9 @@ ENGAGEMENTS = Records(Engagement, EngagementOut, "engagements", engagement_views
 )
 def record_engagement(given: EngagementIn, register: Register, officer: Officer) -> Response:
     """Log a contact with a business; it takes the place of the next step agreed before."""
-
-    def make(session: Session) -> tuple[str, EngagementOut]:
-        return ENGAGEMENTS.made(session, engagements.record_engagement(session, given))
-
-    return register.create(officer, given, make)
+    return ENGAGEMENTS.create(
+        register, officer, given, lambda session: engagements.record_engagement(session, given)
+    )
 
 
 @router.get("/engagements", **ENGAGEMENTS.lists("Engagements, newest first"))
@@ -69,10 +68,8 @@ def void_engagement(
 
 @router.post(
     "/engagements/{engagement_id}/done",
-    status_code=201,
-    summary="Say that a next step is done",
-    response_model=DoneOut,
-    responses=responses(
+    **STEPS_DONE.creates(
+        "Say that a next step is done",
         none_such(Engagement),
         engagements.EngagementIsVoid(),
         engagements.NoNextStep(),
@@ -85,12 +82,10 @@ def record_step_done(
 ) -> Response:
     """Complete the next step of an engagement where no later engagement does so by itself."""
 
-    def make(session: Session) -> tuple[str, DoneOut]:
-        engagement = find(session, Engagement, engagement_id)
-        done = engagements.record_done(session, engagement, given)
-        return f"/v1/admin/engagements/{engagement_id}", DoneOut.model_validate(done)
+    def record(session: Session) -> StepDone:
+        return engagements.record_done(session, find(session, Engagement, engagement_id), given)
 
-    return register.create(officer, given, make)
+    return STEPS_DONE.create(register, officer, given, record)
 
 
 @router.post(

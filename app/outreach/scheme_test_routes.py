@@ -10,7 +10,6 @@ from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
 from app.core.db import find, none_such
-from app.core.errors import responses
 from app.core.events import VoidReason
 from app.core.london import effective, today
 from app.core.settings import settings
@@ -18,7 +17,7 @@ from app.http.conditional import Register
 from app.http.paging import Page, page_together
 from app.http.records import Records
 from app.outreach import scheme_tests
-from app.outreach.models import SchemeTest
+from app.outreach.models import Debrief, SchemeTest
 from app.outreach.routes import BAD_DAY, NOT_IN_REGISTER
 from app.outreach.schemas import (
     DebriefIn,
@@ -34,6 +33,7 @@ from app.outreach.views import retest_views, scheme_test_views
 router = APIRouter(prefix="/v1/admin/scheme-tests", tags=["outreach"])
 
 TESTS = Records(SchemeTest, SchemeTestOut, "scheme-tests", scheme_test_views)
+DEBRIEFS = Records(Debrief, DebriefOut, "scheme-tests", whole="test_id")
 
 
 @router.post(
@@ -42,11 +42,9 @@ TESTS = Records(SchemeTest, SchemeTestOut, "scheme-tests", scheme_test_views)
 )
 def record_scheme_test(given: SchemeTestIn, register: Register, officer: Officer) -> Response:
     """Record what happened when an officer asked. A failed test asks for a debrief and a retest."""
-
-    def make(session: Session) -> tuple[str, SchemeTestOut]:
-        return TESTS.made(session, scheme_tests.record_test(session, given))
-
-    return register.create(officer, given, make)
+    return TESTS.create(
+        register, officer, given, lambda session: scheme_tests.record_test(session, given)
+    )
 
 
 @router.get("", **TESTS.lists("Scheme tests, newest first"))
@@ -91,10 +89,8 @@ def void_scheme_test(
 
 @router.post(
     "/{test_id}/debrief",
-    status_code=201,
-    summary="Record a debrief",
-    response_model=DebriefOut,
-    responses=responses(
+    **DEBRIEFS.creates(
+        "Record a debrief",
         none_such(SchemeTest),
         scheme_tests.NothingToDebrief(),
         scheme_tests.DebriefedAlready(),
@@ -106,12 +102,10 @@ def record_debrief(
 ) -> Response:
     """Record the talk with a venue about a test that it failed."""
 
-    def make(session: Session) -> tuple[str, DebriefOut]:
-        test = find(session, SchemeTest, test_id)
-        debrief = scheme_tests.record_debrief(session, test, given)
-        return f"/v1/admin/scheme-tests/{test_id}", DebriefOut.model_validate(debrief)
+    def record(session: Session) -> Debrief:
+        return scheme_tests.record_debrief(session, find(session, SchemeTest, test_id), given)
 
-    return register.create(officer, given, make)
+    return DEBRIEFS.create(register, officer, given, record)
 
 
 @router.post(

@@ -16,18 +16,8 @@ from app.schemes.models import Decision, Season
 from app.schemes.prerequisites import refuse_lacking
 from app.schemes.registry import Scheme, schemes
 from app.schemes.rules import Kind, State, first_illegal, in_order, later, standing, unmet
-from app.schemes.schemas import (
-    Application,
-    Assessment,
-    Award,
-    Refusal,
-    Reinstatement,
-    Suspension,
-    Withdrawal,
-)
+from app.schemes.schemas import Application, Assessment, Award, Step
 from app.venues.models import Venue, VenueStatus
-
-Step = Application | Assessment | Award | Refusal | Suspension | Reinstatement | Withdrawal
 
 AT_ONCE = (Kind.SUSPENDED, Kind.REINSTATED, Kind.WITHDRAWN)
 """What takes effect at its instant when it is decided today."""

@@ -128,11 +128,9 @@ def add_decision(
     award needs a passed assessment or an `override_reason`; it and a reinstatement need what the
     scheme asks for (409 `prerequisite-lacking`).
     """
-
-    def make(session: Session) -> tuple[str, DecisionOut]:
-        return DECISIONS.made(session, actions.decide(session, venue_id, asked))
-
-    return register.create(officer, asked, make)
+    return DECISIONS.create(
+        register, officer, asked, lambda session: actions.decide(session, venue_id, asked)
+    )
 
 
 @router.post(
@@ -150,11 +148,9 @@ def add_assessment(
     venue_id: UUID, given: Assessment, register: Register, assessor: Assessor
 ) -> Response:
     """Record an assessment in a scheme that the licensing team assesses too, Safety Thirst."""
-
-    def make(session: Session) -> tuple[str, DecisionOut]:
-        return DECISIONS.made(session, actions.assess(session, venue_id, given))
-
-    return register.create(assessor, given, make)
+    return DECISIONS.create(
+        register, assessor, given, lambda session: actions.assess(session, venue_id, given)
+    )
 
 
 @router.get("/decisions/{decision_id}", **DECISIONS.shows("One decision"))

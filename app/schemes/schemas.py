@@ -110,10 +110,10 @@ class Withdrawal(_Step):
     reason: Reason = Field(examples=["The business has left the scheme"])
 
 
-DecisionIn: TypeAlias = Annotated[
-    Application | Assessment | Award | Refusal | Suspension | Reinstatement | Withdrawal,
-    Discriminator("kind"),
-]
+Step: TypeAlias = (
+    Application | Assessment | Award | Refusal | Suspension | Reinstatement | Withdrawal
+)
+DecisionIn: TypeAlias = Annotated[Step, Discriminator("kind")]
 
 
 class DecisionOut(BaseModel):

@@ -4,7 +4,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from sqlmodel import Session
 
 from app.accounts.guards import Officer, Reader
 from app.core.errors import wrong
@@ -34,11 +33,9 @@ def list_seasons(
 )
 def add_season(given: SeasonIn, register: Register, officer: Officer) -> Response:
     """Add a year's round of a scheme, with its own dates, areas and grades."""
-
-    def make(session: Session) -> tuple[str, SeasonOut]:
-        return SEASONS.made(session, seasons.add_season(session, given))
-
-    return register.create(officer, given, make)
+    return SEASONS.create(
+        register, officer, given, lambda session: seasons.add_season(session, given)
+    )
 
 
 @router.get("/seasons/{season_id}", **SEASONS.shows("One season"))

@@ -11,10 +11,11 @@ from sqlmodel import col, select
 
 from app.core.errors import wrong
 from app.core.events import in_effect
-from app.schemes.actions import Step, decide, void_decision
+from app.schemes.actions import decide, void_decision
 from app.schemes.models import Decision
 from app.schemes.registry import LISTS_PUBLICLY
 from app.schemes.rules import Kind
+from app.schemes.schemas import Step
 from app.sheets.csv_file import day
 from app.sheets.sheet import Book, Column, Row, Sheet, Values, key, number, prose
 

@@ -56,11 +56,9 @@ def training_courses(register: Register, _: Reader) -> Response:
 @router.post("/training/sessions", **SESSIONS.creates("Record a training session", _TO_COME))
 def record_training_session(given: SessionIn, register: Register, officer: Officer) -> Response:
     """Records one delivery of a course with all who attended it, in numbers and never names."""
-
-    def make(session: Session) -> tuple[str, SessionOut]:
-        return SESSIONS.made(session, record.record_session(session, given))
-
-    return register.create(officer, given, make)
+    return SESSIONS.create(
+        register, officer, given, lambda session: record.record_session(session, given)
+    )
 
 
 @router.get(
@@ -107,11 +105,9 @@ def add_attendance(
     session_id: UUID, given: AttendanceIn, register: Register, officer: Officer
 ) -> Response:
     """Records people of a session who were left out, or those of a voided attendance anew."""
-
-    def make(session: Session) -> tuple[str, AttendanceOut]:
-        return ATTENDANCES.made(session, record.add_attendance(session, session_id, given))
-
-    return register.create(officer, given, make)
+    return ATTENDANCES.create(
+        register, officer, given, lambda session: record.add_attendance(session, session_id, given)
+    )
 
 
 @router.get("/training/attendances/{attendance_id}", **ATTENDANCES.shows("One attendance"))
@@ -144,11 +140,9 @@ def declare_headcount(
     venue_id: UUID, given: HeadcountIn, register: Register, officer: Officer
 ) -> Response:
     """Records how many relevant staff a venue has, and how many trained ones have left."""
-
-    def make(session: Session) -> tuple[str, HeadcountOut]:
-        return HEADCOUNTS.made(session, record.declare_headcount(session, venue_id, given))
-
-    return register.create(officer, given, make)
+    return HEADCOUNTS.create(
+        register, officer, given, lambda session: record.declare_headcount(session, venue_id, given)
+    )
 
 
 @router.get(

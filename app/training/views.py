@@ -24,7 +24,7 @@ def session_views(_: Session, sessions: Sequence[TrainingSession]) -> list[Sessi
 
 def _session(training: TrainingSession) -> SessionOut:
     attendances = sorted(training.attendances, key=attrgetter("recorded_at", "id"))
-    counted = [] if training.voided_at else [a for a in attendances if a.voided_at is None]
+    counted = [each for each in attendances if not (training.voided_at or each.voided_at)]
     new = sum(attendance.new_count for attendance in counted)
     refresher = sum(attendance.refresher_count for attendance in counted)
     trained = Trained(new=new, refresher=refresher, total=new + refresher)
