@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from app.core.errors import DomainError, FieldError
 from app.schemes.registry import Scheme, Trained
-from app.training.actions import anyone_trained_in_date, trained_in_date
+from app.training.actions import trained_in_date
 
 
 class PrerequisiteLacking(DomainError):
@@ -32,12 +32,7 @@ def prerequisites(
 ) -> list[Prerequisite]:
     """What a scheme asks for before it is awarded, as a venue has it on a London day."""
     return [
-        Prerequisite(
-            asked,
-            trained_in_date(session, venue_id, asked.course, on, known_at)
-            if asked.course
-            else anyone_trained_in_date(session, venue_id, on, known_at),
-        )
+        Prerequisite(asked, trained_in_date(session, venue_id, asked.course, on, known_at))
         for asked in scheme.prerequisites
     ]
 

@@ -1,6 +1,6 @@
 """What training comes to: as at the end of a London day, as known at an instant."""
 
-from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -10,61 +10,48 @@ from sqlalchemy.orm import joinedload, selectinload
 from sqlmodel import Session, col, select
 
 from app.core.events import in_effect, known, within
-from app.training.grid import training_grid
+from app.core.settings import settings
+from app.training.courses import COURSES
 from app.training.models import Attendance, Headcount, TrainingSession
-from app.training.rules import CourseState
-
-_IN_TURN = (col(Headcount.effective_at), col(Headcount.recorded_at), col(Headcount.id))
-
-
-def trained_in_date(
-    session: Session,
-    venue_id: UUID,
-    course_key: str,
-    on: date,
-    known_at: datetime | None = None,
-) -> int:
-    """How many of a venue's staff are trained in a course, and in date on a London day."""
-    states = training_states(session, on, known_at, venues=[venue_id])
-    return states[venue_id][course_key].trained
+from app.training.rules import Attended, CourseState, Declared, Thresholds, course_state
+from app.venues.facts import facts_on
 
 
-def anyone_trained_in_date(
-    session: Session, venue_id: UUID, on: date, known_at: datetime | None = None
-) -> int:
-    """How many of a venue's staff are in date in some course, at the least.
+@dataclass(frozen=True)
+class Evidence:
+    """All that makes a venue's standing what it is on a London day, oldest first.
 
-    That is the most in any one course: those in date in another may be the same people.
+    `refresh_months` is the venue's own term on that day, None where it has none.
     """
-    states = training_states(session, on, known_at, venues=[venue_id])
-    return max(one.trained for one in states[venue_id].values())
 
+    on: date
+    attendances: list[Attendance]
+    headcounts: list[Headcount]
+    refresh_months: int | None
 
-def training_states(
-    session: Session,
-    on: date,
-    known_at: datetime | None = None,
-    *,
-    venues: Collection[UUID] | None = None,
-) -> dict[UUID, dict[str, CourseState]]:
-    """The standing of every venue, or of those asked for, in every course on a London day.
-
-    What had been recorded by `known_at` counts, and not been voided by then; None is now.
-    Whatever its status, a venue is in it.
-    """
-    grid = training_grid(session, [on], known_at, venues=venues)
-    return {
-        venue_id: {
-            key: grid.standings.of(0, venue, course) for course, key in enumerate(grid.courses)
+    def states(self, thresholds: Thresholds | None = None) -> dict[str, CourseState]:
+        """The standing in every course; the thresholds are the settings', unless given."""
+        return {
+            key: course_state(
+                course,
+                [
+                    Attended(attendance.on, attendance.new_count, attendance.refresher_count)
+                    for attendance in self.attendances
+                    if attendance.session.course == key
+                ],
+                [Declared(count.on, count.staff, count.left) for count in self.headcounts],
+                self.refresh_months,
+                self.on,
+                thresholds or Thresholds.of(settings()),
+            )
+            for key, course in COURSES.items()
         }
-        for venue, venue_id in enumerate(grid.venues)
-    }
 
 
 def evidence(
     session: Session, venue_id: UUID, on: date, known_at: datetime | None = None
-) -> tuple[list[Attendance], list[Headcount]]:
-    """All that makes a venue's standing what it is on a London day, oldest first."""
+) -> Evidence:
+    """What had been recorded of a venue by `known_at`, and not been voided by then; None is now."""
     attendances = session.exec(
         select(Attendance)
         .join(TrainingSession)
@@ -84,9 +71,25 @@ def evidence(
             *within(Headcount, None, on),
             col(Headcount.venue_id) == venue_id,
         )
-        .order_by(*_IN_TURN)
+        .order_by(col(Headcount.effective_at), col(Headcount.recorded_at), col(Headcount.id))
     )
-    return list(attendances), list(headcounts)
+    terms = facts_on(session, [venue_id], [on], known_at).refresh_months
+    return Evidence(on, list(attendances), list(headcounts), int(terms[0, 0]) or None)
+
+
+def trained_in_date(
+    session: Session,
+    venue_id: UUID,
+    course_key: str | None,
+    on: date,
+    known_at: datetime | None = None,
+) -> int:
+    """How many of a venue's staff are in date in a course on a London day; None is any course.
+
+    In any course that is the most in one: those in date in another may be the same people.
+    """
+    states = evidence(session, venue_id, on, known_at).states()
+    return max(state.trained for key, state in states.items() if course_key in (key, None))
 
 
 def delivered(

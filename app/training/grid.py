@@ -3,7 +3,6 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cached_property
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -15,16 +14,16 @@ from sqlmodel import Session, col, select
 
 from app.core.columns import Ints, places, read_columns
 from app.core.events import known
-from app.core.london import LONDON
+from app.core.london import london_day
 from app.core.settings import settings
+from app.training.columns import Attendances, Headcounts, Standings, standings
 from app.training.courses import COURSES
 from app.training.models import Attendance, Headcount, TrainingSession
-from app.training.rules import Attended, CourseState, Declared, Standings, Thresholds, standings
 from app.venues.facts import FactsOn, facts_on
 from app.venues.models import Venue
 
 _FEW = 500
-"""Up to so many venues, asking for each is quicker than reading what is known of all."""
+"""Up to so many venues, to ask for each is quicker than to read what is known of all."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +39,6 @@ class Grid:
     standings: Standings
     facts: FactsOn
 
-    def state(self, day: date, venue_id: UUID, course_key: str) -> CourseState:
-        """The standing of one of the venues in a course on one of the days."""
-        return self.standings.of(
-            self.days.index(day), self._place[venue_id], self.courses.index(course_key)
-        )
-
-    @cached_property
-    def _place(self) -> dict[UUID, int]:
-        return {venue_id: number for number, venue_id in enumerate(self.venues)}
-
 
 def training_grid(
     session: Session,
@@ -57,37 +46,37 @@ def training_grid(
     known_at: datetime | None = None,
     *,
     venues: Collection[UUID] | None = None,
-    thresholds: Thresholds | None = None,
+    due_days: int | None = None,
     happened_by: date | None = None,
 ) -> Grid:
     """What the training of every venue, or of those asked for, comes to on some London days.
 
     Five queries, however many venues and days there are. What had been recorded by `known_at`
     counts, and not been voided by then; None is now. Whatever its status, a venue is in it. Days
-    and venues come in order; the thresholds are those of the settings, unless others are given.
+    and venues come in order; `due_days` are those of the settings, unless others are given.
     With `happened_by` what happened after that day is left out.
     """
     in_order = sorted(set(days))
     everywhere = session.exec(select(Venue.id)) if venues is None else set(venues)
     # An id compares in Python, its number at once.
-    asked = sorted(everywhere, key=attrgetter("int"))
-    every = venues is None or len(asked) > _FEW
-    limits, last = settings(), happened_by or in_order[-1]
-    facts = facts_on(session, asked, in_order, known_at, every=every)
+    venue_ids = sorted(everywhere, key=attrgetter("int"))
+    every = venues is None or len(venue_ids) > _FEW
+    last = happened_by or in_order[-1]
+    facts = facts_on(session, venue_ids, in_order, known_at, every=every)
     found = standings(
         list(COURSES.values()),
-        _attended(session, asked, last, known_at, every=every),
-        _declared(session, asked, last, known_at, every=every),
+        _attendances(session, venue_ids, last, known_at, every=every),
+        _headcounts(session, venue_ids, last, known_at, every=every),
         facts.refresh_months,
         np.array([day.toordinal() for day in in_order]),
-        thresholds or Thresholds(limits.rag_green, limits.rag_amber, limits.due_days),
+        settings().due_days if due_days is None else due_days,
     )
-    return Grid(in_order, asked, list(COURSES), found, facts)
+    return Grid(in_order, venue_ids, list(COURSES), found, facts)
 
 
-def _attended(
+def _attendances(
     session: Session, venues: Sequence[UUID], last: date, known_at: datetime | None, *, every: bool
-) -> Attended:
+) -> Attendances:
     attendances = sa.select(
         col(Attendance.session_id),
         col(Attendance.venue_id),
@@ -106,18 +95,17 @@ def _attended(
     # Joined here: SQLite takes several times as long to look up each session.
     ids, courses = read_columns(session, sessions)
     session_id, venue, at, new, refresher = read_columns(session, attendances)
-    which = places(session_id, ids)
     # The last one, for what belongs to no session that counts, is no course.
-    course = np.append(places(courses, COURSES), -1)[which]
-    rows = Attended(places(venue, _hex(venues)), course, _london_days(at), new, refresher)
+    course = np.append(places(courses, COURSES), -1)[places(session_id, ids)]
+    rows = Attendances(_places(venue, venues), course, _london_days(at), new, refresher)
     # Not in SQL: SQLite would go by the index of days, and look up nearly every row alone.
     counted = (rows.venue >= 0) & (rows.course >= 0) & (rows.on <= last.toordinal())
-    return Attended(*(column[counted] for column in rows))
+    return Attendances(*(column[counted] for column in rows))
 
 
-def _declared(
+def _headcounts(
     session: Session, venues: Sequence[UUID], last: date, known_at: datetime | None, *, every: bool
-) -> Declared:
+) -> Headcounts:
     headcounts = sa.select(
         col(Headcount.effective_at),
         col(Headcount.recorded_at),
@@ -128,18 +116,18 @@ def _declared(
     ).where(known(Headcount, known_at))
     if not every:
         headcounts = headcounts.where(col(Headcount.venue_id).in_(venues))
-    at, recorded_at, id_, venue, staff, left = read_columns(session, headcounts)
-    in_turn = np.lexsort((np.array(id_), recorded_at, at))
-    rows = Declared(places(venue, _hex(venues)), _london_days(at), staff, left)
+    at, recorded_at, ids, venue, staff, left = read_columns(session, headcounts)
+    in_turn = np.lexsort((np.array(ids), recorded_at, at))
+    rows = Headcounts(_places(venue, venues), _london_days(at), staff, left)
     counted = in_turn[((rows.venue >= 0) & (rows.on <= last.toordinal()))[in_turn]]
-    return Declared(*(column[counted] for column in rows))
+    return Headcounts(*(column[counted] for column in rows))
 
 
-def _hex(venues: Sequence[UUID]) -> list[str]:
-    return [venue_id.hex for venue_id in venues]
+def _places(ids: Sequence[str], venues: Sequence[UUID]) -> Ints:
+    return places(ids, (venue_id.hex for venue_id in venues))
 
 
 def _london_days(instants: NDArray[Any]) -> Ints:
     each, which = np.unique(instants, return_inverse=True)
-    days = [at.replace(tzinfo=UTC).astimezone(LONDON).toordinal() for at in each.tolist()]
+    days = [london_day(at.replace(tzinfo=UTC)).toordinal() for at in each.tolist()]
     return np.array(days, np.int64)[which]

@@ -36,15 +36,15 @@ def venue_training(
 ) -> VenueTraining:
     """A venue's standing in every course, and what made it so. Raises `NotFound`."""
     venue = find(session, Venue, venue_id)
-    states = actions.training_states(session, on, known_at, venues=[venue.id])[venue.id]
-    attendances, headcounts = actions.evidence(session, venue.id, on, known_at)
+    evidence = actions.evidence(session, venue.id, on, known_at)
+    states, headcounts = evidence.states(), evidence.headcounts
     courses = [
         CourseStanding.model_validate(
             asdict(states[key])
             | {
                 "course": course.key,
                 "name": course.name,
-                "attendances": [a for a in attendances if a.course == key],
+                "attendances": [each for each in evidence.attendances if each.course == key],
             }
         )
         for key, course in COURSES.items()

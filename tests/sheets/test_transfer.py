@@ -21,7 +21,7 @@ from app.sheets.imports import BadCell, ImportRejected, ImportReport
 from app.sheets.sheet import SheetName
 from app.sheets.transfer import SHEETS, export_sheet, import_sheet, template
 from app.sheets.venues import CELLS
-from app.training.actions import training_states
+from app.training.actions import evidence
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.venues.models import Business, Venue, VenueStatus
 
@@ -301,7 +301,7 @@ def test_who_left_leaves_once(sqlite_journal: Journal) -> None:
         bring(sqlite_journal, SheetName.HEADCOUNTS, [row])
     with read_session(sqlite_journal.engine) as session:
         venue = session.exec(select(Venue).where(Venue.reference == "V-1")).one()
-        state = training_states(session, date(2025, 6, 1))[venue.id]["ask_for_angela"]
+        state = evidence(session, venue.id, date(2025, 6, 1)).states()["ask_for_angela"]
     assert (state.trained, state.coverage) == (5, 0.25)
 
 

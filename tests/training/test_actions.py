@@ -15,9 +15,11 @@ from app.core.events import void
 from app.core.journal import Journal, now
 from app.core.london import effective
 from app.core.settings import Settings
-from app.training.actions import anyone_trained_in_date, trained_in_date, training_states
+from app.training.actions import evidence, trained_in_date
+from app.training.grid import training_grid
 from app.training.models import Attendance
 from app.training.record import declare_headcount, record_session
+from app.training.rules import Status
 from app.training.schemas import AttendanceIn, HeadcountIn, SessionIn
 from app.venues.facts import take_effect
 from app.venues.models import Venue
@@ -63,9 +65,9 @@ def test_trained_in_date(journal: Journal, engine: Engine) -> None:
         assert trained_in_date(session, venue, "ask_for_angela", ON) == 3
         assert trained_in_date(session, venue, "bystander", ON) == 0
         # Those trained in Ask for Angela may be among those trained in WAVE.
-        assert anyone_trained_in_date(session, venue, ON) == 4
-        assert anyone_trained_in_date(session, venue, date(2024, 6, 1)) == 9
-        assert anyone_trained_in_date(session, make_venue(engine).id, ON) == 0
+        assert trained_in_date(session, venue, None, ON) == 4
+        assert trained_in_date(session, venue, None, date(2024, 6, 1)) == 9
+        assert trained_in_date(session, make_venue(engine).id, None, ON) == 0
 
 
 def test_what_is_being_recorded_counts_at_once(journal: Journal, engine: Engine) -> None:
@@ -116,16 +118,21 @@ def test_all_venues_at_once(journal: Journal, engine: Engine) -> None:
     statements = []
     with read_session(engine) as session:
         sa.event.listen(engine, "before_cursor_execute", lambda *a: statements.append(a[2]))
-        whole = training_states(session, ON)
+        whole = training_grid(session, [ON])
         assert len([sql for sql in statements if sql.startswith("SELECT")]) == 5
-        assert {venue: states["wave"].trained for venue, states in whole.items()} == dict(
+        states = {venue: evidence(session, venue, ON).states()["wave"] for venue in venues}
+        trained = whole.standings.trained[0, :, whole.courses.index("wave")].tolist()
+        assert dict(zip(whole.venues, trained, strict=True)) == dict(
             zip(venues, [1, 2, 3, 0], strict=True)
         )
-        assert [whole[venue]["wave"].rag for venue in venues] == ["red", "amber", "green", None]
-        assert whole[venues[3]]["wave"].status == "never"
-        some = training_states(session, ON, venues=venues[:2])
-        assert some == {venue: whole[venue] for venue in venues[:2]}
-        assert training_states(session, ON, venues=[]) == {}
+        assert [states[venue].trained for venue in venues] == [1, 2, 3, 0]
+        assert [states[venue].rag for venue in venues] == ["red", "amber", "green", None]
+        assert states[venues[3]].status == "never"
+        some = training_grid(session, [ON], venues=venues[:2])
+        assert some.standings.trained[0, :, some.courses.index("wave")].tolist() == [
+            states[venue].trained for venue in some.venues
+        ]
+        assert training_grid(session, [ON], venues=[]).venues == []
 
 
 def test_thresholds_are_settings(
@@ -134,10 +141,16 @@ def test_thresholds_are_settings(
     venue = make_venue(engine).id
     train(journal, venue, "2025-01-10", 3)
     declare(journal, venue, "2025-02-01", 4)
-    monkeypatch.setattr("app.training.grid.settings", lambda: Settings(rag_green=80, due_days=300))
+    for module in ("actions", "grid"):
+        monkeypatch.setattr(
+            f"app.training.{module}.settings", lambda: Settings(rag_green=80, due_days=300)
+        )
     with read_session(engine) as session:
-        found = training_states(session, ON)[venue]["wave"]
+        found = evidence(session, venue, ON).states()["wave"]
         assert (found.rag, found.status) == ("amber", "due")
+        grid = training_grid(session, [ON])
+        wave = grid.standings.status[0, 0, grid.courses.index("wave")]
+        assert list(Status)[wave] == "due"
     with pytest.raises(ValueError, match="HAVENS_RAG_AMBER"):
         Settings(rag_green=40)
 

@@ -14,14 +14,15 @@ from sqlmodel import Session, SQLModel, select
 from app.core.db import read_session
 from app.core.events import Event
 from app.core.london import LONDON, effective
+from app.training.actions import evidence
 from app.training.courses import COURSES, StaffRole
 from app.training.grid import Grid, training_grid
 from app.training.models import Attendance, Headcount, TrainingSession
-from app.training.rules import CourseState, Thresholds
+from app.training.rules import Attended, CourseState, Declared, Thresholds, course_state
 from app.venues.facts import FACTS, Facts, facts_as
 from app.venues.models import Business, Category, Venue, VenueFacts, VenueStatus
 from tests.factories import connected, make_venue, make_ward
-from tests.training import decay
+from tests.training.test_columns import state_of
 
 VENUES, DAYS = 12, 500
 FIRST_DAY = date(2024, 1, 1)
@@ -150,20 +151,30 @@ def states(
         key=lambda one: (one.effective_at, one.recorded_at, one.id),
     )
     return {
-        key: decay.state(
+        key: course_state(
             course,
             [
-                decay.Attended(one.on, one.new_count, one.refresher_count)
+                Attended(one.on, one.new_count, one.refresher_count)
                 for one in attendances
                 if one.session.course == key
             ],
-            [decay.Declared(one.on, one.staff, one.left) for one in headcounts],
+            [Declared(one.on, one.staff, one.left) for one in headcounts],
             term(session, venue_id, on, known_at),
             on,
             THRESHOLDS,
         )
         for key, course in COURSES.items()
     }
+
+
+def state_in(grid: Grid, on: date, venue_id: UUID, course_key: str) -> CourseState:
+    return state_of(
+        grid.standings,
+        grid.days.index(on),
+        grid.venues.index(venue_id),
+        grid.courses.index(course_key),
+        THRESHOLDS,
+    )
 
 
 def some_days(chance: random.Random, number: int) -> list[date]:
@@ -183,13 +194,16 @@ def test_every_standing_is_that_of_its_rows(engine: Engine) -> None:
         shown = set()
         for known_at in some_instants(chance):
             days = some_days(chance, 8)
-            grid = training_grid(session, days, known_at, thresholds=THRESHOLDS)
+            grid = training_grid(session, days, known_at, due_days=THRESHOLDS.due_days)
             assert grid.venues == venues
             assert grid.days == sorted(days)
             for on in days:
                 for venue_id in venues:
-                    for key, state in states(session, venue_id, on, known_at).items():
-                        assert grid.state(on, venue_id, key) == state
+                    by_its_rows = states(session, venue_id, on, known_at)
+                    alone = evidence(session, venue_id, on, known_at)
+                    assert alone.states(THRESHOLDS) == by_its_rows
+                    for key, state in by_its_rows.items():
+                        assert state_in(grid, on, venue_id, key) == state
                         shown.add((state.status, state.rag, state.validity_months))
         assert len(shown) > 20, "the history shows too little"
 
@@ -229,7 +243,8 @@ def same(whole: Grid, part: Grid, venues: list[UUID]) -> None:
     for on in whole.days:
         for venue_id in venues:
             for key in COURSES:
-                assert part.state(on, venue_id, key) == whole.state(on, venue_id, key)
+                one, other = (state_in(grid, on, venue_id, key) for grid in (part, whole))
+                assert one == other
 
 
 def test_facts_are_those_in_force_at_the_end_of_each_day(engine: Engine) -> None:

@@ -1,74 +1,27 @@
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, timedelta
+"""The decay rule: row by row with a reason, and against a reading person by person."""
+
+from datetime import date
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.columns import Ints
-from app.training import rules
-from app.training.courses import COURSES, Course
-from app.training.rules import CourseState, Standings, Thresholds, standings
-from tests.training import decay
-from tests.training.decay import Attended, Declared
+from app.training.courses import COURSES
+from app.training.rules import (
+    Attended,
+    CourseState,
+    Declared,
+    Rag,
+    Thresholds,
+    course_state,
+    rag,
+    rag_place,
+)
+from tests.audit.oracle import trained_staff
 
 WAVE = COURSES["wave"]
-USUAL = Thresholds()
-
-
-@dataclass
-class History:
-    """What happened at one venue, course by course, and its own term on each asked day."""
-
-    attended: list[list[Attended]]
-    declared: list[Declared]
-    refresh_months: list[int | None]
-
-
-def stand(
-    courses: list[Course], histories: list[History], days: list[date], thresholds: Thresholds
-) -> Standings:
-    """The standings of venues, whose events are laid out in columns, in turn as they came."""
-    attended = [
-        (venue, course, event.on.toordinal(), event.new, event.refresher)
-        for venue, history in enumerate(histories)
-        for course, events in enumerate(history.attended)
-        for event in events
-    ]
-    declared = [
-        (venue, event.on.toordinal(), event.staff, event.left)
-        for venue, history in enumerate(histories)
-        for event in history.declared
-    ]
-    terms = [
-        [history.refresh_months[day] or 0 for history in histories] for day in range(len(days))
-    ]
-    return standings(
-        courses,
-        rules.Attended(*columns(attended, 5)),
-        rules.Declared(*columns(declared, 4)),
-        np.array(terms, np.int64),
-        np.array([day.toordinal() for day in days]),
-        thresholds,
-    )
-
-
-def columns(rows: Iterable[tuple[int, ...]], number: int) -> Iterable[Ints]:
-    return np.array(list(rows), np.int64).reshape(-1, number).T
-
-
-def state(
-    attended: list[Attended],
-    declared: list[Declared],
-    months: int | None,
-    on: date,
-    thresholds: Thresholds = USUAL,
-) -> CourseState:
-    """The standing in WAVE of one venue on one day."""
-    history = History([attended], declared, [months])
-    return stand([WAVE], [history], [on], thresholds).of(0, 0, 0)
 
 
 def standing(history: str, on: str, months: int | None = None) -> CourseState:
@@ -82,7 +35,7 @@ def standing(history: str, on: str, months: int | None = None) -> CourseState:
         else:
             counts = said.get("new", 0), said.get("again", 0)
             attended.append(Attended(date.fromisoformat(day), *counts))
-    return state(attended, declared, months, date.fromisoformat(on))
+    return course_state(WAVE, attended, declared, months, date.fromisoformat(on))
 
 
 @pytest.mark.parametrize(
@@ -273,75 +226,11 @@ def test_coverage_and_last_day(
 def test_thresholds_are_the_operators() -> None:
     attended, declared = [Attended(date(2025, 1, 10), 6, 0)], [Declared(date(2025, 1, 10), 10, 0)]
     strict = Thresholds(green=90, amber=61, due_days=365)
-    found = state(attended, declared, None, date(2025, 1, 10), strict)
+    found = course_state(WAVE, attended, declared, None, date(2025, 1, 10), strict)
     assert (found.rag, found.status) == ("red", "due")
 
 
 # --- an independent reading, person by person ------------------------------------------------
-
-
-@dataclass
-class Person:
-    trained: date
-
-
-def anniversary(day: date, months: int) -> date:
-    """Counted up month by month; where there is no such day, the first of the next month."""
-    year, month = day.year, day.month
-    for _ in range(months):
-        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
-    while True:
-        try:
-            return date(year, month, day.day)
-        except ValueError:
-            return date(year, month + 1, 1)
-
-
-def slowly(
-    attended: list[Attended], declared: list[Declared], months: int, on: date
-) -> tuple[str, int, date | None]:
-    """Status, trained and the last day in date, by living through every day of the history."""
-    team: list[Person] = []
-    staff = None
-
-    def in_date(on: date) -> list[Person]:
-        return [person for person in team if on < anniversary(person.trained, months)]
-
-    day = min([*(event.on for event in attended), *(event.on for event in declared), on])
-    while day <= on:
-        today = [event for event in attended if event.on == day]
-        fresh = in_date(day)
-        stale = [person for person in team if person not in fresh]
-        queue = sorted(fresh, key=lambda p: p.trained) + stale
-        for _ in range(sum(event.refresher for event in today)):
-            if queue:
-                queue.pop(0).trained = day
-        team += [Person(day) for event in today for _ in range(event.new)]
-        for said in (event for event in declared if event.on == day):
-            for _ in range(said.left):
-                if team:
-                    # Anybody who lapsed is older than anybody in date.
-                    newest = max(team, key=lambda p: p.trained)
-                    team = [person for person in team if person is not newest]
-            while len(team) > said.staff:
-                stale = [p for p in team if all(p is not one for one in in_date(day))]
-                gone = stale[0] if stale else max(team, key=lambda p: p.trained)
-                team = [person for person in team if person is not gone]
-            staff = said.staff
-        day += timedelta(days=1)
-
-    def counted(day: date) -> int:
-        return len(in_date(day)) if staff is None else min(len(in_date(day)), staff)
-
-    if not any(event.on <= on for event in attended):
-        return "never", counted(on), None
-    if not counted(on):
-        return "lapsed", 0, None
-    last = on
-    while in_date(last + timedelta(days=1)):
-        last += timedelta(days=1)
-    return "current" if counted(on + timedelta(days=60)) else "due", counted(on), last
-
 
 DAYS = st.dates(date(2023, 11, 1), date(2025, 4, 30))
 FEW = st.integers(0, 4)
@@ -356,66 +245,17 @@ FEW = st.integers(0, 4)
 def test_decay_person_by_person(
     attended: list[Attended], declared: list[Declared], months: int, on: date
 ) -> None:
-    found = state(attended, declared, months, on)
-    assert (found.status, found.trained, found.in_date_until) == slowly(
-        attended, declared, months, on
-    )
+    found = course_state(WAVE, attended, declared, months, on)
+    slowly = trained_staff([*attended], [*declared], months, on)
+    assert (found.status, found.trained) == (slowly.status, slowly.trained)
+    assert (found.headcount, found.rag) == (slowly.headcount, slowly.rag)
+    assert found.in_date_until == slowly.until
     assert found.trained >= 0
     assert found.headcount is None or found.trained <= found.headcount
 
 
-# --- many at once ----------------------------------------------------------------------------
-
-COURSES_OF_TWO_TERMS = [WAVE, Course(WAVE.key, "Another", validity_months=3)]
-TERM = st.sampled_from([None, None, 1, 6, 12])
-
-
-@st.composite
-def many(draw: st.DrawFn) -> tuple[list[History], list[date]]:
-    """Some venues, of which a few have a lot to tell, and some days on which they are asked for."""
-    days = sorted(draw(st.sets(DAYS, min_size=1, max_size=6)))
-    span = draw(st.sampled_from([DAYS, st.dates(days[0], days[0] + timedelta(days=3))]))
-    attended = st.builds(Attended, span, FEW, FEW)
-    declared = st.builds(Declared, span, st.integers(0, 12), FEW)
-    most = st.sampled_from([1, 3, 30])
-    return draw(
-        st.lists(
-            most.flatmap(
-                lambda most: st.builds(
-                    History,
-                    st.lists(st.lists(attended, max_size=most), min_size=2, max_size=2),
-                    st.lists(declared, max_size=most),
-                    st.lists(TERM, min_size=len(days), max_size=len(days)),
-                )
-            ),
-            max_size=6,
-        )
-    ), days
-
-
-@given(many(), st.builds(Thresholds, due_days=st.sampled_from([0, 60, 366])))
-def test_many_at_once_stand_as_each_alone(
-    asked: tuple[list[History], list[date]], thresholds: Thresholds
-) -> None:
-    histories, days = asked
-    found = stand(COURSES_OF_TWO_TERMS, histories, days, thresholds)
-    for day, on in enumerate(days):
-        for venue, history in enumerate(histories):
-            for number, course in enumerate(COURSES_OF_TWO_TERMS):
-                assert found.of(day, venue, number) == decay.state(
-                    course,
-                    history.attended[number],
-                    history.declared,
-                    history.refresh_months[day],
-                    on,
-                    thresholds,
-                )
-
-
-def test_a_group_larger_than_its_arrays_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
-    histories = [
-        History([[Attended(date(2025, 1, n % 28 + 1), n + 1, 0)]], [], [None]) for n in range(50)
-    ]
-    monkeypatch.setattr(rules, "_CELLS", 16)
-    found = stand([WAVE], histories, [date(2025, 6, 1)], USUAL)
-    assert found.trained[0, :, 0].tolist() == list(range(1, 51))
+def test_colours_of_columns_are_those_of_each() -> None:
+    pairs = list(product(range(12), range(1, 12)))
+    trained, headcount = np.array(pairs).T
+    places = rag_place(trained, headcount, Thresholds())
+    assert [list(Rag)[place] for place in places] == [rag(*pair, Thresholds()) for pair in pairs]

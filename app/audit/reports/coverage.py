@@ -21,9 +21,10 @@ from app.http.fields import Absent
 from app.schemes.known import Timelines, standings, timelines
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import State
+from app.training.columns import UNKNOWN
 from app.training.courses import CourseKey
 from app.training.grid import Grid, training_grid
-from app.training.rules import UNKNOWN, Rag, Status, rag
+from app.training.rules import Rag, Status, rag, rag_place
 from app.venues.facts import FactsOn
 from app.venues.models import Category, VenueStatus
 
@@ -163,7 +164,7 @@ class Covered:
     ) -> "Covered":
         """All there is to know of some days in order; `spans` is how venues stand, once read."""
         spans = timelines(session, view.known_at) if spans is None else spans
-        grid = training_grid(session, days, view.known_at, thresholds=view.limits.thresholds)
+        grid = training_grid(session, days, view.known_at, due_days=view.limits.due_days)
         place = {venue_id: number for number, venue_id in enumerate(grid.venues)}
         instants = [instant(day, view.known_at) for day in grid.days]
         states = np.zeros((len(instants), len(place), len(_SCHEMES)), np.int64)
@@ -182,10 +183,10 @@ class Covered:
         for number, course in enumerate(self.grid.courses):
             trained = standings.trained[day, counted, number]
             status = standings.status[day, counted, number]
-            percent = 100 * trained[is_somebody]
             of = headcount[is_somebody]
-            is_green = percent >= thresholds.green * of
-            is_red = percent < thresholds.amber * of
+            colours = np.bincount(
+                rag_place(trained[is_somebody], of, thresholds), minlength=len(Rag)
+            )
             covered, staff = int(trained[is_declared].sum()), int(of.sum())
             by_status = np.bincount(status, minlength=len(Status))
             yield Training(
@@ -197,11 +198,9 @@ class Covered:
                 trained=covered,
                 headcount=staff,
                 coverage=share(covered, staff),
-                rag=rag(covered, staff, thresholds) if staff else None,
-                green=int(is_green.sum()),
-                amber=int((~is_green & ~is_red).sum()),
-                red=int(is_red.sum()),
+                rag=rag(covered, staff, thresholds),
                 trained_without_headcount=int(trained[~is_declared].sum()),
+                **{colour: int(colours[place]) for place, colour in enumerate(Rag)},
                 **{status: int(by_status[place]) for place, status in enumerate(Status)},
             )
 

@@ -29,10 +29,11 @@ from app.outreach.scheme_tests import known_tests
 from app.schemes.known import standings, timelines
 from app.schemes.registry import SchemeKey, schemes
 from app.schemes.rules import NOTHING, Kind, Span, Standing, State, review_due
+from app.training.columns import NOBODY
 from app.training.courses import COURSES
 from app.training.grid import training_grid
 from app.training.models import Attendance, TrainingSession
-from app.training.rules import NOBODY, Status
+from app.training.rules import Status
 from app.venues.facts import Facts
 
 LAPSED_MONTHS = 12
@@ -197,7 +198,7 @@ def _is_listed(view: View, on: date, days: int) -> bool:
 
 
 def _training(session: Session, view: View, days: int) -> Iterator[_Task]:
-    grid = training_grid(session, [view.as_at], view.known_at, thresholds=view.limits.thresholds)
+    grid = training_grid(session, [view.as_at], view.known_at, due_days=view.limits.due_days)
     trained = grid.standings
     status, until, months = trained.status[0], trained.until[0], trained.months[0]
     latest = _last_trained(session, view)

@@ -22,10 +22,10 @@ from app.core.events import known, within
 from app.core.london import last_day, london_day
 from app.http.fields import Absent, Maybe
 from app.schemes.registry import SchemeKey
+from app.training.columns import UNKNOWN
 from app.training.courses import CourseKey
 from app.training.grid import Grid, training_grid
 from app.training.models import Attendance, Headcount, TrainingSession
-from app.training.rules import UNKNOWN
 from app.venues.fields import A_VENUE_ID
 from app.venues.models import VenueFacts
 

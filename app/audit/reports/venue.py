@@ -49,8 +49,8 @@ from app.outreach.scheme_tests import known_tests
 from app.schemes.known import standings, timelines
 from app.schemes.models import Decision
 from app.schemes.registry import schemes
+from app.training.actions import evidence
 from app.training.courses import COURSES, CourseKey, StaffRole
-from app.training.grid import training_grid
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.venues.facts import Facts
 from app.venues.models import Venue, VenueFacts, VenueStatus
@@ -219,13 +219,8 @@ def _training(
     history: _History, attended: Sequence[_Part], headcounts: Sequence[Headcount]
 ) -> list[CourseTraining]:
     view = history.view
-    grid = training_grid(
-        history.session,
-        [view.as_at],
-        view.known_at,
-        venues=[history.venue_id],
-        thresholds=view.limits.thresholds,
-    )
+    known = evidence(history.session, history.venue_id, view.as_at, view.known_at)
+    states = known.states(view.limits.thresholds)
     return [
         CourseTraining(
             course=CourseKey(key),
@@ -234,7 +229,7 @@ def _training(
                 *(part.attendance for part in attended if part.training.course == key),
                 *headcounts,
             ),
-            **vars(grid.state(view.as_at, history.venue_id, key)),
+            **vars(states[key]),
         )
         for key, course in COURSES.items()
     ]
