@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.core.db import as_hex, many_rows
+from app.core.events import in_effect
 from app.core.journal import now
-from app.schemes.models import NO_END, Accreditation, Decision
+from app.schemes.models import NO_LAST_DAY, Accreditation, Decision
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind, timeline
 
@@ -30,8 +31,8 @@ def decisions_of(session: Session, venue_id: UUID, scheme: SchemeKey) -> list[De
     )
 
 
-class _Lists(NamedTuple):
-    """A decision that says whether an accreditation is in force; its venue's id is a `hex`."""
+class PlainDecision(NamedTuple):
+    """A decision that counts, as plain values: many are read. Its venue's id is a `hex`."""
 
     venue_id: str
     scheme: str
@@ -40,22 +41,24 @@ class _Lists(NamedTuple):
     recorded_at: datetime
     until: date | None
     grade: str | None
-    # A certificate puts nothing in force, and what is voided is not read.
-    certificate: None = None
+    certificate: str | None = None
     voided_at: None = None
 
 
-def decisions_that_list(session: Session) -> Iterable[_Lists]:
-    """What counts now and says what is in force, in the order of venue and scheme."""
+def decisions_that_list(session: Session) -> Iterable[PlainDecision]:
+    """What counts now and says what is in force, in the order of venue and scheme.
+
+    Without certificates, which put nothing in force.
+    """
     venue_id = as_hex(Decision.venue_id)
-    found = many_rows(
+    rows = many_rows(
         session,
-        sa.select(venue_id, *(getattr(Decision, name) for name in _Lists._fields[1:-2]))
-        .where(col(Decision.voided_at).is_(None), col(Decision.kind).in_(_LISTED_BY))
+        sa.select(venue_id, *(getattr(Decision, name) for name in PlainDecision._fields[1:-2]))
+        .where(in_effect(Decision), col(Decision.kind).in_(_LISTED_BY))
         # Not by the id itself: to follow its index all over the table takes longer than to sort.
         .order_by(venue_id, col(Decision.scheme)),
     )
-    return starmap(_Lists, found)
+    return starmap(PlainDecision, rows)
 
 
 def settle(session: Session, venue_id: UUID, scheme: SchemeKey) -> None:
@@ -81,10 +84,10 @@ def settled(decisions: Sequence[Decision], at: datetime) -> list[dict[str, Any]]
             "scheme": decisions[0].scheme,
             "starts_at": start,
             "ends_at": end,
-            **there._asdict(),
-            "until": there.until or NO_END,
+            **standing._asdict(),
+            "until": standing.until or NO_LAST_DAY,
         }
-        for start, end, there in timeline(decisions)
+        for start, end, standing in timeline(decisions)
         if end is None or end > at
     ]
 

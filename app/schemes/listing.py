@@ -40,32 +40,29 @@ def listings(session: Session, within: Interval, at: datetime) -> dict[str, List
 
     Many are decided alike: what the same decisions come to is worked out once.
     """
-    found: dict[str, Listing] = {}
-    alike: dict[Any, Listing] = {}
-    for venue_id, rows in groupby(decisions_that_list(session), attrgetter("venue_id")):
-        by_scheme = [
-            (scheme, in_order(decisions))
-            for scheme, decisions in groupby(rows, attrgetter("scheme"))
-        ]
-        key = tuple((scheme, tuple(map(_decided, some))) for scheme, some in by_scheme)
-        if key not in alike:
-            alike[key] = Listing(
-                windows=tuple(
-                    window
-                    for scheme, decisions in by_scheme
-                    if scheme == LISTS_PUBLICLY
-                    for window in _windows(decisions, within)
-                ),
+    listed: dict[str, Listing] = {}
+    by_decisions: dict[Any, Listing] = {}
+    for venue_id, of_venue in groupby(decisions_that_list(session), attrgetter("venue_id")):
+        by_scheme = {
+            scheme: in_order(decisions)
+            for scheme, decisions in groupby(of_venue, attrgetter("scheme"))
+        }
+        key = tuple((scheme, *map(_content, decisions)) for scheme, decisions in by_scheme.items())
+        if key not in by_decisions:
+            by_decisions[key] = Listing(
+                windows=tuple(_windows(by_scheme.get(LISTS_PUBLICLY, ()), within)),
                 schemes=tuple(
-                    shown for scheme, some in by_scheme for shown in _shown(scheme, some, at)
+                    shown
+                    for scheme, decisions in by_scheme.items()
+                    for shown in _shown(scheme, decisions, at)
                 ),
             )
-        if alike[key] != _NOTHING:
-            found[venue_id] = alike[key]
-    return found
+        if by_decisions[key] != _NOTHING:
+            listed[venue_id] = by_decisions[key]
+    return listed
 
 
-_decided = attrgetter("kind", "effective_at", "until", "grade")
+_content = attrgetter("kind", "effective_at", "until", "grade")
 _NOTHING = Listing((), ())
 
 
@@ -79,8 +76,8 @@ def _windows(decisions: Iterable[Decided], within: Interval) -> Iterator[Interva
 
 
 def _shown(scheme: str, decisions: Iterable[Decided], at: datetime) -> Iterator[Shown]:
-    there = standing(decisions, at)
-    if there.state is State.IN_FORCE:
-        until = there.until and there.until.isoformat()
-        shown = {"scheme": str(scheme), "until": until, "grade": there.grade}
-        yield {k: v for k, v in shown.items() if v is not None}
+    held = standing(decisions, at)
+    if held.state is State.IN_FORCE:
+        until = held.until and held.until.isoformat()
+        shown = {"scheme": str(scheme), "until": until, "grade": held.grade}
+        yield {key: value for key, value in shown.items() if value is not None}

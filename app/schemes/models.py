@@ -13,8 +13,8 @@ from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind, State
 from app.venues.models import Venue
 
-NO_END = date.max
-"""The last day of what has no end, where a list has to put it somewhere."""
+NO_LAST_DAY = date.max
+"""Stands for the last day of an award without end, so that a list can be ordered by it."""
 
 
 class Season(SQLModel, table=True):
@@ -86,7 +86,7 @@ class Accreditation(SQLModel, table=True):
     ends_at: datetime | None = Field(default=None, sa_type=Instant)
     state: State = Field(sa_type=String(12))
     since: datetime = Field(sa_type=Instant)
-    until: date = NO_END
+    until: date = NO_LAST_DAY
     grade: str | None = Field(default=None, max_length=40)
     certificate: str | None = Field(default=None, max_length=20)
     pending: Kind | None = Field(default=None, sa_type=String(12))

@@ -25,8 +25,8 @@ class _Data(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Trained(_Data):
-    """A prerequisite: somebody whose training is in date, in one course or (None) in any."""
+class Prerequisite(_Data):
+    """What an award needs: somebody whose training is in date, in one course or (None) in any."""
 
     title: str
     course: str | None = None
@@ -47,7 +47,7 @@ class Scheme(_Data):
     months: int | None = None
     review_months: int | None = None
     criteria: dict[str, str] = {}
-    prerequisites: tuple[Trained, ...] = ()
+    prerequisites: tuple[Prerequisite, ...] = ()
     grades: tuple[str, ...] = ()
     seasonal: bool = False
     assessed_by_licensing: bool = False
@@ -68,7 +68,7 @@ _USUAL = (
             "trained_staff_on_duty": "At least one trained member of staff on duty",
             "suitability": "The suitability check is passed",
         },
-        prerequisites=(Trained(title="At least one trained member of staff"),),
+        prerequisites=(Prerequisite(title="At least one trained member of staff"),),
     ),
     Scheme(
         key=SchemeKey.ASK_FOR_ANGELA,
@@ -76,7 +76,7 @@ _USUAL = (
         certificate_prefix="AFA",
         months=12,
         prerequisites=(
-            Trained(
+            Prerequisite(
                 title="At least one member of staff with Ask for Angela training in date",
                 course="ask_for_angela",
             ),

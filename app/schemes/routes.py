@@ -194,7 +194,9 @@ def venue_standing(
     at = datetime.now(UTC)
     if question.on and question.on != london_day(at):
         at = end_of(question.on) - timedelta(microseconds=1)
-    return register.read(lambda session: views.standings(session, venue_id, at, question.known_at))
+    return register.read(
+        lambda session: views.venue_standings(session, venue_id, at, question.known_at)
+    )
 
 
 @router.get(

@@ -1,4 +1,9 @@
-"""What a venue's decisions in one scheme come to: pure rules on instants and London days.
+"""Which steps a venue can take in a scheme, and how it stands after them.
+
+It can apply, be assessed and be awarded, though not awarded while suspended. What is in force can
+be suspended, and that reinstated; what is in force, suspended or applied for can be withdrawn, and
+what is applied for refused. An award is in force from its own day to the end of its last London
+day, but for suspensions; then it has expired, by the clock. A renewal never shortens it.
 
 Decisions count in the order in which they took effect, those of one instant in the order in which
 they were recorded. One that was not a legal step when it took effect changes nothing.
@@ -78,7 +83,8 @@ class Standing(NamedTuple):
         return self.until, self.grade, self.certificate
 
 
-NOTHING = Standing()
+NO_STANDING = Standing()
+"""That of a venue about which nothing has been decided."""
 
 
 class Span(NamedTuple):
@@ -89,9 +95,7 @@ class Span(NamedTuple):
     standing: Standing
 
 
-_Begun = tuple[datetime, Standing]
-
-_AWARDED = (State.IN_FORCE, State.SUSPENDED)
+# --- legal steps -----------------------------------------------------------------------------
 
 _AFRESH = frozenset({Kind.APPLIED, Kind.ASSESSED, Kind.AWARDED})
 _STEPS = {
@@ -118,54 +122,64 @@ def legal_steps(decisions: Iterable[Decided], at: datetime) -> frozenset[Kind]:
     return steps_from(standing(decisions, at))
 
 
-def standing(
-    decisions: Iterable[Decided], at: datetime, known_at: datetime | None = None
-) -> Standing:
-    """How a venue stands at an instant, by what was known at another; None is now."""
-    spans = timeline(decisions, known_at)
-    return next((span.standing for span in reversed(spans) if span.start <= at), NOTHING)
+def first_illegal(decisions: Iterable[D]) -> tuple[D, frozenset[Kind]] | None:
+    """The first decision that was no legal step when it took effect, with those that were."""
+    ordered = in_order(decisions)
+    for place, decision in enumerate(ordered):
+        steps = legal_steps(ordered[:place], decision.effective_at)
+        if decision.kind not in steps:
+            return decision, steps
+    return None
 
 
-def in_force_intervals(
-    decisions: Iterable[Decided], known_at: datetime | None = None
-) -> list[tuple[datetime, datetime | None]]:
+# --- standing --------------------------------------------------------------------------------
+
+_AWARDED = (State.IN_FORCE, State.SUSPENDED)
+
+
+def standing(decisions: Iterable[Decided], at: datetime) -> Standing:
+    """How a venue stands at an instant."""
+    spans = timeline(decisions)
+    return next((span.standing for span in reversed(spans) if span.start <= at), NO_STANDING)
+
+
+def in_force_intervals(decisions: Iterable[Decided]) -> list[tuple[datetime, datetime | None]]:
     """When an accreditation is in force: half-open, in order, in UTC; None is no end."""
     intervals: list[tuple[datetime, datetime | None]] = []
-    for start, end, there in timeline(decisions, known_at):
-        if there.state is State.IN_FORCE:
-            touches = bool(intervals) and intervals[-1][1] == start
-            intervals.append((intervals.pop()[0] if touches else start, end))
+    for span in timeline(decisions):
+        if span.standing.state is State.IN_FORCE:
+            touches = bool(intervals) and intervals[-1][1] == span.start
+            intervals.append((intervals.pop()[0] if touches else span.start, span.end))
     return intervals
 
 
-def timeline(decisions: Iterable[Decided], known_at: datetime | None = None) -> list[Span]:
+def timeline(decisions: Iterable[Decided]) -> list[Span]:
     """Every standing there ever is, in order, each until the next begins."""
-    begun: list[_Begun] = []
-    for decision in in_order(decisions, known_at):
-        _expire(begun, decision.effective_at)
-        before = begun[-1][1] if begun else NOTHING
-        after = _after(before, decision)
-        if after != before:
-            _begin(begun, decision.effective_at, after)
-    _expire(begun)
-    ends = [*(start for start, _ in begun[1:]), None]
-    return [Span(start, end, there) for (start, there), end in zip(begun, ends, strict=False)]
-
-
-def _begin(begun: list[_Begun], start: datetime, there: Standing) -> None:
     # Of what happens at one instant, only the last lasts.
-    if begun and begun[-1][0] == start:
-        begun.pop()
-    begun.append((start, there))
+    begun: dict[datetime, Standing] = {}
+    current = NO_STANDING
+    for decision in in_order(decisions):
+        current = _expire(begun, current, decision.effective_at)
+        after = _after(current, decision)
+        if after != current:
+            begun[decision.effective_at] = current = after
+    _expire(begun, current)
+    ends = [*list(begun)[1:], None]
+    return [Span(start, end, held) for (start, held), end in zip(begun.items(), ends, strict=False)]
 
 
-def _expire(begun: list[_Begun], by: datetime | None = None) -> None:
-    there = begun[-1][1] if begun else NOTHING
-    if there.state not in _AWARDED or there.until is None:
-        return
-    end = max(end_of(there.until), begun[-1][0])
-    if by is None or end <= by:
-        _begin(begun, end, Standing(State.EXPIRED, end, *there.award, there.pending))
+def _expire(
+    begun: dict[datetime, Standing], current: Standing, by: datetime | None = None
+) -> Standing:
+    """How a venue stands after its award's end, if that comes by an instant; None is ever."""
+    if current.state not in _AWARDED or current.until is None or current.since is None:
+        return current
+    # An award that ends before it begins is never in force.
+    end = max(end_of(current.until), current.since)
+    if by is not None and by < end:
+        return current
+    begun[end] = Standing(State.EXPIRED, end, *current.award, current.pending)
+    return begun[end]
 
 
 def _after(before: Standing, decision: Decided) -> Standing:
@@ -193,29 +207,21 @@ def _after(before: Standing, decision: Decided) -> Standing:
             return Standing(State(kind), since=at)
 
 
-def review_due(there: Standing, months: int | None) -> date | None:
+def review_due(standing: Standing, months: int | None) -> date | None:
     """The day on which an award in force is to be reviewed; None where no reviews are held."""
-    if months is None or there.since is None or there.state is not State.IN_FORCE:
+    if months is None or standing.since is None or standing.state is not State.IN_FORCE:
         return None
-    return last_day(london_day(there.since), months) + timedelta(days=1)
+    return last_day(london_day(standing.since), months) + timedelta(days=1)
 
 
-def later(one: date | None, other: date | None) -> date | None:
+def later(first: date | None, second: date | None) -> date | None:
     """The later of two last days, of which None is no end."""
-    return None if one is None or other is None else max(one, other)
+    return None if first is None or second is None else max(first, second)
 
 
-def in_order(decisions: Iterable[D], known_at: datetime | None = None) -> list[D]:
-    """The decisions that count by what was known at an instant (None is now), first one first."""
-    if known_at is None:
-        counted = [d for d in decisions if d.voided_at is None]
-    else:
-        counted = [
-            d
-            for d in decisions
-            if d.recorded_at <= known_at and (d.voided_at is None or d.voided_at > known_at)
-        ]
-    return sorted(counted, key=_order)
+def in_order(decisions: Iterable[D]) -> list[D]:
+    """The decisions that count, for they were not voided, first one first."""
+    return sorted((decision for decision in decisions if decision.voided_at is None), key=_order)
 
 
 _RANK: dict[str, int] = {kind: rank for rank, kind in enumerate(Kind)}
@@ -225,14 +231,7 @@ def _order(decision: Decided) -> tuple[Any, ...]:
     return decision.effective_at, decision.recorded_at, _RANK[decision.kind]
 
 
-def first_illegal(decisions: Iterable[D]) -> tuple[D, frozenset[Kind]] | None:
-    """The first decision that was no legal step when it took effect, with those that were."""
-    ordered = in_order(decisions)
-    for place, decision in enumerate(ordered):
-        steps = legal_steps(ordered[:place], decision.effective_at)
-        if decision.kind not in steps:
-            return decision, steps
-    return None
+# --- assessments -----------------------------------------------------------------------------
 
 
 class Assessed(Decided, Protocol):

@@ -10,7 +10,7 @@ from app.core.london import Day, KnownAt
 from app.http.fields import Absent, Given, Maybe
 from app.http.paging import Paging
 from app.schemes.fields import AN_ID, Key, Note, Reason
-from app.schemes.models import NO_END
+from app.schemes.models import NO_LAST_DAY
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind, State
 from app.venues.models import VenueStatus
@@ -236,7 +236,7 @@ class AccreditedVenue(BaseModel):
 
 
 def _shown_end(until: date) -> date | None:
-    return None if until == NO_END else until
+    return None if until == NO_LAST_DAY else until
 
 
 class AccreditationOut(BaseModel):

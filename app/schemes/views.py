@@ -7,7 +7,6 @@ from sqlmodel import Session
 
 from app.core.db import find
 from app.core.london import london_day
-from app.schemes import known
 from app.schemes.prerequisites import prerequisites
 from app.schemes.registry import schemes
 from app.schemes.rules import Kind, review_due, steps_from
@@ -19,6 +18,7 @@ from app.schemes.schemas import (
     StandingOut,
     VenueStandings,
 )
+from app.schemes.timelines import standings, timelines
 from app.venues.models import Venue
 
 
@@ -36,15 +36,15 @@ def all_schemes() -> SchemesOut:
     return SchemesOut(items=items)
 
 
-def standings(
+def venue_standings(
     session: Session, venue_id: UUID, at: datetime, known_at: datetime | None
 ) -> VenueStandings:
     """A venue's standing in every scheme at an instant. Raises `NotFound`."""
     venue = find(session, Venue, venue_id)
-    timelines = known.timelines(session, known_at, venues=[venue.id])
+    spans = timelines(session, known_at, venues=[venue.id])
     views = []
     for scheme in schemes().values():
-        (standing,) = known.standings(timelines.get((venue.id, scheme.key), ()), [at])
+        (standing,) = standings(spans.get((venue.id, scheme.key), ()), [at])
         needed = prerequisites(session, venue.id, scheme, london_day(at), known_at)
         more = {
             "scheme": scheme.key,
@@ -52,8 +52,8 @@ def standings(
             "review_due": review_due(standing, scheme.review_months),
             "next_steps": [kind for kind in Kind if kind in steps_from(standing)],
             "prerequisites": [
-                PrerequisiteOut(title=n.asked.title, met=n.trained > 0, trained=n.trained)
-                for n in needed
+                PrerequisiteOut(title=prerequisite.title, met=trained > 0, trained=trained)
+                for prerequisite, trained in needed
             ],
         }
         views.append(StandingOut.model_validate(standing._asdict() | more))

@@ -21,11 +21,11 @@ from app.audit.frame.names import NO_WARD
 from app.core.db import read_session
 from app.core.london import LONDON
 from app.outreach.models import EngagementKind
-from app.schemes.known import standings, timelines
 from app.schemes.listing import listings
-from app.schemes.models import NO_END, Accreditation
+from app.schemes.models import NO_LAST_DAY, Accreditation
 from app.schemes.registry import LISTS_PUBLICLY, SchemeKey
-from app.schemes.rules import NOTHING, Standing, State
+from app.schemes.rules import NO_STANDING, Standing, State
+from app.schemes.timelines import standings, timelines
 from app.venues.models import VenueStatus
 from tests.accounts import make_app, signed_in
 from tests.audit.history import DAYS, FIRST_DAY, History
@@ -93,7 +93,7 @@ def _lookup(session: Session) -> Callable[[Key, Sequence[datetime]], list[Standi
         ends = [row.ends_at for row in rows[key]]
         # One standing lasts until the next begins, so that a lookup finds one row or none.
         assert ends == [*starts[1:], None] or not starts
-        return [[NOTHING, *there][bisect_right(starts, at)] for at in instants]
+        return [[NO_STANDING, *there][bisect_right(starts, at)] for at in instants]
 
     return stands
 
@@ -102,7 +102,7 @@ def _standing(row: Accreditation) -> Standing:
     return Standing(
         state=State(row.state),
         since=row.since,
-        until=None if row.until == NO_END else row.until,
+        until=None if row.until == NO_LAST_DAY else row.until,
         grade=row.grade,
         certificate=row.certificate,
         pending=row.pending,

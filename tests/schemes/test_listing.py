@@ -19,7 +19,7 @@ from app.core.settings import Settings
 from app.schemes.history import decisions_of, settle, standing_at
 from app.schemes.imported import award_from_import, imported_window
 from app.schemes.listing import listings
-from app.schemes.models import NO_END, Accreditation, Decision
+from app.schemes.models import NO_LAST_DAY, Accreditation, Decision
 from app.schemes.registry import SchemeKey, schemes
 from app.schemes.rules import Kind, standing
 from app.venues.models import DirectoryState, Venue
@@ -140,7 +140,7 @@ def test_the_lookup_table_says_what_the_rules_say(
                 assert there.state == "none"
                 continue
             shown = {name: getattr(row, name) for name in there._asdict()}
-            assert shown == there._asdict() | {"until": there.until or NO_END}
+            assert shown == there._asdict() | {"until": there.until or NO_LAST_DAY}
 
 
 def test_an_import_awards_once(journal: Journal) -> None:

@@ -301,17 +301,3 @@ def test_what_a_standing_carries(
 ) -> None:
     found = standing(history(decisions), at("2026-03-01"))
     assert (found.until, found.certificate, found.pending) == (until, certificate, pending), why
-
-
-def test_standing_as_known_at_an_instant() -> None:
-    # The award is recorded at 12:00, the suspension at 12:01; the award is voided at 13:00.
-    decisions = history(f"{YEAR} void; suspended 2026-05-01")
-    rows = [
-        ("2027-01-01T11:59", "none", "not recorded yet"),
-        ("2027-01-01T12:00", "in_force", "the suspension was not recorded yet"),
-        ("2027-01-01T12:01", "suspended", "both are known"),
-        ("2027-01-01T12:59", "suspended", "voided, but not by then"),
-        ("2027-01-01T13:00", "none", "voided, so there was nothing to suspend"),
-    ]
-    for known_at, state, why in rows:
-        assert standing(decisions, at("2026-06-01"), at(known_at)).state == state, why

@@ -32,9 +32,9 @@ from app.audit.reports.quality import Check, CheckResult
 from app.audit.reports.scheme_tests import TestFigures, WardTests
 from app.core.london import effective, london_day
 from app.outreach.rules import rate
-from app.schemes.known import LOST, WON, Timelines, Turn, changes, standings
 from app.schemes.registry import SchemeKey, schemes
 from app.schemes.rules import State
+from app.schemes.timelines import LOST, WON, Timelines, Turn, changes, standings
 from app.training.courses import COURSES, CourseKey
 
 Wards = Mapping[UUID | None, WardName]

@@ -47,8 +47,8 @@ from app.core.journal import Entry
 from app.core.london import effective, london_day
 from app.http.fields import Absent
 from app.outreach.models import EngagementKind, Outcome
-from app.schemes.known import LOST, WON, timelines
 from app.schemes.registry import SchemeKey, schemes
+from app.schemes.timelines import LOST, WON, timelines
 from app.training.courses import COURSES, CourseKey
 
 _QUARTERS = 3

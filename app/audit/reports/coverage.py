@@ -18,9 +18,9 @@ from app.audit.frame.report import Report, Row, Share, about
 from app.audit.frame.rows import share
 from app.core.columns import Ints
 from app.http.fields import Absent
-from app.schemes.known import Timelines, standings, timelines
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import State
+from app.schemes.timelines import Timelines, standings, timelines
 from app.training.columns import UNKNOWN
 from app.training.courses import CourseKey
 from app.training.grid import Grid, training_grid

@@ -26,9 +26,9 @@ from app.http.fields import Absent
 from app.outreach.models import SchemeTested
 from app.outreach.rules import asks_for_retest, retest_by
 from app.outreach.scheme_tests import known_tests
-from app.schemes.known import standings, timelines
 from app.schemes.registry import SchemeKey, schemes
-from app.schemes.rules import NOTHING, Kind, Span, Standing, State, review_due
+from app.schemes.rules import NO_STANDING, Kind, Span, Standing, State, review_due
+from app.schemes.timelines import standings, timelines
 from app.training.columns import NOBODY
 from app.training.courses import COURSES
 from app.training.grid import training_grid
@@ -178,7 +178,7 @@ def _accreditations(session: Session, view: View, days: int) -> Iterator[_Task]:
 
 def _lapsed(spans: Sequence[Span], at: datetime) -> Standing | None:
     """The award that ran out, and that nothing has been decided about since but to apply anew."""
-    lapsed, before = None, NOTHING
+    lapsed, before = None, NO_STANDING
     for start, _, standing in spans:
         if start > at:
             break

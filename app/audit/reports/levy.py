@@ -35,9 +35,9 @@ from app.audit.reports.levy_rows import (
 from app.core.errors import wrong
 from app.core.london import end_of, london_day
 from app.http.fields import Maybe
-from app.schemes.known import Award, awards, standings, timelines
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Span, State
+from app.schemes.timelines import Award, awards, standings, timelines
 from app.venues.facts import facts_on
 from app.venues.models import Venue, VenueFacts
 

@@ -26,9 +26,9 @@ from app.audit.frame.rows import AtVenue, grouped
 from app.core.events import known
 from app.core.geo import haversine_m
 from app.core.london import last_day, london_day
-from app.schemes.known import standings, timelines
 from app.schemes.registry import LISTS_PUBLICLY
 from app.schemes.rules import State
+from app.schemes.timelines import standings, timelines
 from app.training.models import Headcount
 from app.venues.duplicates import likely_twins
 from app.venues.facts import Facts, facts_as

@@ -46,9 +46,9 @@ from app.outreach.rules import (
     retest_by,
 )
 from app.outreach.scheme_tests import known_tests
-from app.schemes.known import standings, timelines
 from app.schemes.models import Decision
 from app.schemes.registry import schemes
+from app.schemes.timelines import standings, timelines
 from app.training.actions import evidence
 from app.training.courses import COURSES, CourseKey, StaffRole
 from app.training.models import Attendance, Headcount, TrainingSession

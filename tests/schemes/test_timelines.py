@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby, pairwise
 from random import Random
@@ -15,15 +16,16 @@ from sqlalchemy import Engine, insert
 
 from app.core.db import make_engine, read_session
 from app.core.london import LONDON
-from app.schemes.known import LOST, WON, changes, standings, timelines
 from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind, State, review_due, standing, timeline
+from app.schemes.timelines import LOST, WON, changes, standings, timelines
 from tests.factories import make_venue
 from tests.schemes.histories import YEAR, Made, at, history
 
 FIRST = datetime(2025, 1, 1, tzinfo=UTC)
-Decisions = dict[tuple[UUID, SchemeKey], list[Decision]]
+Decisions = dict[tuple[UUID, SchemeKey], list[Made]]
+_MADE = {field.name for field in fields(Made)}
 
 
 def _instant(chance: Random) -> datetime:
@@ -74,29 +76,43 @@ def _store(engine: Engine, chance: Random) -> Decisions:
     chance.shuffle(rows)
     with engine.execution_options(writes=True).begin() as connection:
         connection.execute(insert(Decision), rows)
-    found: Decisions = defaultdict(list)
+    decided: Decisions = defaultdict(list)
     for row in rows:
-        found[row["venue_id"], row["scheme"]].append(Decision(**row))
-    return found
+        decided[row["venue_id"], row["scheme"]].append(_made(row))
+    return decided
+
+
+def _made(row: dict[str, Any]) -> Made:
+    return Made(**{name: value for name, value in row.items() if name in _MADE})
+
+
+def _as_known(decisions: Sequence[Made], known_at: datetime) -> list[Made]:
+    """Those that had been recorded by an instant and not been voided."""
+    return [
+        replace(decision, voided_at=None)
+        for decision in decisions
+        if decision.recorded_at <= known_at
+        and (decision.voided_at is None or decision.voided_at > known_at)
+    ]
 
 
 def test_all_at_once_is_one_at_a_time(engine: Engine) -> None:
     chance = Random(4)
     decided = _store(engine, chance)
-    found: Counter[State] = Counter()
+    states: Counter[State] = Counter()
     for _ in range(25):
         known_at = _instant(chance)
         with read_session(engine) as session:
-            told = timelines(session, known_at)
-        assert set(told) <= set(decided)
+            as_known = timelines(session, known_at)
+        assert set(as_known) <= set(decided)
         instants = sorted(_instant(chance) for _ in range(5))
-        for key, decisions in decided.items():
-            spans = told.get(key, [])
-            assert spans == timeline(decisions, known_at)
-            one_by_one = [standing(decisions, at, known_at) for at in instants]
+        for key, all_decisions in decided.items():
+            decisions, spans = _as_known(all_decisions, known_at), as_known.get(key, [])
+            assert spans == timeline(decisions)
+            one_by_one = [standing(decisions, at) for at in instants]
             assert standings(spans, instants) == one_by_one
-            found.update(there.state for there in one_by_one)
-    assert set(found) == set(State)
+            states.update(held.state for held in one_by_one)
+    assert set(states) == set(State)
 
 
 def test_only_those_asked_for(engine: Engine) -> None:
@@ -125,7 +141,7 @@ VENUE = UUID(int=1)
 SCHEME = SchemeKey.SAFE_HAVEN
 
 
-def _told(decisions: Sequence[Made], first: str, last: str) -> list[str]:
+def _turns(decisions: Sequence[Made], first: str, last: str) -> list[str]:
     turned = changes({(VENUE, SCHEME): timeline(decisions)}, at(first), at(last))
     assert all((one.venue_id, one.scheme) == (VENUE, SCHEME) for one in turned)
     return [f"{one.turn} {one.at.astimezone(LONDON):%m-%d}" for one in turned]
@@ -191,13 +207,13 @@ def _told(decisions: Sequence[Made], first: str, last: str) -> list[str]:
     ],
 )
 def test_changes(decisions: str, expected: list[str], why: str) -> None:
-    assert _told(history(decisions), "2026-01-01", "2026-12-31T23:59:59") == expected, why
+    assert _turns(history(decisions), "2026-01-01", "2026-12-31T23:59:59") == expected, why
 
 
 def test_both_ends_of_a_period_belong_to_it() -> None:
     decisions = history(f"{YEAR}; suspended 2026-03-01")
-    assert _told(decisions, "2026-01-01", "2026-03-01") == ["awarded 01-01", "suspended 03-01"]
-    assert _told(decisions, "2026-01-01T00:00:01", "2026-02-28T23:59:59") == []
+    assert _turns(decisions, "2026-01-01", "2026-03-01") == ["awarded 01-01", "suspended 03-01"]
+    assert _turns(decisions, "2026-01-01T00:00:01", "2026-02-28T23:59:59") == []
 
 
 def test_a_withdrawal_leaves_the_award_before_it() -> None:
@@ -213,17 +229,16 @@ def test_those_before_and_won_less_lost_are_in_force_after(
 ) -> None:
     first = FIRST + timedelta(days=start)
     last = first + timedelta(days=length)
-    told = {}
+    register = {}
     for number in range(6):
         rows = [_decision(chance, VENUE, SCHEME) for _ in range(chance.randrange(10))]
-        told[UUID(int=number), SCHEME] = timeline(
-            [Decision(**row) for row in rows], FIRST + timedelta(days=900)
-        )
+        decisions = _as_known([_made(row) for row in rows], FIRST + timedelta(days=900))
+        register[UUID(int=number), SCHEME] = timeline(decisions)
 
     def in_force(at: datetime) -> int:
-        return sum(standings(spans, [at])[0].state is State.IN_FORCE for spans in told.values())
+        return sum(standings(spans, [at])[0].state is State.IN_FORCE for spans in register.values())
 
-    turned = changes(told, first, last)
+    turned = changes(register, first, last)
     won, lost = (sum(one.turn in some for one in turned) for some in (WON, LOST))
     assert in_force(first - timedelta(microseconds=1)) + won - lost == in_force(last)
     assert [one.at for one in turned] == sorted(one.at for one in turned)

@@ -14,27 +14,13 @@ from sqlmodel import Session, col
 
 from app.core.columns import read_columns
 from app.core.events import known
+from app.schemes.history import PlainDecision
 from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey
-from app.schemes.rules import NOTHING, Span, Standing, State, timeline
+from app.schemes.rules import NO_STANDING, Span, Standing, State, timeline
 
 Timelines = Mapping[tuple[UUID, SchemeKey], Sequence[Span]]
 """By venue and scheme: every standing there ever is, in order. Without any, a venue is left out."""
-
-
-class _Known(NamedTuple):
-    """A decision that counts by what is known."""
-
-    kind: str
-    effective_at: datetime
-    recorded_at: datetime
-    until: date | None
-    grade: str | None
-    certificate: str | None
-    voided_at: None = None
-
-
-_READ = _Known._fields[:-1]
 
 _FEW = 100
 """Up to so many venues the database is asked for; to name more takes longer than to read all."""
@@ -51,21 +37,23 @@ def timelines(
 
     None is now.
     """
-    keys = col(Decision.venue_id), col(Decision.scheme)
-    asked = sa.select(*keys, *(getattr(Decision, name) for name in _READ)).where(
-        known(Decision, known_at)
-    )
+    # All but `voided_at`: of what counts as known then nothing was.
+    columns = [col(getattr(Decision, name)) for name in PlainDecision._fields[:-1]]
+    statement = sa.select(*columns).where(known(Decision, known_at))
     if schemes is not None:
-        asked = asked.where(col(Decision.scheme).in_(schemes))
+        statement = statement.where(col(Decision.scheme).in_(schemes))
     if venues is not None and len(venues) <= _FEW:
-        asked = asked.where(col(Decision.venue_id).in_(venues))
-    columns = read_columns(session, asked)
-    venue, scheme, kind, effective_at, recorded_at, until, grade, certificate = columns
+        statement = statement.where(col(Decision.venue_id).in_(venues))
+    venue, scheme, kind, effective_at, recorded_at, until, grade, certificate = read_columns(
+        session, statement
+    )
     took_effect, was_recorded = map(_instants, (effective_at, recorded_at))
     days = {day: date.fromisoformat(day) if day else None for day in {*until}}
 
-    def decision(row: int) -> _Known:
-        return _Known(
+    def decision(row: int) -> PlainDecision:
+        return PlainDecision(
+            venue[row],
+            scheme[row],
             kind[row],
             took_effect[row],
             was_recorded[row],
@@ -93,13 +81,13 @@ def _instants(column: NDArray[Any]) -> list[datetime]:
 
 def standings(spans: Sequence[Span], instants: Sequence[datetime]) -> list[Standing]:
     """How a venue stands at each of several instants, which come in order."""
-    found, there, coming = [], NOTHING, 0
+    standings, current, following = [], NO_STANDING, 0
     for at in instants:
-        while coming < len(spans) and spans[coming].start <= at:
-            there = spans[coming].standing
-            coming += 1
-        found.append(there)
-    return found
+        while following < len(spans) and spans[following].start <= at:
+            current = spans[following].standing
+            following += 1
+        standings.append(current)
+    return standings
 
 
 class Award(NamedTuple):
@@ -118,16 +106,16 @@ class Award(NamedTuple):
 
 def awards(spans: Sequence[Span]) -> list[Award]:
     """The awards that a timeline tells of, in order; one that never came into force is none."""
-    found: list[Award] = []
-    before = NOTHING
-    for start, end, there in spans:
-        if there.state is State.IN_FORCE:
+    awards: list[Award] = []
+    before = NO_STANDING
+    for start, end, standing in spans:
+        if standing.state is State.IN_FORCE:
             goes_on = before.state in (State.IN_FORCE, State.SUSPENDED)
-            if not goes_on or before.award != there.award:
-                found.append(Award(start, *there.award, []))
-            found[-1].in_force.append((start, end))
-        before = there
-    return found
+            if not goes_on or before.award != standing.award:
+                awards.append(Award(start, *standing.award, []))
+            awards[-1].in_force.append((start, end))
+        before = standing
+    return awards
 
 
 class Turn(StrEnum):
@@ -169,17 +157,17 @@ def changes(timelines: Timelines, first: datetime, last: datetime) -> list[Chang
     Those in force just before `first`, and those won, less those lost, are in force at `last`. A
     `RENEWED` one was in force and goes on with a new award, so it is neither won nor lost.
     """
-    found = [
+    turned = [
         Change(*key, turn, span.start, before, span.standing)
         for key, spans in timelines.items()
         for turn, before, span in _turns(spans)
         if first <= span.start <= last
     ]
-    return sorted(found, key=lambda change: (change.at, change.venue_id.int, change.scheme))
+    return sorted(turned, key=lambda change: (change.at, change.venue_id.int, change.scheme))
 
 
 def _turns(spans: Sequence[Span]) -> Iterator[tuple[Turn, Standing, Span]]:
-    before, was_in_force = NOTHING, False
+    before, was_in_force = NO_STANDING, False
     for span in spans:
         if turn := _turn(before, span.standing, was_in_force=was_in_force):
             yield turn, before, span
