@@ -19,11 +19,11 @@ def verify() -> None:
 
     Entries that a wrong clock misdated are named too: they are whole, and the exit code stays 0.
     """
-    with _journal() as kept:
-        broken = kept.verify()
+    with _opened() as record:
+        broken = record.verify()
         if broken:
             sys.exit(f"The journal is broken: entry {broken.number} {broken.reason}.")
-        written, covered, misdated = kept.length(), kept.covered(), kept.misdated()
+        written, covered, misdated = record.length(), record.covered(), record.misdated()
     typer.echo(f"The journal is whole: {written} entries.")
     for run in misdated:
         typer.echo(
@@ -42,13 +42,13 @@ def verify() -> None:
 @journal.command()
 def accept() -> None:
     """Make the copy of the journal's head anew, once you know why the old one doesn't agree."""
-    with _journal() as kept:
-        kept.accept()
-        typer.echo(f"{HEAD_FILE} now knows entries up to {kept.covered()}.")
+    with _opened() as record:
+        record.accept()
+        typer.echo(f"{HEAD_FILE} now knows entries up to {record.covered()}.")
 
 
 @contextmanager
-def _journal() -> Iterator[Journal]:
+def _opened() -> Iterator[Journal]:
     engine = make_engine(settings().database_url)
     try:
         yield Journal.of(settings(), engine)

@@ -69,33 +69,33 @@ class VenueSearch(Paging):
 Condition = Callable[[VenueSearch], sa.ColumnElement[bool]]
 
 
-def _in_ward(asked: VenueSearch) -> sa.ColumnElement[bool]:
-    ward = asked.ward or ""
+def _in_ward(search: VenueSearch) -> sa.ColumnElement[bool]:
+    ward = search.ward or ""
     return sa.or_(col(Ward.code) == ward, sa.func.lower(col(Ward.name)) == ward.lower())
 
 
-def _of_standing(asked: VenueSearch) -> sa.ColumnElement[bool]:
+def _of_standing(search: VenueSearch) -> sa.ColumnElement[bool]:
     decided = sa.select(col(Accreditation.venue_id)).where(
-        col(Accreditation.scheme) == asked.scheme, *standing_at(datetime.now(UTC))
+        col(Accreditation.scheme) == search.scheme, *standing_at(datetime.now(UTC))
     )
-    if asked.standing is State.NONE:
+    if search.standing is State.NONE:
         return col(Venue.id).not_in(decided.where(col(Accreditation.state) != State.NONE))
-    return col(Venue.id).in_(decided.where(col(Accreditation.state) == asked.standing))
+    return col(Venue.id).in_(decided.where(col(Accreditation.state) == search.standing))
 
 
 CONDITIONS: dict[str, Condition] = {
-    "name": lambda asked: col(Venue.folded_name).contains(
-        folded(asked.name or ""), autoescape=True
+    "name": lambda search: col(Venue.folded_name).contains(
+        folded(search.name or ""), autoescape=True
     ),
-    "postcode": lambda asked: sa.func.replace(col(Venue.postcode), " ", "").startswith(
-        (asked.postcode or "").upper().replace(" ", ""), autoescape=True
+    "postcode": lambda search: sa.func.replace(col(Venue.postcode), " ", "").startswith(
+        (search.postcode or "").upper().replace(" ", ""), autoescape=True
     ),
     "ward": _in_ward,
-    "category": lambda asked: col(Venue.category) == asked.category,
-    "status": lambda asked: col(Venue.status) == asked.status,
-    "business": lambda asked: col(Venue.business_id) == asked.business,
-    "licensed": lambda asked: col(Venue.licensed) == asked.licensed,
-    "late_night": lambda asked: col(Venue.late_night) == asked.late_night,
+    "category": lambda search: col(Venue.category) == search.category,
+    "status": lambda search: col(Venue.status) == search.status,
+    "business": lambda search: col(Venue.business_id) == search.business,
+    "licensed": lambda search: col(Venue.licensed) == search.licensed,
+    "late_night": lambda search: col(Venue.late_night) == search.late_night,
     "standing": _of_standing,
 }
 """What each parameter of `VenueSearch` asks of a venue (and its ward and business) in SQL."""
@@ -106,7 +106,7 @@ _SHOWN = (
 )
 
 
-def search_venues(session: Session, asked: VenueSearch) -> Page[VenueSummary]:
+def search_venues(session: Session, search: VenueSearch) -> Page[VenueSummary]:
     """A page of the venues that are asked for, by name."""
     # As one entity of just these columns: reading a venue's hours costs more than all the rest.
     summary: Bundle[Any] = Bundle(
@@ -121,26 +121,32 @@ def search_venues(session: Session, asked: VenueSearch) -> Page[VenueSummary]:
         .outerjoin(Ward, col(Venue.ward_id) == col(Ward.id))
         .outerjoin(Business, col(Venue.business_id) == col(Business.id))
         .where(
-            *(ask(asked) for name, ask in CONDITIONS.items() if getattr(asked, name) is not None)
+            *(
+                condition(search)
+                for name, condition in CONDITIONS.items()
+                if getattr(search, name) is not None
+            )
         )
     )
-    if asked.training is not None:
-        found = set(session.scalars(statement.with_only_columns(col(Venue.id))))
-        statement = statement.where(col(Venue.id).in_(_of_training(session, asked, found)))
+    if search.training is not None:
+        venues = set(session.scalars(statement.with_only_columns(col(Venue.id))))
+        statement = statement.where(col(Venue.id).in_(_of_training(session, search, venues)))
     order: list[Any] = [col(Venue.folded_name), col(Venue.id)]
-    return page(session, statement, order, asked, _summary)
+    return page(
+        session,
+        statement,
+        order,
+        search,
+        lambda row: VenueSummary.model_validate(row, from_attributes=True),
+    )
 
 
-def _of_training(session: Session, asked: VenueSearch, among: set[UUID]) -> list[UUID]:
+def _of_training(session: Session, search: VenueSearch, venues: set[UUID]) -> list[UUID]:
     """Those venues whose training in a course stands as asked: the decay rule, not SQL, says."""
-    grid = training_grid(session, [today()], venues=among)
-    status = grid.standings.status[0, :, grid.courses.index(asked.course or "")]
-    wanted = list(Status).index(asked.training or Status.NEVER)
+    grid = training_grid(session, [today()], venues=venues)
+    status = grid.standings.status[0, :, grid.courses.index(search.course or "")]
+    wanted = list(Status).index(search.training or Status.NEVER)
     return [grid.venues[place] for place in np.flatnonzero(status == wanted)]
-
-
-def _summary(row: Any) -> VenueSummary:
-    return VenueSummary.model_validate(row, from_attributes=True)
 
 
 router = APIRouter(prefix="/v1/admin", tags=["register"])
@@ -153,7 +159,7 @@ router = APIRouter(prefix="/v1/admin", tags=["register"])
     response_description="A page of venues, by name",
     responses=responses(wrong("after", "is not a page of this list")),
 )
-def list_venues(asked: Annotated[VenueSearch, Query()], register: Register, _: Reader) -> Response:
+def list_venues(search: Annotated[VenueSearch, Query()], register: Register, _: Reader) -> Response:
     """The venues of the register, prospects and closed ones too, for which all that is asked
     holds."""
-    return register.read(lambda session: search_venues(session, asked))
+    return register.read(lambda session: search_venues(session, search))

@@ -42,9 +42,8 @@ class Status(StrEnum):
     CURRENT = "current"
 
 
+# From the worst on, for `rag_place`.
 class Rag(StrEnum):
-    """How well a venue is covered; the order is that of `rag_place`."""
-
     RED = "red"
     AMBER = "amber"
     GREEN = "green"
