@@ -1,7 +1,8 @@
 """The published contract, made from the code."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,14 @@ from pydantic.json_schema import models_json_schema
 
 from app.accounts.guards import Forbidden, Guard, PasswordIsTemporary, visiting
 from app.accounts.tokens import Unauthorized
-from app.core.errors import (
-    PROBLEM_JSON,
-    Compressed,
-    DomainError,
-    Invalid,
-    Problem,
-    TooLarge,
-    responses,
-)
+from app.core.errors import PROBLEM_JSON, DomainError, Invalid, Problem, describe
 from app.core.journal import WrongClock
-from app.directory.schemas import HavenFeatures, NearestQuestion
+from app.directory.nearest_question import NearestQuestion
+from app.directory.schemas import HavenFeatures
 from app.http.conditional import KEY_LENGTH, KeyReused, PreconditionRequired, Stale, register_of
 from app.http.examples import add_examples
-from app.http.middleware import body_limit
+from app.http.headers import described, parameter
+from app.http.middleware import Compressed, TooLarge, body_limit
 
 VERSION = "1.0.0"
 DESCRIPTION = """\
@@ -74,18 +69,16 @@ _NOT_SEEN_BY_THE_FRAMEWORK = (Problem, NearestQuestion, HavenFeatures)
 
 def install(app: FastAPI) -> None:
     """Make `app.openapi()` give the whole contract."""
-
-    def cached() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = contract(app, FULL)
-        return app.openapi_schema
-
-    app.openapi = cached  # type: ignore[method-assign]
+    app.openapi = cache(lambda: contract(app, FULL))  # type: ignore[method-assign]
 
 
 def contract(app: FastAPI, tags: dict[str, str]) -> dict[str, Any]:
     """What the routes with any of these tags take and give, as OpenAPI 3.1."""
-    routes = [route for route in iter_route_contexts(app.routes) if _tagged(route, tags)]
+    routes = [
+        route
+        for route in iter_route_contexts(app.routes)
+        if tags.keys() & set(getattr(route, "tags", None) or ())
+    ]
     used = {tag for route in routes for tag in route.tags}
     document = get_openapi(
         title=app.title,
@@ -123,10 +116,6 @@ def write(app: FastAPI, folder: Path) -> list[Path]:
     return [folder / name for name in contracts]
 
 
-def _tagged(route: Any, tags: Collection[str]) -> bool:
-    return not set(tags).isdisjoint(getattr(route, "tags", None) or ())
-
-
 def _without_null(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _without_null(v) for k, v in value.items() if v is not None}
@@ -135,8 +124,8 @@ def _without_null(value: Any) -> Any:
 
 # --- what follows from how a route is made ---------------------------------------------------
 
-_TAG = {"ETag": {"description": "Names this state", "schema": {"type": "string"}}}
-_PLACE = {"Location": {"description": "Where it is shown", "schema": {"type": "string"}}}
+_TAG = described("ETag", "Names this state")
+_PLACE = described("Location", "Where it is shown")
 
 
 def _complete(operation: dict[str, Any], method: str, dependant: Dependant) -> None:
@@ -155,16 +144,17 @@ def _complete(operation: dict[str, Any], method: str, dependant: Dependant) -> N
     if method == "GET":
         answers["200"]["headers"] = _TAG
         answers["304"] = {"description": "You have this state already", "headers": _TAG}
-        _header(operation, "If-None-Match", "The `ETag` of what you have")
+        _reads(operation, parameter("If-None-Match", "The `ETag` of what you have"))
     if "201" in answers:
         answers["201"]["headers"] = _TAG | _PLACE
         _also(operation, Invalid(), KeyReused())
         about = "Names this request, so that asking again makes nothing twice; nobody else's counts"
-        _header(operation, "Idempotency-Key", about, maxLength=KEY_LENGTH)
+        _reads(operation, parameter("Idempotency-Key", about, maxLength=KEY_LENGTH))
     if {"412", "428"}.intersection(answers):
         answers["200"]["headers"] = _TAG
         _also(operation, Stale(), PreconditionRequired())
-        _header(operation, "If-Match", "The `ETag` of the state that is to change", required=True)
+        about = "The `ETag` of the state that is to change"
+        _reads(operation, parameter("If-Match", about, required=True))
 
 
 def _calls(dependant: Dependant) -> Iterator[Any]:
@@ -176,24 +166,8 @@ def _calls(dependant: Dependant) -> Iterator[Any]:
 def _also(operation: dict[str, Any], *errors: DomainError) -> None:
     """Describe more errors of an operation, beside those that its route speaks of."""
     for error in errors:
-        ((status, more),) = responses(error).items()
-        answer = operation["responses"].setdefault(str(status), {})
-        content = answer.setdefault("content", more["content"])[PROBLEM_JSON]
-        for code, body in more["content"][PROBLEM_JSON]["examples"].items():
-            content["examples"].setdefault(code, body)
-        titles = (example["summary"] for example in content["examples"].values())
-        answer["description"] = "; or: ".join(titles)
+        describe(operation["responses"].setdefault(str(error.status), {}), error)
 
 
-def _header(
-    operation: dict[str, Any], name: str, about: str, *, required: bool = False, **limits: int
-) -> None:
-    operation.setdefault("parameters", []).append(
-        {
-            "name": name,
-            "in": "header",
-            "required": required,
-            "description": about,
-            "schema": {"type": "string", **limits},
-        }
-    )
+def _reads(operation: dict[str, Any], header: dict[str, Any]) -> None:
+    operation.setdefault("parameters", []).append(header)

@@ -60,7 +60,7 @@ def create_app(settings: Settings | None = None, clock: Clock = time.time) -> Fa
 
     @asynccontextmanager
     async def follow_the_database(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        directory.restore()
+        directory.take_up()
         stop = threading.Event()
         # A thread of its own, and a daemon: a database that hangs can't delay a shutdown.
         follower = threading.Thread(target=directory.follow, args=[stop], daemon=True)

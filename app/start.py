@@ -14,7 +14,7 @@ from app.core.journal import Journal, WrongClock
 from app.core.settings import Settings
 from app.directory.builder import builder
 from app.directory.live import Directory
-from app.directory.snapshot import mixed
+from app.directory.snapshot import MixedData
 from app.main import create_app
 from app.sheets.seed import load_seed
 from app.venues.models import Venue
@@ -32,7 +32,7 @@ def prepare(settings: Settings) -> None:
     engine = make_engine(settings.database_url)
     journal = Journal.of(settings, engine)
     directory = Directory(engine, settings.data_dir, demonstration=settings.demonstration)
-    directory.restore()
+    directory.take_up()
     with FileLock(settings.data_dir / "start.lock"):
         try:
             migrate(settings.database_url)
@@ -41,7 +41,7 @@ def prepare(settings: Settings) -> None:
             load_seed(journal)
             for name, password in demo_accounts(journal, settings).items():
                 print(f"Sign in as     {name} with {password}")  # noqa: T201  nobody reads logs for it
-            if not directory.will_do():
+            if not directory.suffices():
                 directory.refresh()
         except OperationalError as error:
             log.error(
@@ -60,7 +60,7 @@ def refuse_mixed(session: Session, settings: Settings) -> None:
         select(Venue.reference).where(Venue.demonstration != settings.demonstration).limit(1)
     ).first()
     if foreign is not None:
-        raise mixed("this database", demonstration=settings.demonstration)
+        raise MixedData("this database", demonstration=settings.demonstration)
 
 
 def started_app() -> FastAPI:

@@ -34,7 +34,7 @@ SECRET = "a secret that nothing but the tests has"
 _SERVE = """
 import sys
 from app.serve import serve
-from app.settings import settings
+from app.core.settings import settings
 serve(settings(), "127.0.0.1", 0, int(sys.argv[1]))
 """
 

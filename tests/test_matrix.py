@@ -17,7 +17,7 @@ from app.accounts.guards import Guard, visiting
 from app.accounts.guards import signed_in as any_account
 from app.accounts.models import Role
 from tests.accounts import make_app, signed_in
-from tests.servers import serving
+from tests.servers import serving, until
 
 EVERYBODY = frozenset(Role)
 OFFICER = frozenset({Role.OFFICER})
@@ -27,7 +27,7 @@ AUDITORS = frozenset({Role.LICENSING, Role.ADMINISTRATOR})
 PUBLIC = {
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
-    ("GET", "/docs/oauth2-redirect"),
+    ("GET", "/docs/{name}"),
     ("GET", "/v1/havens/nearest"),
     ("POST", "/v1/havens/nearest"),
     ("GET", "/v1/havens"),
@@ -129,6 +129,7 @@ def routes(app: FastAPI) -> list[Route]:
 @pytest.fixture(scope="module")
 def client(app: FastAPI) -> Iterator[httpx.Client]:
     with serving(app) as client:
+        until(lambda: client.get("/health/ready").is_success)
         yield client
 
 

@@ -36,7 +36,7 @@ HAVEN = f"/v1/havens/{examples.ONE['id']}"
 REPORTS = "/v1/havens/{haven_id}/problem-reports"
 GEOJSON = "application/geo+json"
 PROBLEM = "application/problem+json"
-NOT_PUBLISHED = {"/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
+NOT_PUBLISHED = {"/metrics", "/docs", "/docs/{name}", "/openapi.json"}
 Json = dict[str, Any]
 
 

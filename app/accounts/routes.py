@@ -29,7 +29,7 @@ from app.core.db import find, none_such
 from app.core.errors import responses, wrong
 from app.core.journal import WrongClock
 from app.http.conditional import KeyReused, PreconditionRequired, Register, Stale, to_json
-from app.http.middleware import client_address
+from app.http.headers import client_address
 from app.http.paging import Page, page
 
 NO_STORE = {"Cache-Control": "no-store"}

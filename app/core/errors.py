@@ -1,6 +1,5 @@
 """Errors as the client sees them: RFC 9457 problem details, never with the input in them."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
@@ -13,6 +12,8 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+
+from app.core.privacy import safe_name
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -72,102 +73,58 @@ class NotFound(DomainError):
         super().__init__()
 
 
-class UnsupportedMediaType(DomainError):
-    status = 415
-    code = "unsupported-media-type"
-    title = "The body must be JSON"
-
-    def __init__(self) -> None:
-        super().__init__([FieldError(field="Content-Type", message="must be application/json")])
-
-
-class Compressed(DomainError):
-    """A body in a `Content-Encoding` that is not read here."""
-
-    status = 415
-    code = "compressed"
-    title = "The body must not be compressed"
-    headers = MappingProxyType({"Accept-Encoding": "identity"})
-
-    def __init__(self) -> None:
-        super().__init__([FieldError(field="Content-Encoding", message="must be left out")])
-
-
-class TooLarge(DomainError):
-    status = 413
-    code = "too-large"
-    title = "The body is too large"
-
-    def __init__(self, limit: int) -> None:
-        super().__init__([FieldError(field="body", message=f"must be at most {limit} bytes")])
-
-
-class NotReady(DomainError):
-    """This process has no directory that covers the instant asked about."""
-
-    status = 503
-    code = "not-ready"
-    title = "The directory can't tell at the moment; if you are in danger call 999"
-
-
-def problem(
-    status: int,
-    code: str,
-    title: str,
-    errors: Sequence[FieldError] = (),
-    headers: Mapping[str, str] | None = None,
-) -> JSONResponse:
-    """A problem+json response. It is never cached."""
+def problem(error: DomainError) -> JSONResponse:
+    """The problem+json response of an error. It is never cached."""
     return JSONResponse(
-        _body(status, code, title, errors),
-        status_code=status,
+        problem_document(error),
+        status_code=error.status,
         media_type=PROBLEM_JSON,
-        headers={"Cache-Control": "no-store", **(headers or {})},
+        headers={"Cache-Control": "no-store", **error.headers},
     )
 
 
-def _body(status: int, code: str, title: str, errors: Sequence[FieldError]) -> dict[str, Any]:
-    body = {"type": f"urn:safe-havens:problem:{code}", "title": title, "status": status}
-    return body | ({"errors": [error.model_dump() for error in errors]} if errors else {})
+def problem_document(error: DomainError) -> dict[str, Any]:
+    """An error as JSON has it."""
+    document: dict[str, Any] = {
+        "type": f"urn:safe-havens:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+    }
+    # Each by its own class, which may say more.
+    errors = [field.model_dump() for field in error.errors]
+    return document | ({"errors": errors} if errors else {})
 
 
 def responses(*errors: DomainError) -> dict[int | str, dict[str, Any]]:
     """What `responses=` of a route says of the errors it can answer with, each by an example."""
     answers: dict[int | str, dict[str, Any]] = {}
     for error in errors:
-        answer = answers.setdefault(error.status, {"description": error.title})
-        content = answer.setdefault("content", {}).setdefault(PROBLEM_JSON, {})
-        content["schema"] = {"$ref": "#/components/schemas/Problem"}
-        body = _body(error.status, error.code, error.title, error.errors)
-        content.setdefault("examples", {})[error.code] = {"summary": error.title, "value": body}
-        titles = (example["summary"] for example in content["examples"].values())
-        answer["description"] = "; or: ".join(titles)
+        describe(answers.setdefault(error.status, {}), error)
     return answers
 
 
+def describe(answer: dict[str, Any], error: DomainError) -> None:
+    """Add an error to what OpenAPI says of the answers with its status, unless it is there."""
+    problems = answer.setdefault("content", {}).setdefault(PROBLEM_JSON, {})
+    problems["schema"] = {"$ref": "#/components/schemas/Problem"}
+    examples = problems.setdefault("examples", {})
+    examples.setdefault(error.code, {"summary": error.title, "value": problem_document(error)})
+    answer["description"] = "; or: ".join(example["summary"] for example in examples.values())
+
+
 def field_name(location: Iterable[object]) -> str:
-    """Where an error lies, as a dotted path; a name that could hold data is left out.
-
-    A position mistyped into a parameter's name must not come back, so only what looks like a
-    name is repeated.
-    """
-    return ".".join(_safe_name(part) for part in location) or "body"
-
-
-def _safe_name(part: object) -> str:
-    # A number is a place in a list; digits that were sent as a name are text.
-    if isinstance(part, int) or re.fullmatch(r"[A-Za-z_-]{1,40}", str(part)):
-        return str(part)
-    return "(unknown)"
+    """Where an error lies, as a dotted path; a name that could hold data is left out."""
+    return ".".join(map(safe_name, location)) or "body"
 
 
 def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
     """Pydantic's errors without their input, one entry per field."""
-    seen: dict[str, FieldError] = {}
+    by_field: dict[str, FieldError] = {}
     for error in errors:
         name = field_name(() if error["type"] == "json_invalid" else error["loc"])
-        seen.setdefault(name, FieldError(field=name, message=_message(error)))
-    return list(seen.values())
+        message = _MESSAGES.get(error["type"], error["msg"]).removeprefix("Value error, ")
+        by_field.setdefault(name, FieldError(field=name, message=message))
+    return list(by_field.values())
 
 
 _MESSAGES = {
@@ -180,9 +137,24 @@ _MESSAGES = {
 """Where Pydantic's own words would be unclear, or repeat a piece of the input."""
 
 
-def _message(error: Mapping[str, Any]) -> str:
-    message: str = _MESSAGES.get(error["type"], error["msg"])
-    return message.removeprefix("Value error, ")
+class FromFramework(DomainError):
+    """An error that the framework raises, by its status."""
+
+    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
+        self.status = status
+        self.title = HTTPStatus(status).phrase
+        self.code = self.title.lower().replace(" ", "-")
+        self.headers = headers
+        super().__init__()
+
+
+class Fault(DomainError):
+    """Something of ours went wrong. The server then hangs up, and says so."""
+
+    status = 500
+    code = "internal"
+    title = "Something went wrong; if you are in danger call 999"
+    headers = MappingProxyType({"Connection": "close"})
 
 
 def install(app: FastAPI) -> None:
@@ -190,27 +162,23 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(DomainError)
     async def _domain(_: Request, error: DomainError) -> JSONResponse:
-        return problem(error.status, error.code, error.title, error.errors, error.headers)
+        return problem(error)
 
     @app.exception_handler(RequestValidationError)
     async def _validation(_: Request, error: RequestValidationError) -> JSONResponse:
-        found = [{**e, "loc": e["loc"][1:] or e["loc"]} for e in error.errors()]
-        return problem(Invalid.status, Invalid.code, Invalid.title, field_errors(found))
+        errors = [{**e, "loc": e["loc"][1:] or e["loc"]} for e in error.errors()]
+        return problem(Invalid(field_errors(errors)))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == NotFound.status:
-            return problem(NotFound.status, NotFound.code, NotFound.title)
+            return problem(NotFound())
         if error.status_code == HTTPStatus.BAD_REQUEST:
             # So the framework answers what it can't read; a body in bad JSON it calls invalid.
             is_text = not isinstance(error.__cause__, UnicodeDecodeError)
-            message = "can't be read" if is_text else "is not UTF-8"
-            errors = [FieldError(field="body", message=message)]
-            return problem(Invalid.status, Invalid.code, Invalid.title, errors)
-        phrase = HTTPStatus(error.status_code).phrase
-        code = phrase.lower().replace(" ", "-")
+            return problem(wrong("body", "can't be read" if is_text else "is not UTF-8"))
         headers = {**(error.headers or {}), **_allowed(request, error.status_code)}
-        return problem(error.status_code, code, phrase, headers=headers)
+        return problem(FromFramework(error.status_code, headers))
 
     @app.exception_handler(ClientDisconnect)
     async def _gone(*_: object) -> Response:
@@ -218,11 +186,8 @@ def install(app: FastAPI) -> None:
         return Response(status_code=HTTPStatus.BAD_REQUEST)
 
     @app.exception_handler(Exception)
-    async def _internal(*_: object) -> JSONResponse:
-        # The server hangs up after a fault, and says so.
-        headers = {"Connection": "close"}
-        title = "Something went wrong; if you are in danger call 999"
-        return problem(500, "internal", title, headers=headers)
+    async def _fault(*_: object) -> JSONResponse:
+        return problem(Fault())
 
 
 def _allowed(request: Request, status: int) -> dict[str, str]:
@@ -230,10 +195,10 @@ def _allowed(request: Request, status: int) -> dict[str, str]:
     route = request.scope.get("route")
     if status != HTTPStatus.METHOD_NOT_ALLOWED or route is None:
         return {}
-    methods = (
-        context.methods or set()
+    allowed = {
+        method
         for context in iter_route_contexts(request.app.routes)
         if context.path == route.path
-    )
-    allowed = set().union(*methods)
+        for method in context.methods or ()
+    }
     return {"Allow": ", ".join(sorted(allowed | {"HEAD"} if "GET" in allowed else allowed))}

@@ -3,29 +3,26 @@
 Every insert, update and delete of a record becomes an entry in the change's own transaction; no
 code that makes a change has to remember it, and a change anywhere else is an error. Entries are
 numbered from 1 without gaps. Each carries a keyed hash of itself and of the hash before it, and the
-newest one is kept outside the database too: without the secret nothing can be altered, left out or
-cut off unseen. Entries written after that copy was made are not covered against a cut.
+newest one is kept outside the database too (`journal_head`): without the secret nothing can be
+altered, left out or cut off unseen. Entries written after that copy was made are not covered
+against a cut.
 
 Instants rise with the numbers as long as the clocks agree. An entry from a clock that was far ahead
 stays as it is, and what comes after it goes by the clock again: the numbers tell the order.
 """
 
 import getpass
-import hashlib
 import hmac
 import logging
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
 import sqlalchemy as sa
-from filelock import FileLock
-from pydantic import BaseModel
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstanceState, ORMExecuteState, UOWTransaction, aliased
@@ -33,7 +30,8 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from app.core.db import Instant, database_clock, read_session, write_session
 from app.core.errors import DomainError
-from app.core.geo import Point
+from app.core.journal_changes import Columns, change_of, to_text
+from app.core.journal_head import MISSING, Head, Newest
 from app.core.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -41,7 +39,6 @@ log = logging.getLogger(__name__)
 HEAD_FILE = "journal.head"
 CLOCKS_AGREE = timedelta(minutes=2)
 """Clocks that differ by no more than this count as the same."""
-_MISSING, _ALTERED = "is missing", "was altered"
 
 
 class Entry(SQLModel, table=True):
@@ -69,8 +66,8 @@ class Entry(SQLModel, table=True):
 
 
 @dataclass(frozen=True)
-class Broken:
-    """Where the chain stops being right: the first entry that is, and in what way."""
+class Break:
+    """Where the chain stops being right: the first entry that is wrong, and in what way."""
 
     number: int
     reason: str
@@ -101,7 +98,7 @@ class Journal:
     def __init__(self, engine: Engine, key: bytes, head: Path) -> None:
         self.engine = engine
         self._key = key
-        self._head = head
+        self._head = Head(head, key)
         self._clock_is_wrong = False
 
     @classmethod
@@ -117,23 +114,23 @@ class Journal:
         """
         with write_session(self.engine) as session:
             before = _newest(session)
-            session.info[_Work] = _Work(actor, self._key, self._instant(session, before))
+            session.info[_Writing] = _Writing(actor, self._key, self._instant(session, before))
             # A copy that speaks of more than there is stays as it is, for `verify` to tell.
-            lost = self._cut(session, before.number if before else 0, self._read_head())
+            cut = self._cut(session, before.number if before else 0, self._head.read())
             yield session
         # The change is made: whatever happens here, whoever asked for it is not told otherwise.
         try:
             with read_session(self.engine) as session:
                 after = _newest(session)
             if after and after != before:
-                if lost:
-                    log.error("journal entry %d %s", lost.number, lost.reason)
+                if cut:
+                    log.error("journal entry %d %s", cut.number, cut.reason)
                 else:
-                    self._keep_head(after)
+                    self._head.keep(after)
         except (OSError, DBAPIError) as error:
-            log.error("%s not written: %s", self._head.name, type(error).__name__)
+            log.error("%s not written: %s", self._head.file.name, type(error).__name__)
 
-    def _instant(self, session: Session, newest: "_Newest | None") -> datetime:
+    def _instant(self, session: Session, newest: Newest | None) -> datetime:
         """When a write that has its turn takes place. Raises `WrongClock`."""
         database = database_clock(session)
         host = datetime.now(UTC)
@@ -152,11 +149,11 @@ class Journal:
             return newest.at + timedelta(microseconds=1)
         return host
 
-    def verify(self) -> Broken | None:
+    def verify(self) -> Break | None:
         """The first place at which the chain is broken, or None when it is whole."""
         number, last = 0, ""
         # First, because whoever writes meanwhile makes it speak of more than is looked at here.
-        head = self._read_head()
+        head = self._head.read()
         with read_session(self.engine) as session:
             # A database out of reach, or without a journal, is an error and not a broken chain.
             session.scalar(select(sa.func.count()).select_from(Entry))
@@ -165,15 +162,15 @@ class Journal:
                 try:
                     for entry in _stored(session, number, size):
                         if entry["number"] != number + 1:
-                            return Broken(number + 1, "is missing")
+                            return Break(number + 1, "is missing")
                         hash_ = entry.pop("hash")
                         if not hmac.compare_digest(hash_, _hash(self._key, last, entry)):
-                            return Broken(number + 1, "was altered, or written without the secret")
+                            return Break(number + 1, "was altered, or written without the secret")
                         number, last = entry["number"], hash_
                 except (ValueError, TypeError, DBAPIError):
                     continue
                 return self._cut(session, number, head)
-        return Broken(number + 1, "was altered, and can't be read")
+        return Break(number + 1, "was altered, and can't be read")
 
     def misdated(self) -> list[Misdated]:
         """What a wrong clock dated, as the order of the numbers shows; that forges nothing.
@@ -184,25 +181,25 @@ class Journal:
         before = sa.func.lag(at).over(order_by=number).label("before")
         entries = sa.select(number, at, before).subquery()
         falls = sa.select(entries.c.number, entries.c.at).where(entries.c.at < entries.c.before)
-        found: list[Misdated] = []
+        runs: list[Misdated] = []
         limit = datetime.now(UTC) + CLOCKS_AGREE
         with read_session(self.engine) as session:
             starts = [(0, limit), *session.execute(falls.order_by(entries.c.number))]
             end = self.length() + 1
             # Between two falls instants rise, so that those above a limit are the last ones.
             for start, since in reversed(starts):
-                ours = sa.select(*(f(c) for c in (number, at) for f in (sa.func.min, sa.func.max)))
-                asked = ours.where(number >= start, number < end, at > limit)
-                first, last, *instants = session.execute(asked).one()
+                bounds = (f(c) for c in (number, at) for f in (sa.func.min, sa.func.max))
+                above = sa.select(*bounds).where(number >= start, number < end, at > limit)
+                first, last, *instants = session.execute(above).one()
                 if first is not None:
-                    found.insert(0, Misdated(first, last, *instants))
+                    runs.insert(0, Misdated(first, last, *instants))
                 end, limit = start, min(limit, since)
-        return found
+        return runs
 
     def covered(self) -> int:
         """The newest entry that the copy outside the database knows; a cut after it won't show."""
-        head = self._read_head()
-        return head.number if isinstance(head, _Newest) else 0
+        head = self._head.read()
+        return head.number if isinstance(head, Newest) else 0
 
     def length(self) -> int:
         """How many entries there are, if the chain is whole."""
@@ -214,57 +211,22 @@ class Journal:
         """Make the copy outside the database anew, from what is there now."""
         with read_session(self.engine) as session:
             newest = _newest(session)
-        self._head.unlink(missing_ok=True)
+        self._head.file.unlink(missing_ok=True)
         if newest:
-            self._keep_head(newest)
+            self._head.keep(newest)
 
-    def _cut(self, session: Session, newest: int, head: "_Newest | str") -> Broken | None:
+    def _cut(self, session: Session, newest: int, head: Newest | str) -> Break | None:
         """Whether entries that the copy outside the database speaks of are gone, or differ."""
         if isinstance(head, str):
-            if head == _MISSING and not newest:
+            if head == MISSING and not newest:
                 return None
-            return Broken(newest + 1, f"can't be ruled out: {self._head.name} {head}")
+            return Break(newest + 1, f"can't be ruled out: {self._head.file.name} {head}")
         if head.number > newest:
-            return Broken(newest + 1, f"and all up to {head.number} were cut off")
+            return Break(newest + 1, f"and all up to {head.number} were cut off")
         known = session.scalar(select(Entry.hash).where(Entry.number == head.number))
         if known != head.hash:
-            return Broken(head.number, f"is not the one that {self._head.name} knows")
+            return Break(head.number, f"is not the one that {self._head.file.name} knows")
         return None
-
-    def _read_head(self) -> "_Newest | str":
-        """The copy outside the database, or what is the matter with it."""
-        try:
-            document = orjson.loads(self._head.read_bytes())
-            head = _Newest(int(document["number"]), str(document["hash"]))
-            signature = str(document["signature"]).encode()
-        except FileNotFoundError:
-            return _MISSING
-        except (OSError, ValueError, TypeError, LookupError):
-            return _ALTERED
-        genuine = hmac.compare_digest(signature, self._signature(head).encode())
-        return head if genuine else _ALTERED
-
-    def _keep_head(self, newest: "_Newest") -> None:
-        with FileLock(self._head.with_suffix(".lock")):
-            head = self._read_head()
-            if isinstance(head, _Newest) and head.number >= newest.number:
-                return
-            fresh = self._head.with_suffix(".new")
-            document = {
-                "number": newest.number,
-                "hash": newest.hash,
-                "signature": self._signature(newest),
-            }
-            with fresh.open("wb") as file:
-                file.write(orjson.dumps(document))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._head)
-
-    def _signature(self, newest: "_Newest") -> str:
-        return hmac.digest(
-            self._key, f"head {newest.number} {newest.hash}".encode(), "sha256"
-        ).hex()
 
 
 def command_actor() -> str:
@@ -274,14 +236,14 @@ def command_actor() -> str:
 
 def now(session: Session) -> datetime:
     """The one instant at which a writing session records; it rises while the clocks agree."""
-    work: _Work = session.info[_Work]
-    return work.now
+    writing: _Writing = session.info[_Writing]
+    return writing.now
 
 
 def tick(session: Session) -> None:
     """Have what follows recorded after what came before, where many things are told in order."""
-    work: _Work = session.info[_Work]
-    work.now += timedelta(microseconds=1)
+    writing: _Writing = session.info[_Writing]
+    writing.now += timedelta(microseconds=1)
 
 
 def dated_ahead(at: datetime) -> sa.Select[datetime]:
@@ -305,23 +267,14 @@ def dated_ahead(at: datetime) -> sa.Select[datetime]:
 
 def actor(session: Session) -> str:
     """Who writes in this session."""
-    work: _Work = session.info[_Work]
-    return work.actor
+    writing: _Writing = session.info[_Writing]
+    return writing.actor
 
 
-@dataclass(frozen=True)
-class _Newest:
-    """The newest entry of a chain."""
-
-    number: int
-    hash: str
-    at: datetime = field(default=datetime.min.replace(tzinfo=UTC), compare=False)
-
-
-def _newest(session: Session) -> _Newest | None:
+def _newest(session: Session) -> Newest | None:
     entries = select(Entry.number, Entry.hash, Entry.at).order_by(col(Entry.number).desc())
     newest = session.exec(entries.limit(1)).first()
-    return _Newest(*newest) if newest else None
+    return Newest(*newest) if newest else None
 
 
 def _stored(session: Session, after: int, size: int) -> Iterator[dict[str, Any]]:
@@ -331,30 +284,32 @@ def _stored(session: Session, after: int, size: int) -> Iterator[dict[str, Any]]
     text = sa.type_coerce(table.c.at, sa.String).label("text")
     entries = sa.select(table, text).order_by(table.c.number).limit(size)
     # What was put in by hand may be numbered below the first.
-    asked = entries.where(table.c.number > after) if after else entries
-    while some := session.execute(asked).mappings().all():
-        for row in some:
+    batch = entries.where(table.c.number > after) if after else entries
+    while rows := session.execute(batch).mappings().all():
+        for row in rows:
             entry = dict(row)
             written = entry.pop("text")
             if isinstance(written, str) and written != entry["at"].strftime(_SQLITE_INSTANT):
                 raise ValueError
             yield entry
-        asked = entries.where(table.c.number > some[-1]["number"])
+        batch = entries.where(table.c.number > rows[-1]["number"])
 
 
 _SQLITE_INSTANT = "%Y-%m-%d %H:%M:%S.%f"
 
 
-class _Work:
+@dataclass
+class _Writing:
     """What one writing session knows: by whom, with which key, and at which instant."""
 
-    def __init__(self, actor: str, key: bytes, now: datetime) -> None:
-        self.actor = actor
-        self.key = key
-        self.now = now
+    actor: str
+    key: bytes
+    now: datetime
 
     def entries(
-        self, newest: _Newest | None, changes: Iterable[tuple[SQLModel, Any, Any]]
+        self,
+        newest: Newest | None,
+        changes: Iterable[tuple[SQLModel, Columns | None, Columns | None]],
     ) -> Iterator[dict[str, Any]]:
         """The next entries of the chain."""
         number, hash_ = (newest.number, newest.hash) if newest else (0, "")
@@ -368,8 +323,8 @@ class _Work:
                 "actor": self.actor,
                 "subject": str(record.__tablename__),
                 "subject_id": ":".join(map(str, identity)),
-                "before": _text(before),
-                "after": _text(after),
+                "before": to_text(before),
+                "after": to_text(after),
             }
             hash_ = _hash(self.key, hash_, entry)
             yield entry | {"hash": hash_}
@@ -381,14 +336,14 @@ def _write_entries(session: Session, _: UOWTransaction) -> None:
         (record, *change)
         for records in (session.new, session.dirty, session.deleted)
         for record in records
-        if not getattr(record, "__unjournalled__", False) and (change := _change(session, record))
+        if not getattr(record, "__unjournalled__", False) and (change := change_of(session, record))
     ]
     if not changes:
         return
-    work: _Work | None = session.info.get(_Work)
-    if work is None:
+    writing: _Writing | None = session.info.get(_Writing)
+    if writing is None:
         raise RuntimeError("the register is changed with `Journal.writing` only")
-    session.execute(sa.insert(Entry), list(work.entries(_newest(session), changes)))
+    session.execute(sa.insert(Entry), list(writing.entries(_newest(session), changes)))
 
 
 @event.listens_for(Session, "do_orm_execute")
@@ -398,49 +353,6 @@ def _refuse_unrecorded(state: ORMExecuteState) -> None:
         return
     if not getattr(state.bind_mapper.class_, "__unjournalled__", False):
         raise RuntimeError("records are changed one by one, so that each change is recorded")
-
-
-def _change(session: Session, record: SQLModel) -> tuple[Any, Any] | None:
-    """What a record's columns were and are, None where it did not exist; None if unchanged."""
-    state: InstanceState[Any] = sa.inspect(record)
-    names = [a.key for a in state.mapper.column_attrs]
-    whole = {name: _shown(record, name, getattr(record, name)) for name in names}
-    if record in session.new:
-        return None, whole
-    if record in session.deleted:
-        return whole, None
-    before = {}
-    for name in names:
-        history = state.attrs[name].history
-        if history.has_changes():
-            if not history.deleted:
-                raise RuntimeError(f"{name} is changed unread: nobody knows what it was")
-            before[name] = _shown(record, name, history.deleted[0])
-    before = {name: value for name, value in before.items() if value != whole[name]}
-    return (before, {name: whole[name] for name in before}) if before else None
-
-
-def _shown(record: SQLModel, name: str, value: Any) -> Any:
-    """A column's value in the journal; a secret column shows only that it is set."""
-    if name in getattr(record, "__secret__", ()):
-        return None if value is None else hashlib.sha256(str(value).encode()).hexdigest()[:8]
-    return value
-
-
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    return orjson.dumps(value, default=_jsonable, option=orjson.OPT_SORT_KEYS).decode()
-
-
-def _jsonable(value: object) -> Any:
-    match value:
-        case BaseModel():
-            return value.model_dump(mode="json")
-        case Point():
-            return asdict(value)
-        case _:
-            return str(value)
 
 
 def _hash(key: bytes, last: str, content: dict[str, Any]) -> str:

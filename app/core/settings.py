@@ -16,6 +16,7 @@ from pydantic import (
     SecretStr,
     model_validator,
 )
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SECRET_BYTES = 32
@@ -25,43 +26,45 @@ SECRET_BYTES = 32
 WALKING_FACTOR = 1.7
 
 
-class HelpContact(BaseModel):
-    """Somebody to call. At least one of `phone`, `text` and `url` is given."""
+class Contact(BaseModel):
+    """Somebody to call."""
 
-    name: str
-    phone: str | None = None
-    text: str | None = Field(default=None, description="Number to send a text message to")
-    url: str | None = None
-    note: str | None = None
+    name: str = Field(examples=["Emergency services"])
+    phone: str | SkipJsonSchema[None] = Field(default=None, examples=["999"])
+    text: str | SkipJsonSchema[None] = Field(
+        default=None, description="Number to send a text message to"
+    )
+    url: str | SkipJsonSchema[None] = Field(default=None)
+    note: str | SkipJsonSchema[None] = Field(default=None)
 
     @model_validator(mode="after")
-    def _reachable(self) -> "HelpContact":
+    def _reachable(self) -> "Contact":
         if not (self.phone or self.text or self.url):
             raise ValueError("needs a phone, a text number or a url")
         return self
 
 
 HELP = (
-    HelpContact(
+    Contact(
         name="Emergency services",
         phone="999",
         note="If you can't speak on a mobile, listen to the questions and press 55 when asked. "
         "Pressing 55 does not tell the police where you are.",
     ),
-    HelpContact(
+    Contact(
         name="Emergency services by text",
         text="999",
         note="Only if you registered this phone beforehand: text 'register' to 999.",
     ),
-    HelpContact(
+    Contact(
         name="Emergency services by Relay UK",
         phone="18000",
         note="For people who can't hear or speak on the phone.",
     ),
-    HelpContact(name="Police, when it is not an emergency", phone="101"),
-    HelpContact(name="Victim Support", phone="08 08 16 89 111"),
-    HelpContact(name="National Domestic Abuse Helpline", phone="0808 2000 247"),
-    HelpContact(name="British Transport Police", text="61016"),
+    Contact(name="Police, when it is not an emergency", phone="101"),
+    Contact(name="Victim Support", phone="08 08 16 89 111"),
+    Contact(name="National Domestic Abuse Helpline", phone="0808 2000 247"),
+    Contact(name="British Transport Police", text="61016"),
 )
 
 
@@ -126,7 +129,7 @@ class Settings(BaseSettings):
     reports_per_day: int = Field(
         default=50, ge=1, description="How many problem reports a day are kept about one haven"
     )
-    help_contacts: tuple[HelpContact, ...] = Field(default=HELP, min_length=1)
+    help_contacts: tuple[Contact, ...] = Field(default=HELP, min_length=1)
     trusted_proxies: Annotated[Networks, NoDecode, BeforeValidator(_several)] = Field(
         default=(),
         description="Our own proxies, whose X-Forwarded-For is believed: addresses or networks,"

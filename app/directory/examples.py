@@ -4,39 +4,28 @@ from typing import Any
 
 from app.core.settings import HELP as CONTACTS
 from app.core.settings import WALKING_FACTOR
-from app.directory.render import DEMONSTRATION
-from app.directory.snapshot import DEMONSTRATION_HAVEN
+from app.directory.render import DEMONSTRATION, directions_url
+from app.directory.schemas import Haven
 
-_MAPS = "https://www.google.com/maps/dir/?api=1&travelmode=walking&destination="
+Json = dict[str, Any]
 
 
-def _haven(**details: Any) -> dict[str, Any]:
-    lat, lon = details["location"].values()
+def _haven(lat: float, lon: float, **details: Any) -> Json:
     return details | {
-        "notice": DEMONSTRATION_HAVEN,
-        "ward": "Lanterngate (demonstration)",
+        "location": {"lat": lat, "lon": lon},
         "schemes": [{"scheme": "safe_haven", "until": "2027-03-31"}],
-        "directions_url": f"{_MAPS}{lat:.6f},{lon:.6f}",
+        "directions_url": directions_url(lat, lon),
     }
 
 
-def _spans(*spans: str) -> list[dict[str, str]]:
+def _spans(*spans: str) -> list[Json]:
     return [dict(zip(("from", "until"), span.split(), strict=True)) for span in spans]
 
 
-_PUB = _haven(
-    id="6f1c0c5e-2f6e-4d4b-9a57-0f7c3f1f2a10",
-    name="The Lantern & Anchor",
-    category="pub",
-    address="1 Lantern Passage",
-    postcode="EC2V 0ZZ",
-    location={"lat": 51.5148, "lon": -0.0931},
-    opening_hours="Mo-We 11:00-23:00; Th-Sa 11:00-02:00; PH off",
-    phone="020 7946 0123",
-    entrance="Blue door on the passage side",
-    facilities=["water", "seat", "toilet", "phone_charging"],
-    step_free="yes",
-)
+# The pub is the one that the fields' own examples are of.
+_FIELDS: Json = {n: field.examples[0] for n, field in Haven.model_fields.items() if field.examples}
+_EVERYWHERE: Json = {name: _FIELDS[name] for name in ("notice", "ward")}
+_PUB = _haven(51.5148, -0.0931, **_FIELDS)
 _PUB_OPEN = _spans(
     "2026-11-27T23:00:00Z 2026-11-28T02:00:00Z",
     "2026-11-28T11:00:00Z 2026-11-29T02:00:00Z",
@@ -47,12 +36,14 @@ _PUB_OPEN = _spans(
     "2026-12-04T11:00:00Z 2026-12-05T00:00:00Z",
 )
 _CAFE = _haven(
+    51.5211,
+    -0.0951,
+    **_EVERYWHERE,
     id="b0a4b1de-7a1d-4a0e-8d55-3c9a1c6b5e21",
     name="Wick & Kettle",
     category="cafe",
     address="9 Kettle Row",
     postcode="EC2Y 0ZZ",
-    location={"lat": 51.5211, "lon": -0.0951},
     opening_hours="Fr 12:00-23:45",
     facilities=["water", "seat", "wifi"],
     step_free="no",
@@ -61,12 +52,14 @@ _CAFE_OPEN = _spans(
     "2026-11-27T23:00:00Z 2026-11-27T23:45:00Z", "2026-12-04T12:00:00Z 2026-12-04T23:45:00Z"
 )
 _LIBRARY = _haven(
+    51.5121,
+    -0.0844,
+    **_EVERYWHERE,
     id="d2f7c9a3-51c8-4f3e-b1aa-9e0d7b64c832",
     name="Ropemakers' Reading Room",
     category="library",
     address="30 Ropemakers' Steps",
     postcode="EC3V 0ZZ",
-    location={"lat": 51.5121, "lon": -0.0844},
     opening_hours="Tu,Sa 09:30-17:00",
     facilities=["water", "seat", "toilet", "quiet_space"],
     step_free="yes",
@@ -75,11 +68,20 @@ _LIBRARY_OPEN = _spans(
     "2026-11-28T09:30:00Z 2026-11-28T17:00:00Z", "2026-12-01T09:30:00Z 2026-12-01T17:00:00Z"
 )
 
-HELP: dict[str, Any] = {"help": [contact.model_dump(exclude_none=True) for contact in CONTACTS]}
+HELP: Json = {"help": [contact.model_dump(exclude_none=True) for contact in CONTACTS]}
 
-QUESTION: dict[str, Any] = {"lat": 51.5155, "lon": -0.0922, "at": "2026-11-27T23:30:00Z"}
+QUESTION: Json = {"lat": 51.5155, "lon": -0.0922, "at": "2026-11-27T23:30:00Z"}
 
-NEAREST: dict[str, Any] = {
+
+def _seen(haven: Json, metres: int, bearing: int, minutes: int, **state: Any) -> Json:
+    """A haven from where `QUESTION` is asked."""
+    way = {"distance_m": metres, "bearing_deg": bearing, "walking_minutes": minutes}
+    return way | {"open": state} | haven
+
+
+_PUB_STATE: Json = {"state": "open", "until": "2026-11-28T02:00:00Z", "closes_soon": False}
+
+NEAREST: Json = {
     "at": QUESTION["at"],
     "directory": {
         "version": 42,
@@ -87,37 +89,15 @@ NEAREST: dict[str, Any] = {
         "generated_at": "2026-11-27T23:04:11Z",
         "age_seconds": 0,
     },
-    "havens": [
-        {
-            "distance_m": 100,
-            "bearing_deg": 219,
-            "walking_minutes": 3,
-            "open": {"state": "open", "until": "2026-11-28T02:00:00Z", "closes_soon": False},
-            **_PUB,
-        }
-    ],
+    "havens": [_seen(_PUB, 100, 219, 3, **_PUB_STATE)],
     "closing": [
-        {
-            "distance_m": 654,
-            "bearing_deg": 342,
-            "walking_minutes": 14,
-            "open": {"state": "open", "until": "2026-11-27T23:45:00Z", "closes_soon": True},
-            **_CAFE,
-        }
+        _seen(_CAFE, 654, 342, 14, state="open", until="2026-11-27T23:45:00Z", closes_soon=True)
     ],
-    "opens_next": [
-        {
-            "distance_m": 659,
-            "bearing_deg": 125,
-            "walking_minutes": 15,
-            "open": {"state": "closed", "opens_at": "2026-11-28T09:30:00Z"},
-            **_LIBRARY,
-        }
-    ],
+    "opens_next": [_seen(_LIBRARY, 659, 125, 15, state="closed", opens_at="2026-11-28T09:30:00Z")],
     **HELP,
 }
 
-WHOLE: dict[str, Any] = {
+WHOLE: Json = {
     "directory": {
         "version": 42,
         "notice": DEMONSTRATION,
@@ -134,7 +114,7 @@ WHOLE: dict[str, Any] = {
     ],
 }
 
-GEOJSON: dict[str, Any] = {
+GEOJSON: Json = {
     "type": "FeatureCollection",
     "directory": WHOLE["directory"],
     "features": [
@@ -151,4 +131,4 @@ GEOJSON: dict[str, Any] = {
     ],
 }
 
-ONE: dict[str, Any] = {"open": NEAREST["havens"][0]["open"], "availability": _PUB_OPEN, **_PUB}
+ONE: Json = {"open": _PUB_STATE, "availability": _PUB_OPEN, **_PUB}

@@ -15,7 +15,7 @@ from sqlmodel import select
 
 from app.core import metrics
 from app.core.db import read_session
-from app.core.errors import NotReady
+from app.core.errors import DomainError
 from app.core.settings import WALKING_FACTOR
 from app.directory import render
 from app.directory.builder import Outcome, builder
@@ -24,16 +24,12 @@ from app.directory.snapshot import (
     CURRENT,
     HOUR,
     MixedData,
-    Snapshot,
     Unusable,
     load,
-    mixed,
     published,
     refuse_mixed,
 )
 from app.venues.models import DirectoryState
-
-__all__ = ["Clock", "Directory", "MixedData"]
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +40,18 @@ DEGRADED_AFTER_SECONDS = 10
 
 Clock = Callable[[], float]
 
-_File = tuple[int, int, int]
+_Stamp = tuple[int, int, int]
 """By which a file is told from another: its number on disk, when it was written, its size."""
 
-_UNSEEN: _File = (-1, 0, 0)
+_NO_FILE_YET: _Stamp = (-1, 0, 0)
+
+
+class NotReady(DomainError):
+    """This process has no directory that covers the instant asked about."""
+
+    status = 503
+    code = "not-ready"
+    title = "The directory can't tell at the moment; if you are in danger call 999"
 
 
 class NotBuilt(Exception):
@@ -77,9 +81,9 @@ class Directory:
         self._demonstration = demonstration
         self._walking_factor = walking_factor
         self.clock = clock
-        self._current: tuple[_File | None, Search | None] = _UNSEEN, None
+        self._current: tuple[_Stamp | None, Search | None] = _NO_FILE_YET, None
         self._confirmed_at = 0.0
-        self._whole = lru_cache(maxsize=4)(render.whole)
+        self._whole = lru_cache(maxsize=4)(render.whole_directory)
         self._rendering = threading.Lock()
 
     @property
@@ -87,7 +91,7 @@ class Directory:
         """The current search. Raises `NotReady` when there is no snapshot that covers this moment:
         before the first, past its horizon, and when the clock was put back to before its start."""
         if self._current[1] is not None:
-            self._look()
+            self.take_up()
         search = self._current[1]
         if search is None or not search.snapshot.covers(self.clock()):
             raise NotReady
@@ -102,16 +106,10 @@ class Directory:
     def is_degraded(self) -> bool:
         return self.age_seconds > DEGRADED_AFTER_SECONDS
 
-    # --- following the database --------------------------------------------------------------
-
-    def restore(self) -> None:
-        """Begin with the last good snapshot on disk, if there is one."""
-        self._look()
-
-    def will_do(self) -> bool:
+    def suffices(self) -> bool:
         """Whether to begin with what there is: it says what the database says, and as far ahead as
         anybody may ask. Raises what the database raises."""
-        self._look()
+        self.take_up()
         search = self._current[1]
         return (
             self._confirm()
@@ -126,23 +124,24 @@ class Directory:
         Raises what the database raises, `MixedData` and `NotBuilt`; the directory then goes on as
         it is.
         """
-        self._look()
-        if not self._confirm() or not self._is_of_this_hour():
+        self.take_up()
+        search = self._current[1]
+        if not self._confirm() or not (search and search.snapshot.is_of_hour(self.clock())):
             self._build()
-            self._look()
+            self.take_up()
             self._confirm()
 
     def _confirm(self) -> bool:
         """Whether the snapshot says what the database says now."""
-        asked_at = self.clock()
+        read_at = self.clock()
         # It must not grow young while a clock that was put back makes up for it.
         self._confirmed_at = self._past(self._confirmed_at)
         with read_session(self._engine) as session:
             state = session.exec(select(DirectoryState)).one()
         search = self._current[1]
-        if search is None or not search.snapshot.says_what(state):
+        if search is None or not search.snapshot.is_of_state(state):
             return False
-        self._confirmed_at = asked_at
+        self._confirmed_at = read_at
         return True
 
     def _past(self, moment: float) -> float:
@@ -150,23 +149,23 @@ class Directory:
         knows how long ago it was, and it had better be taken for old than for new."""
         return min(moment, 2 * self.clock() - moment)
 
-    def _is_of_this_hour(self) -> bool:
-        search = self._current[1]
-        return search is not None and search.snapshot.is_of_hour(self.clock())
-
     def _build(self) -> None:
         now, url = self.clock(), self._engine.url.render_as_string(hide_password=False)
         match builder().build(
-            url, self._folder, now, demonstration=self._demonstration, meanwhile=self._go_on
+            url,
+            self._folder,
+            now,
+            demonstration=self._demonstration,
+            meanwhile=self._meanwhile,
         ):
             case Outcome.MIXED:
-                raise mixed("the directory", demonstration=self._demonstration)
+                raise MixedData("the directory", demonstration=self._demonstration)
             case Outcome.FAILED:
                 raise NotBuilt
             case Outcome.NOT_SAVED:
                 self._build_here(now)
 
-    def _go_on(self) -> None:
+    def _meanwhile(self) -> None:
         """While it is being built: what is there may be as good as it was."""
         with suppress(DBAPIError):
             self._confirm()
@@ -182,16 +181,21 @@ class Directory:
         with read_session(self._engine) as session:
             snapshot = build(session, now)
         refuse_mixed(snapshot, demonstration=self._demonstration)
-        self._current = self._published_file(), Search(snapshot, self._walking_factor)
+        self._current = self._stamp(), Search(snapshot, self._walking_factor)
 
-    def _look(self) -> None:
-        """Take up the published snapshot if it is another one."""
-        file = self._published_file()
-        known, search = self._current
-        if file == known:
+    def take_up(self) -> None:
+        """Answer from the snapshot on disk, if it is another one; to begin with, the last good."""
+        stamp = self._stamp()
+        last_stamp, search = self._current
+        if stamp == last_stamp:
             return
         try:
-            snapshot = load(self._folder) if search is None else self._switched(file, known)
+            if search is None:
+                snapshot = load(self._folder)
+            elif stamp and last_stamp and stamp[0] == last_stamp[0]:
+                raise Unusable(f"{CURRENT}: written over in place")
+            else:
+                snapshot = published(self._folder)
             refuse_mixed(snapshot, demonstration=self._demonstration)
         except Unusable as error:
             log.info("no directory snapshot to take up: %s", error)
@@ -203,19 +207,15 @@ class Directory:
             search = Search(snapshot, self._walking_factor)
             self._confirmed_at = max(map(self._past, (self._confirmed_at, snapshot.generated_at)))
             log.info("directory version %d with %d havens", snapshot.version, len(snapshot))
-        self._current = file, search
+        self._current = stamp, search
 
-    def _switched(self, file: _File | None, known: _File | None) -> Snapshot:
-        if file and known and file[0] == known[0]:
-            raise Unusable(f"{CURRENT}: written over in place")
-        return published(self._folder)
-
-    def _published_file(self) -> _File | None:
+    def _stamp(self) -> _Stamp | None:
+        """The published file's; None where there is none."""
         try:
-            there = os.stat(self._file)  # noqa: PTH116  a third of the price, at every answer
+            status = os.stat(self._file)  # noqa: PTH116  a third of the price, at every answer
         except OSError:
             return None
-        return there.st_ino, there.st_mtime_ns, there.st_size
+        return status.st_ino, status.st_mtime_ns, status.st_size
 
     def follow(self, stop: threading.Event) -> None:
         """Refresh until told to stop. Nothing that goes wrong ends it."""
@@ -240,8 +240,6 @@ class Directory:
         if search := self._current[1]:
             metrics.DIRECTORY_VERSION.set(search.snapshot.version)
             metrics.DIRECTORY_HAVENS.set(len(search.snapshot))
-
-    # --- the whole directory -----------------------------------------------------------------
 
     def document(self, form: render.Form) -> render.Document:
         """The whole directory as it is this hour; rendered once, while others wait for it."""

@@ -4,17 +4,24 @@ Nobody reads one live. None holds an address, a device or a position, nor a time
 """
 
 import logging
-from typing import Annotated
-from uuid import UUID
+from typing import Any
 
 import orjson
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Response
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app.core.errors import PROBLEM_JSON, DomainError, Invalid, NotReady, problem, responses
+from app.core.errors import (
+    PROBLEM_JSON,
+    DomainError,
+    Invalid,
+    NotFound,
+    problem_document,
+    responses,
+)
 from app.core.journal import WrongClock
-from app.directory.routes import NO_STORE, Help, Live, NoSuchHaven
+from app.directory.live import NotReady
+from app.directory.routes import NO_STORE, HavenId, Help, Live, listed_row
 from app.directory.schemas import ProblemReportTaken
 from app.http.conditional import TheJournal
 from app.outreach import reports
@@ -41,10 +48,12 @@ class NotKept(DomainError):
     summary="Tell us about a problem at a haven",
     response_model=ProblemReportTaken,
     response_description="The report is kept; whom to call if you need help now",
-    responses=responses(NoSuchHaven(), Invalid(), reports.TooManyReports(), NotKept(), NotReady()),
+    responses=responses(
+        NotFound("haven"), Invalid(), reports.TooManyReports(), NotKept(), NotReady()
+    ),
 )
 def report_problem(
-    haven_id: Annotated[UUID, Path(description="The `id` from another answer")],
+    haven_id: HavenId,
     given: ProblemReportIn,
     directory: Live,
     contacts: Help,
@@ -54,24 +63,15 @@ def report_problem(
 
     Nobody reads this live. No address, device or position is kept with it, and no time but the day.
     """
-    search = directory.search
-    row = search.row(haven_id)
-    if row is None or not search.is_listed(row, int(directory.clock())):
-        raise NoSuchHaven
+    listed_row(directory.search, haven_id, directory.clock())
+    body: dict[str, Any] = {"notice": NOTICE}
+    status, media_type = 202, "application/json"
     try:
         with journal.writing(reports.PUBLIC) as session:
             reports.report_problem(session, haven_id, given)
     except (DBAPIError, PoolTimeout, WrongClock) as error:
         # What went wrong can quote what was sent.
         log.error("problem report not kept: %s", type(error).__name__)
-        body = orjson.loads(problem(NotKept.status, NotKept.code, NotKept.title).body)
-        return Response(
-            _with_help(body, contacts), NotKept.status, NO_STORE, media_type=PROBLEM_JSON
-        )
-    return Response(
-        _with_help({"notice": NOTICE}, contacts), 202, NO_STORE, media_type="application/json"
-    )
-
-
-def _with_help(body: dict[str, object], contacts: bytes) -> bytes:
-    return orjson.dumps(body | {"help": orjson.Fragment(contacts)})
+        body, status, media_type = problem_document(NotKept()), NotKept.status, PROBLEM_JSON
+    content = orjson.dumps(body | {"help": orjson.Fragment(contacts)})
+    return Response(content, status, NO_STORE, media_type)

@@ -64,8 +64,8 @@ def _is_published(folder: Path, state: DirectoryState, now: float) -> bool:
     """Whether another process has done it meanwhile; all of the file is read only if so."""
     try:
         return all(
-            there.says_what(state) and there.is_of_hour(now)
-            for there in (read(folder) for read in (published, load))
+            snapshot.is_of_state(state) and snapshot.is_of_hour(now)
+            for snapshot in (read(folder) for read in (published, load))
         )
     except Unusable:
         return False

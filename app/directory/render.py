@@ -10,13 +10,13 @@ from typing import Any, Literal
 
 import orjson
 
-from app.core.settings import HelpContact
-from app.directory.engine.search import Answer, Question, Search, State
-from app.directory.rules import Interval, intersect
+from app.core.settings import Contact
+from app.directory.engine.search import Answer, Question, Search
+from app.directory.rules import CLOSES_SOON, intersect
 from app.directory.snapshot import HOUR, Snapshot
 
 DEMONSTRATION = "demonstration data: no haven here is real"
-CLOSES_SOON = 30 * 60
+DEMONSTRATION_HAVEN = "demonstration data: not a real haven"
 AHEAD = 7 * 24 * HOUR + HOUR
 """The whole directory covers this many seconds from the hour for which it is drawn up."""
 CONFIRM_WITHIN = 24 * HOUR
@@ -29,9 +29,15 @@ def instant(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def help_json(contacts: Iterable[HelpContact]) -> bytes:
+def help_json(contacts: Iterable[Contact]) -> bytes:
     """Whom to call, as a JSON array."""
     return orjson.dumps([contact.model_dump(exclude_none=True) for contact in contacts])
+
+
+def directions_url(lat: float, lon: float) -> str:
+    """An address that shows the way on foot to a place, from wherever it is opened."""
+    maps = "https://www.google.com/maps/dir/?api=1&travelmode=walking"
+    return f"{maps}&destination={lat:.6f},{lon:.6f}"
 
 
 def nearest(
@@ -45,20 +51,18 @@ def nearest(
     parts: list[bytes | memoryview] = [
         _about(snapshot.version, snapshot.demonstration, snapshot.generated_at, at, age_seconds)
     ]
-    for name, several in zip(_PARTS, answer, strict=True):
+    for name, matches in zip(_PARTS, answer, strict=True):
         parts.append(name)
-        for _, begin, end, bearing, walking, until, opens_at, metres in several:
-            # Only whether it closes soon depends on the minute: many havens share one state.
-            state = _state(until, 0 < until <= at + CLOSES_SOON, opens_at)
-            seen = _SEEN % (round(metres), bearing, walking, state)
-            parts += seen, fragments[begin:end], b","
-        if several:
+        for _, begin, end, bearing, walking, until, opens_at, metres in matches:
+            state = _open_state(until, 0 < until <= at + CLOSES_SOON, opens_at)
+            parts += _NEAR % (round(metres), bearing, walking, state), fragments[begin:end], b","
+        if matches:
             parts.pop()
     return b"".join([*parts, b'],"help":', contacts, b"}"])
 
 
 _PARTS = b',"havens":[', b'],"closing":[', b'],"opens_next":['
-_SEEN = b'{"distance_m":%d,"bearing_deg":%d,"walking_minutes":%d,"open":%b,'
+_NEAR = b'{"distance_m":%d,"bearing_deg":%d,"walking_minutes":%d,"open":%b,'
 
 
 @lru_cache(maxsize=64)
@@ -70,9 +74,10 @@ def _about(version: int, demonstration: bool, generated_at: int, at: int, age: i
     return b'{"at":"%b","directory":%b' % (instant(at).encode(), orjson.dumps(info))
 
 
+# Only whether it closes soon depends on the minute: many havens share one state.
 @lru_cache(maxsize=4096)
-def _state(until: int, closes_soon: bool, opens_at: int) -> bytes:
-    """An `OpenState` in JSON, of what the search found; as in `Found`, but for the minute."""
+def _open_state(until: int, closes_soon: bool, opens_at: int) -> bytes:
+    """An `OpenState` in JSON, of what the search says of a haven."""
     state: dict[str, Any] = {"state": "open" if until else "closed"}
     if until > 0:
         state["until"] = instant(until)
@@ -83,24 +88,13 @@ def _state(until: int, closes_soon: bool, opens_at: int) -> bytes:
     return orjson.dumps(state)
 
 
-def one(search: Search, row: int, now: int) -> bytes:
+def one_haven(search: Search, row: int, now: int) -> bytes:
     """An `OneHaven`."""
-    hour = now // HOUR * HOUR
-    more = {"open": open_state(search.state(row, now), now)} | _availability(search, row, hour)
-    return _joined(more, search.snapshot.fragment(row))
-
-
-def open_state(state: State, at: int) -> dict[str, Any]:
-    """An `OpenState`."""
-    if state.open is None:
-        return {"state": "unknown"}
-    if not state.open:
-        opens = {} if state.opens_at is None else {"opens_at": instant(state.opens_at)}
-        return {"state": "closed", **opens}
-    if state.until is None:
-        return {"state": "open", "closes_soon": False}
-    closes_soon = state.until - at <= CLOSES_SOON
-    return {"state": "open", "until": instant(state.until), "closes_soon": closes_soon}
+    open_state = b'{"state":"unknown"}'
+    if state := search.state(row, now):
+        open_state = _open_state(state.until, 0 < state.until <= now + CLOSES_SOON, state.opens_at)
+    details = {"open": orjson.Fragment(open_state)} | _availability(search, row, now // HOUR * HOUR)
+    return _joined(details, search.snapshot.fragment(row))
 
 
 @dataclass(frozen=True)
@@ -118,7 +112,7 @@ class Document:
         return hashlib.sha256(self.body).hexdigest()[:32]
 
 
-def whole(search: Search, hour: int, confirmed_hour: int, form: Form) -> Document:
+def whole_directory(search: Search, hour: int, confirmed_hour: int, form: Form) -> Document:
     """The directory for seven days and an hour from a full hour, last confirmed in another.
 
     It depends on nothing else, so every process renders the same bytes.
@@ -133,24 +127,25 @@ def whole(search: Search, hour: int, confirmed_hour: int, form: Form) -> Documen
     # What was decided within the hour counts from the snapshot that knows of it.
     at = max(hour, search.snapshot.generated_at)
     rows = (row for row in range(len(search.snapshot)) if search.is_listed(row, at))
-    havens = ((row, _availability(search, row, hour)) for row in rows)
+    havens = (
+        (row, _joined(_availability(search, row, hour), search.snapshot.fragment(row)))
+        for row in rows
+    )
     if form == "json":
-        head, tail = b'{"directory":' + orjson.dumps(info) + b',"havens":[', b"]}"
-        members = [_joined(more, search.snapshot.fragment(row)) for row, more in havens]
+        head, members = b'{"directory":%b,"havens":[', (haven for _, haven in havens)
     else:
-        head = b'{"type":"FeatureCollection","directory":' + orjson.dumps(info) + b',"features":['
-        members, tail = [_feature(search.snapshot, row, more) for row, more in havens], b"]}"
-    return Document(head + b",".join(members) + tail)
+        head = b'{"type":"FeatureCollection","directory":%b,"features":['
+        members = (_feature(search.snapshot, row, haven) for row, haven in havens)
+    return Document(head % orjson.dumps(info) + b",".join(members) + b"]}")
 
 
-def _feature(snapshot: Snapshot, row: int, more: dict[str, Any]) -> bytes:
+def _feature(snapshot: Snapshot, row: int, haven: bytes) -> bytes:
     geometry = {
         "type": "Point",
         "coordinates": [float(snapshot.lon[row]), float(snapshot.lat[row])],
     }
     feature = {"type": "Feature", "id": str(snapshot.uuid(row)), "geometry": geometry}
-    properties = _joined(more, snapshot.fragment(row))
-    return orjson.dumps(feature)[:-1] + b',"properties":' + properties + b"}"
+    return orjson.dumps(feature | {"properties": orjson.Fragment(haven)})
 
 
 def _directory(version: int, demonstration: bool) -> dict[str, Any]:
@@ -161,14 +156,11 @@ def _availability(search: Search, row: int, hour: int) -> dict[str, Any]:
     spans = search.snapshot.availability(row)
     if spans is None:
         return {}
-    ahead: Interval = (hour, hour + AHEAD)
+    ahead = intersect(spans, [(hour, hour + AHEAD)])
     return {
-        "availability": [
-            {"from": instant(start), "until": instant(end)}
-            for start, end in intersect(spans, [ahead])
-        ]
+        "availability": [{"from": instant(start), "until": instant(end)} for start, end in ahead]
     }
 
 
-def _joined(more: dict[str, Any], fragment: bytes) -> bytes:
-    return orjson.dumps(more)[:-1] + b"," + fragment if more else b"{" + fragment
+def _joined(details: dict[str, Any], fragment: bytes) -> bytes:
+    return orjson.dumps(details)[:-1] + b"," + fragment if details else b"{" + fragment

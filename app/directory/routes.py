@@ -1,5 +1,7 @@
-"""The public API. Where somebody stands is read, answered and forgotten: no log, metric, error or
-database holds it. Reads touch no database, and every one can be answered without it."""
+"""The public API. No read touches the database, and every one can be answered without it.
+
+Where somebody stands is read, answered and forgotten: the rule is in `app.core.privacy`.
+"""
 
 import math
 from typing import Annotated, Any
@@ -8,28 +10,15 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from app.core.errors import (
-    NotFound,
-    NotReady,
-    TooLarge,
-    UnsupportedMediaType,
-    responses,
-    wrong,
-)
+from app.core.errors import DomainError, FieldError, NotFound, responses, wrong
 from app.core.geo import Point
 from app.directory import examples, render
-from app.directory.engine.search import Question
-from app.directory.live import Directory
-from app.directory.schemas import (
-    Health,
-    HelpAnswer,
-    NearestAnswer,
-    NearestQuestion,
-    OneHaven,
-    WholeDirectory,
-)
+from app.directory.engine.search import Question, Search
+from app.directory.live import Directory, NotReady
+from app.directory.nearest_question import NearestQuestion
+from app.directory.schemas import Health, HelpAnswer, NearestAnswer, OneHaven, WholeDirectory
 from app.directory.snapshot import PROVIDES, STEP_FREE
-from app.http.middleware import BODY_LIMIT, conditions, preferred
+from app.http.headers import conditions, described, parameter, preferred
 
 router = APIRouter(tags=["havens"])
 
@@ -56,10 +45,16 @@ Live = Annotated[Directory, Depends(_directory)]
 Help = Annotated[bytes, Depends(_help_json)]
 
 
-class NoSuchHaven(NotFound):
-    """The id is unknown, or the haven is not listed now."""
+HavenId = Annotated[UUID, Path(description="The `id` from another answer")]
 
-    title = "There is no such haven"
+
+class UnsupportedMediaType(DomainError):
+    status = 415
+    code = "unsupported-media-type"
+    title = "The body must be JSON"
+
+    def __init__(self) -> None:
+        super().__init__([FieldError(field="Content-Type", message="must be application/json")])
 
 
 def _documented_parameters() -> list[dict[str, Any]]:
@@ -78,9 +73,9 @@ def _documented_parameters() -> list[dict[str, Any]]:
     ]
 
 
-def _answers(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    """What `responses=` of a route says of its answer in JSON."""
-    return {200: {"content": {"application/json": {"example": example}}}}
+def _answers(example: dict[str, Any], *errors: DomainError) -> dict[int | str, dict[str, Any]]:
+    """What `responses=` of a route says of its answer in JSON, and of its errors."""
+    return {200: {"content": {"application/json": {"example": example}}}, **responses(*errors)}
 
 
 @router.get(
@@ -88,10 +83,9 @@ def _answers(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
     summary="The nearest open havens",
     response_model=NearestAnswer,
     response_description="What is open, what opens next, and whom to call",
-    responses={
-        **_answers(examples.NEAREST),
-        **responses(wrong("lat", "Input should be less than or equal to 90"), NotReady()),
-    },
+    responses=_answers(
+        examples.NEAREST, wrong("lat", "Input should be less than or equal to 90"), NotReady()
+    ),
     openapi_extra={"parameters": _documented_parameters()},
 )
 async def nearest_havens(request: Request, directory: Live, contacts: Help) -> Response:
@@ -100,8 +94,8 @@ async def nearest_havens(request: Request, directory: Live, contacts: Help) -> R
     Never an empty answer: it always says whom to call, and what opens next where little is open.
     Where you ask from is not stored or logged; `POST` keeps it out of addresses as well.
     """
-    asked = NearestQuestion.from_query(request.scope["query_string"])
-    return _json(answer(asked, directory, contacts))
+    question = NearestQuestion.from_query(request.scope["query_string"])
+    return _json(answer(question, directory, contacts))
 
 
 @router.post(
@@ -109,12 +103,9 @@ async def nearest_havens(request: Request, directory: Live, contacts: Help) -> R
     summary="The nearest open havens, asked in a body",
     response_model=NearestAnswer,
     response_description="What is open, what opens next, and whom to call",
-    responses={
-        **_answers(examples.NEAREST),
-        **responses(
-            wrong("lon", "is required"), NotReady(), TooLarge(BODY_LIMIT), UnsupportedMediaType()
-        ),
-    },
+    responses=_answers(
+        examples.NEAREST, wrong("lon", "is required"), NotReady(), UnsupportedMediaType()
+    ),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -132,42 +123,38 @@ async def nearest_havens_in_body(request: Request, directory: Live, contacts: He
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
         raise UnsupportedMediaType
-    asked = NearestQuestion.from_json(await request.body())
-    return _json(answer(asked, directory, contacts))
+    question = NearestQuestion.from_json(await request.body())
+    return _json(answer(question, directory, contacts))
 
 
-def answer(asked: NearestQuestion, directory: Directory, contacts: bytes) -> bytes:
+def answer(question: NearestQuestion, directory: Directory, contacts: bytes) -> bytes:
     """The answer in JSON. Raises `Invalid` and `NotReady`."""
     now = directory.clock()
-    at = asked.at.timestamp() if asked.at else now
+    at = question.at.timestamp() if question.at else now
     if not now - LOOKS_BACK_SECONDS <= at <= now + LOOKS_AHEAD_SECONDS:
         raise wrong("at", "must lie between 5 minutes ago and 7 days ahead")
-    question = Question(
-        origin=Point(asked.lat, asked.lon),
+    needs = STEP_FREE if question.step_free else 0
+    for facility in question.facilities:
+        needs |= PROVIDES[facility]
+    of_search = Question(
+        origin=Point(question.lat, question.lon),
         at=int(at),
-        limit=asked.limit,
-        needs=_needs(asked),
-        max_distance_m=asked.max_distance_m or math.inf,
+        limit=question.limit,
+        needs=needs,
+        max_distance_m=question.max_distance_m or math.inf,
     )
     search = directory.search
-    if not search.snapshot.covers(question.at):
+    if not search.snapshot.covers(of_search.at):
         raise NotReady
-    found = search.answer(question)
-    return render.nearest(search.snapshot, question, found, directory.age_seconds, contacts)
-
-
-def _needs(asked: NearestQuestion) -> int:
-    needs = STEP_FREE if asked.step_free else 0
-    for facility in asked.facilities:
-        needs |= PROVIDES[facility]
-    return needs
+    matches = search.answer(of_search)
+    return render.nearest(search.snapshot, of_search, matches, directory.age_seconds, contacts)
 
 
 def _json(body: bytes) -> Response:
     return Response(body, media_type="application/json", headers=NO_STORE)
 
 
-_TAGGED = {"ETag": {"description": "Names this content", "schema": {"type": "string"}}}
+_TAG = described("ETag", "Names this content")
 
 
 @router.get(
@@ -177,7 +164,7 @@ _TAGGED = {"ETag": {"description": "Names this content", "schema": {"type": "str
     response_description="The directory of this hour",
     responses={
         200: {
-            "headers": _TAGGED,
+            "headers": _TAG,
             "content": {
                 "application/json": {"example": examples.WHOLE},
                 GEOJSON: {
@@ -186,20 +173,10 @@ _TAGGED = {"ETag": {"description": "Names this content", "schema": {"type": "str
                 },
             },
         },
-        304: {"description": "You have the newest already", "headers": _TAGGED},
+        304: {"description": "You have the newest already", "headers": _TAG},
         **responses(NotReady()),
     },
-    openapi_extra={
-        "parameters": [
-            {
-                "name": "If-None-Match",
-                "in": "header",
-                "required": False,
-                "description": "The `ETag` of what you have",
-                "schema": {"type": "string"},
-            }
-        ]
-    },
+    openapi_extra={"parameters": [parameter("If-None-Match", "The `ETag` of what you have")]},
 )
 async def whole_directory(request: Request, directory: Live) -> Response:
     """Every listed haven, with when it is open for the next seven days: enough to answer offline.
@@ -207,13 +184,13 @@ async def whole_directory(request: Request, directory: Live) -> Response:
     Drawn up when something changes, and every hour. Compressed for those who accept gzip, GeoJSON
     for those who accept that.
     """
-    accepted, coded = (
+    types, codings = (
         ",".join(request.headers.getlist(name)) for name in ("accept", "accept-encoding")
     )
-    media_type = preferred(accepted, ("application/json", GEOJSON))
+    media_type = preferred(types, ("application/json", GEOJSON))
     form: render.Form = "geojson" if media_type == GEOJSON else "json"
     document = await run_in_threadpool(directory.document, form)
-    gzipped = preferred(coded, ("identity", "gzip")) == "gzip"
+    gzipped = preferred(codings, ("identity", "gzip")) == "gzip"
     headers = {
         "ETag": f'"{document.tag}-{form}{"-gzip" * gzipped}"',
         "Cache-Control": "no-cache",
@@ -233,20 +210,22 @@ async def whole_directory(request: Request, directory: Live) -> Response:
     summary="One haven",
     response_model=OneHaven,
     response_description="The haven",
-    responses={
-        **_answers(examples.ONE),
-        **responses(NoSuchHaven(), wrong("haven_id", "must be a UUID"), NotReady()),
-    },
+    responses=_answers(
+        examples.ONE, NotFound("haven"), wrong("haven_id", "must be a UUID"), NotReady()
+    ),
 )
-async def one_haven(
-    haven_id: Annotated[UUID, Path(description="The `id` from another answer")], directory: Live
-) -> Response:
+async def one_haven(haven_id: HavenId, directory: Live) -> Response:
     """One haven as it is now, with when it is open for the next seven days."""
     search, now = directory.search, int(directory.clock())
+    return _json(render.one_haven(search, listed_row(search, haven_id, now), now))
+
+
+def listed_row(search: Search, haven_id: UUID, now: float) -> int:
+    """The row of a haven that is listed now. Raises `NotFound`."""
     row = search.row(haven_id)
-    if row is None or not search.is_listed(row, now):
-        raise NoSuchHaven
-    return Response(render.one(search, row, now), media_type="application/json", headers=NO_STORE)
+    if row is None or not search.is_listed(row, int(now)):
+        raise NotFound("haven")
+    return row
 
 
 @router.get(
@@ -273,7 +252,7 @@ health = APIRouter(prefix="/health", tags=["operators"])
 )
 async def health_live() -> Response:
     """200 as long as the process answers at all."""
-    return Response(b'{"status":"ok"}', media_type="application/json", headers=NO_STORE)
+    return _json(b'{"status":"ok"}')
 
 
 @health.get(

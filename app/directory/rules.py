@@ -1,9 +1,38 @@
-"""When a haven is available: pure rules on instants."""
+"""When a haven counts as in reach, as closing or as opening next, in which order, and how long the
+way to it takes on foot.
+
+Minutes on foot are metres, by the distance on the sphere, times the operator's walking factor, at
+`METRES_A_MINUTE`, rounded up. Somebody who asks of the instant `at` arrives that much later.
+
+- `havens`: open at `at`, and until `MARGIN` after arrival. Nearest first, then by id.
+- `closing`: open at `at` and on arrival, but not for that margin; in the same order, and none that
+  lies beyond both `NEAR_M` and `limit` of `havens`.
+- `opens_next`, when fewer than `limit` of `havens` lie within `NEAR_M`: listed at `at`, in neither
+  of these, and open at some later time when one arrives or after, if only just. By the later of
+  opening and arrival, then distance, then id. What is open but shuts before one arrives waits for
+  its next opening.
+
+Open is what `availability` says. The search is in `engine.nearest`, compiled. It is handed these
+numbers with the columns, and compiled without them, because what the compiler keeps on disk is
+renewed only when that one file changes. A brute force in its tests holds it to these words.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
 
 from app.venues.hours import LONDON, Hours, open_intervals
+
+METRES_A_MINUTE = 80
+
+MARGIN = 5 * 60
+"""In seconds."""
+
+NEAR_M = 2000
+"""When fewer than `limit` havens lie this near, the answer also says what opens next. When `limit`
+do, none farther than this that is about to shut is of any use."""
+
+CLOSES_SOON = 30 * 60
+"""A haven that shuts within so many seconds closes soon."""
 
 Interval = tuple[int, int]
 """Half-open, in whole seconds since 1970 UTC."""

@@ -1,158 +1,15 @@
-"""What the public API takes and gives. The same models check requests and make the OpenAPI."""
+"""What the public API gives. Answers are written by hand; these describe them in OpenAPI."""
 
-import json
-import re
-from collections import Counter
-from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, Self
-from urllib.parse import unquote_to_bytes
+from typing import Literal
 from uuid import UUID
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    WithJsonSchema,
-)
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
-from app.core.errors import FieldError, Invalid, field_errors, field_name, wrong
-from app.core.london import instant
+from app.core.settings import Contact
+from app.http.fields import Absent
 from app.schemes.registry import SchemeKey
 from app.venues.models import Category, Facility, StepFree
-
-Absent = SkipJsonSchema[None]
-"""For what is left out of an answer where it does not apply; it is never null."""
-
-AN_HAVEN_ID = "6f1c0c5e-2f6e-4d4b-9a57-0f7c3f1f2a10"
-
-
-def _facilities(value: object) -> tuple[Facility, ...]:
-    named = value.split(",") if isinstance(value, str) else value
-    if not isinstance(named, list | tuple) or not all(name in list(Facility) for name in named):
-        raise ValueError(f"must be some of {', '.join(Facility)}")
-    return tuple(Facility(name) for name in named)
-
-
-_DECIMAL = re.compile(r"[+-]?[0-9.]+([eE][+-]?[0-9]+)?")
-_WHOLE = re.compile(r"[+-]?[0-9]+(\.0*)?")
-
-
-def _number(value: object) -> object:
-    # Pydantic would also read " 5 " and "1_0" for 5.
-    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
-        raise ValueError("must be a decimal number")
-    return value
-
-
-def _whole_number(value: object) -> object:
-    if isinstance(value, str) and not _WHOLE.fullmatch(value):
-        raise ValueError("must be a whole number")
-    # In JSON 5.0 is the same number as 5.
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-Number = Annotated[float, BeforeValidator(_number)]
-WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
-
-
-class NearestQuestion(BaseModel):
-    """Where somebody stands and what they need."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    lat: Number = Field(
-        ge=-90, le=90, allow_inf_nan=False, description="Degrees, WGS 84", examples=[51.5155]
-    )
-    lon: Number = Field(
-        ge=-180, le=180, allow_inf_nan=False, description="Degrees, WGS 84", examples=[-0.0922]
-    )
-    limit: WholeNumber = Field(default=5, ge=1, le=50, description="How many havens at the most")
-    at: Annotated[
-        datetime | None,
-        BeforeValidator(instant),
-        WithJsonSchema({"type": "string", "format": "date-time"}),
-    ] = Field(
-        default=None,
-        description="The instant asked about, with its offset: from 5 minutes ago to 7 days"
-        " ahead. Now, when absent.",
-        examples=["2026-11-27T23:30:00Z"],
-    )
-    facilities: Annotated[tuple[Facility, ...], BeforeValidator(_facilities)] = Field(
-        default=(), description="Only havens with all of these", examples=[["toilet", "seat"]]
-    )
-    step_free: bool = Field(default=False, description="Only havens known to have step-free access")
-    max_distance_m: Annotated[
-        Number | None, WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
-    ] = Field(
-        default=None,
-        gt=0,
-        allow_inf_nan=False,
-        description="Only havens at most this far away; `opens_next` looks farther",
-        examples=[1500],
-    )
-
-    @classmethod
-    def from_query(cls, query: bytes) -> Self:
-        """Read a query string; a parameter given twice or not in UTF-8 is an error. Raises
-        `Invalid`."""
-        if b"%" in query or b"+" in query or not query.isascii():
-            pairs = [_decoded(part) for part in query.split(b"&") if part]
-        else:
-            # Nothing to decode, in one go.
-            parts = query.decode().split("&")
-            pairs = [(name, value) for name, _, value in (p.partition("=") for p in parts if p)]
-        return cls._checked(pairs, cls.model_validate_strings)
-
-    @classmethod
-    def from_json(cls, body: bytes) -> Self:
-        """Read a JSON object; a field given twice is an error. Raises `Invalid`."""
-        pairs: list[tuple[str, Any]] = []
-
-        def keep(members: list[tuple[str, Any]]) -> dict[str, Any]:
-            pairs[:] = members
-            return dict(members)
-
-        try:
-            document = json.loads(body, object_pairs_hook=keep)
-        except UnicodeDecodeError:
-            raise wrong("body", "is not UTF-8") from None
-        except (ValueError, RecursionError):
-            raise wrong("body", "is not valid JSON") from None
-        if not isinstance(document, dict):
-            raise wrong("body", "must be a JSON object")
-        return cls._checked(pairs, lambda values: cls.model_validate(values, strict=True))
-
-    @classmethod
-    def _checked(cls, pairs: list[tuple[str, Any]], validate: Any) -> Self:
-        values = dict(pairs)
-        if len(values) < len(pairs):
-            counts = Counter(name for name, _ in pairs)
-            several = [name for name, count in counts.items() if count > 1]
-            raise _each(several, "is given more than once")
-        if None in values.values():
-            values = {k: v for k, v in pairs if v is not None or k not in cls.model_fields}
-        try:
-            checked: Self = validate(values)
-        except ValidationError as error:
-            raise Invalid(field_errors(error.errors())) from None
-        return checked
-
-
-def _each(names: Iterable[str], message: str) -> Invalid:
-    return Invalid([FieldError(field=field_name([name]), message=message) for name in names])
-
-
-def _decoded(part: bytes) -> tuple[str, str]:
-    name, _, value = (unquote_to_bytes(side.replace(b"+", b" ")) for side in part.partition(b"="))
-    try:
-        return name.decode(), value.decode()
-    except UnicodeDecodeError:
-        field = field_name([name.decode(errors="replace")])
-        raise wrong(field, "is not UTF-8") from None
 
 
 class Location(BaseModel):
@@ -207,7 +64,7 @@ class Span(BaseModel):
 class Haven(BaseModel):
     """A venue with trained staff who offer refuge. What does not apply is absent, never null."""
 
-    id: UUID = Field(examples=[AN_HAVEN_ID])
+    id: UUID = Field(examples=["6f1c0c5e-2f6e-4d4b-9a57-0f7c3f1f2a10"])
     name: str = Field(examples=["The Lantern & Anchor"])
     category: Category = Field(examples=["pub"])
     notice: str | Absent = Field(
@@ -274,16 +131,6 @@ class WholeDirectoryInfo(DirectoryInfo):
         " are metres, by the distance on the sphere, times this, divided by 80, rounded up.",
         examples=[1.7],
     )
-
-
-class Contact(BaseModel):
-    """Somebody to call."""
-
-    name: str = Field(examples=["Emergency services"])
-    phone: str | Absent = Field(default=None, examples=["999"])
-    text: str | Absent = Field(default=None, description="Number to send a text message to")
-    url: str | Absent = Field(default=None)
-    note: str | Absent = Field(default=None)
 
 
 class ProblemReportTaken(BaseModel):

@@ -14,9 +14,10 @@ from time import perf_counter
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.core.errors import DomainError
+from app.core.metrics import measure
+from app.directory.nearest_question import NearestQuestion
 from app.directory.routes import NEAREST, NO_STORE, answer
-from app.directory.schemas import NearestQuestion
-from app.http.middleware import BODY_LIMIT, CORS_HEADERS, measure
+from app.http.middleware import BODY_LIMIT, CORS_HEADERS
 
 log = logging.getLogger(__name__)
 
@@ -110,10 +111,10 @@ class Shortcut(HttpToolsProtocol):
         method = self.parser.get_method()
         try:
             if method == b"GET":
-                asked = NearestQuestion.from_query(self.url.partition(b"?")[2])
+                question = NearestQuestion.from_query(self.url.partition(b"?")[2])
             else:
-                asked = NearestQuestion.from_json(body)
-            told = answer(asked, self.app_state["directory"], self.app_state["contacts"])
+                question = NearestQuestion.from_json(body)
+            content = answer(question, self.app_state["directory"], self.app_state["contacts"])
         except DomainError:
             return False  # the framework meets it again, and makes a problem of it
         except Exception:
@@ -122,9 +123,9 @@ class Shortcut(HttpToolsProtocol):
         head = [_HEAD, *(b"%b: %b\r\n" % header for header in self.server_state.default_headers)]
         if any(name == b"origin" for name, _ in self.headers):
             head.append(_CORS)
-        head.append(b"content-length: %d\r\n\r\n" % len(told))
+        head.append(b"content-length: %d\r\n\r\n" % len(content))
         # In one piece: each system call costs about as much as all the rest.
-        self.transport.writelines((b"".join(head), told))
+        self.transport.writelines((b"".join(head), content))
         self.on_response_complete()
         measure(method.decode(), NEAREST, 200, began)
         return True

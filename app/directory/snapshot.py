@@ -5,6 +5,7 @@ import json
 import logging
 import mmap
 import os
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cached_property
 from io import BufferedReader
@@ -27,7 +28,6 @@ HORIZON = 14 * 24 * HOUR
 """How far ahead availability is worked out, in seconds; past it every state is unknown."""
 
 UNKNOWN_HOURS = -1
-DEMONSTRATION_HAVEN = "demonstration data: not a real haven"
 
 PROVIDES = {facility: 1 << bit for bit, facility in enumerate(Facility)}
 STEP_FREE = 1 << len(Facility)
@@ -88,7 +88,7 @@ class Snapshot:
     @cached_property
     def start(self) -> int:
         """The first instant that is worked out."""
-        return start(self.generated_at)
+        return start_of(self.generated_at)
 
     @cached_property
     def horizon(self) -> int:
@@ -104,7 +104,7 @@ class Snapshot:
         """`text`, to be cut."""
         return self.text.data
 
-    def says_what(self, state: DirectoryState) -> bool:
+    def is_of_state(self, state: DirectoryState) -> bool:
         """Whether it was built from this state of this database."""
         return (self.database, self.version) == (str(state.database), state.version)
 
@@ -133,7 +133,7 @@ class Snapshot:
         return UUID(bytes=self.ids[row].tobytes())
 
 
-def start(now: float) -> int:
+def start_of(now: float) -> int:
     """The start of the hour before the one `now` lies in, because `at` may look back a little."""
     return int(now) // HOUR * HOUR - HOUR
 
@@ -151,20 +151,18 @@ _ALIGNED = 64
 class MixedData(Exception):
     """Demonstration venues where real ones belong, or the other way round."""
 
-
-def mixed(where: str, *, demonstration: bool) -> MixedData:
-    """The error of an environment, the demonstration or not, that meets the other's venues."""
-    return MixedData(
-        f"{where} holds real venues; the demonstration needs one of its own"
-        if demonstration
-        else f"{where} holds demonstration venues, which production must not show as real"
-    )
+    def __init__(self, where: str, *, demonstration: bool) -> None:
+        super().__init__(
+            f"{where} holds real venues; the demonstration needs one of its own"
+            if demonstration
+            else f"{where} holds demonstration venues, which production must not show as real"
+        )
 
 
 def refuse_mixed(snapshot: Snapshot, *, demonstration: bool) -> None:
     """Raise `MixedData` when a snapshot belongs to another environment."""
     if len(snapshot) and snapshot.demonstration != demonstration:
-        raise mixed("the directory", demonstration=demonstration)
+        raise MixedData("the directory", demonstration=demonstration)
 
 
 class Unusable(Exception):
@@ -176,14 +174,17 @@ def save(snapshot: Snapshot, folder: Path) -> None:
     current, previous = folder / CURRENT, folder / _PREVIOUS
     fresh, spare = current.with_suffix(".new"), previous.with_suffix(".new")
     values = {field.name: getattr(snapshot, field.name) for field in fields(snapshot)}
-    columns = {n: value for n, value in values.items() if isinstance(value, np.ndarray)}
+    columns = {name: values[name] for name in _KINDS}
     places: dict[str, tuple[str, tuple[int, ...], int]] = {}
+    parts: list[bytes | memoryview] = []
     end, checksum = 0, xxh3_128()
     for name, column in columns.items():
         places[name] = column.dtype.str, column.shape, end
-        end += column.nbytes + _padding(column.nbytes)
-        for part in (column.data if column.size else b"", bytes(_padding(column.nbytes))):
-            checksum.update(part)
+        padding = bytes(_padding(column.nbytes))
+        end += column.nbytes + len(padding)
+        parts += column.data if column.size else b"", padding
+    for part in parts:
+        checksum.update(part)
     single = {name: value for name, value in values.items() if name not in columns}
     line = json.dumps({"columns": places, "size": end, **single}).encode()
     head = b" ".join([_FORMAT, _digest(line), checksum.hexdigest().encode()])
@@ -191,16 +192,11 @@ def save(snapshot: Snapshot, folder: Path) -> None:
     head = b" ".join([_FORMAT, _digest(line), checksum.hexdigest().encode()])
     with fresh.open("wb") as file:
         file.write(head + b"\n" + line + b"\n")
-        for column in columns.values():
-            file.write(column.data if column.size else b"")
-            file.write(bytes(_padding(column.nbytes)))
+        file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
-    try:
+    with suppress(Unusable):
         _read(current)
-    except Unusable:
-        pass
-    else:
         spare.unlink(missing_ok=True)
         spare.hardlink_to(current)
         spare.replace(previous)
@@ -276,7 +272,7 @@ def _check(snapshot: Snapshot) -> None:
     would have them read what lies behind it, or go round for ever.
     """
     s, rows, blocks = snapshot, len(snapshot.ids), len(snapshot.children)
-    begin = start(s.generated_at)
+    begin = start_of(s.generated_at)
     shapes: dict[str, tuple[int, ...]] = {
         **dict.fromkeys(_KINDS, (rows,)),
         **{name: (len(getattr(s, name)),) for name in ("text", "offsets", "starts", "shuts")},

@@ -22,7 +22,7 @@ from sqlmodel import Field, Session, SQLModel
 from app.core.db import Instant, read_session
 from app.core.errors import DomainError, wrong
 from app.core.journal import Journal, now
-from app.http.middleware import conditions
+from app.http.headers import conditions
 
 
 class AnsweredCreate(SQLModel, table=True):

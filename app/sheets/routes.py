@@ -6,9 +6,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.accounts.guards import Officer, Reader
 from app.core.db import read_session
-from app.core.errors import DomainError, FieldError, TooLarge, responses
+from app.core.errors import DomainError, FieldError, responses
 from app.http.conditional import TheJournal, download
-from app.http.middleware import body_limit
+from app.http.middleware import TooLarge, body_limit
 from app.sheets import transfer
 from app.sheets.imports import BadCell, ImportRejected, ImportReport
 from app.sheets.sheet import SheetName

@@ -20,12 +20,13 @@ import numpy as np
 import pytest
 from xxhash import xxh3_128
 
-import app.directory
+import app.directory.engine
 from app.core.db import make_engine, read_session
 from app.core.geo import Point
 from app.directory.build import build
 from app.directory.engine import nearest
 from app.directory.engine.search import Question, Search
+from app.directory.rules import MARGIN, NEAR_M
 from app.directory.snapshot import CURRENT, HOUR, Unusable, load, published, save
 from tests.bench.venues import fill
 from tests.factories import utc
@@ -54,7 +55,7 @@ def plain() -> Iterator[ModuleType]:
     """The loops of the search, uncompiled."""
     names = ("numba", "app.directory.engine.compiled", "app.directory.engine.nearest")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app.directory, "nearest", nearest)
+        patch.setattr(app.directory.engine, "nearest", nearest)
         for name in names[1:]:
             patch.delitem(sys.modules, name)
         patch.setitem(sys.modules, names[0], None)
@@ -79,14 +80,18 @@ def is_refused(folder: Path, content: bytes, plain: ModuleType) -> bool:
     except Unusable:
         return True
     search = Search(snapshot)
-    columns = {n: getattr(snapshot, n) for n in plain.Columns._fields}
+    columns = [getattr(snapshot, name) for name in plain.Columns._fields[2:]]
     guarded = plain.Columns(
-        *(c.view(Guarded) if isinstance(c, np.ndarray) else c for c in columns.values())
+        MARGIN,
+        NEAR_M,
+        *(column.view(Guarded) if isinstance(column, np.ndarray) else column for column in columns),
     )
     for at, limit, needs in ((snapshot.start + HOUR, 50, 0), (snapshot.horizon - 9999, 3, 1)):
         answer = search.answer(Question(Point(51.5134, -0.089), at, limit, needs))
         with np.errstate(over="ignore"):
-            stops, lines, _ = plain.answer(guarded, 51.5134, -0.089, at, limit, needs, math.inf)
+            stops, lines, _ = plain.answer(
+                guarded, 51.5134, -0.089, at, limit, needs, math.inf, search._minutes_per_m
+            )
         found = [f for part in answer for f in part]
         assert [list(f[:7]) for f in found] == lines.tolist()
         assert stops[2] == len(found)

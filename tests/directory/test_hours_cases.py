@@ -63,7 +63,7 @@ def test_the_public_is_told_what_a_person_would_expect(engine: Engine, real_data
         for case in of_day:
             row = search.row(ids[case["opening_hours"]])
             assert row is not None
-            shown = json.loads(render.one(search, row, london(case["at"])))
+            shown = json.loads(render.one_haven(search, row, london(case["at"])))
             expected = case["state"]
             if (case["opening_hours"], case["at"]) in WRONG_IN_THE_REFERENCE:
                 assert expected == "open"

@@ -16,12 +16,11 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from app.core.db import write_session
-from app.core.errors import NotReady
 from app.directory.builder import builder
 from app.directory.engine.search import Question
-from app.directory.live import Directory, MixedData, NotBuilt
+from app.directory.live import Directory, NotBuilt, NotReady
 from app.directory.render import AHEAD
-from app.directory.snapshot import HORIZON, HOUR, load
+from app.directory.snapshot import HORIZON, HOUR, MixedData, load
 from app.schemes.models import Decision
 from app.venues.models import Venue, VenueStatus
 from tests.databases import Postgres
@@ -84,7 +83,7 @@ def test_there_is_nothing_before_the_first_snapshot(
     sqlite: Engine, tmp_path: Path, clock: Clock
 ) -> None:
     ours = directory(sqlite, tmp_path, clock)
-    ours.restore()
+    ours.take_up()
     with pytest.raises(NotReady):
         _ = ours.search
     with pytest.raises(NotReady):
@@ -176,7 +175,7 @@ def test_one_begins_with_a_directory_that_reaches_as_far_as_anybody_may_ask(
 ) -> None:
     make_venue(sqlite, name="the one")
     directory(sqlite, tmp_path, clock).refresh()
-    assert directory(sqlite, tmp_path, Clock(NOW + later)).will_do() is is_enough
+    assert directory(sqlite, tmp_path, Clock(NOW + later)).suffices() is is_enough
 
 
 def test_one_does_not_begin_with_what_is_no_longer_true(
@@ -184,15 +183,15 @@ def test_one_does_not_begin_with_what_is_no_longer_true(
 ) -> None:
     make_venue(engine, name="the one")
     ours = directory(engine, tmp_path, clock)
-    assert not ours.will_do(), "there is nothing yet"
+    assert not ours.suffices(), "there is nothing yet"
     ours.refresh()
-    assert ours.will_do()
+    assert ours.suffices()
     make_venue(engine, name="another")
-    assert not ours.will_do()
+    assert not ours.suffices()
     ours.refresh()
-    assert ours.will_do()
+    assert ours.suffices()
     (tmp_path / "directory.snapshot").write_bytes(b"damaged")
-    assert not directory(engine, tmp_path, clock).will_do()
+    assert not directory(engine, tmp_path, clock).suffices()
 
 
 def test_it_begins_with_what_is_on_disk(sqlite: Engine, tmp_path: Path, clock: Clock) -> None:
@@ -200,7 +199,7 @@ def test_it_begins_with_what_is_on_disk(sqlite: Engine, tmp_path: Path, clock: C
     directory(sqlite, tmp_path, clock).refresh()
     with connected("sqlite:////nowhere/at/all.sqlite") as unreachable:
         ours = directory(unreachable, tmp_path, Clock(NOW + 3 * DAY))
-        ours.restore()
+        ours.take_up()
         assert names(ours) == ["the one"]
         assert ours.age_seconds == 3 * DAY
         assert ours.is_degraded
@@ -219,7 +218,7 @@ def test_it_begins_with_the_previous_one_when_the_last_is_damaged(
     writer.refresh()
     (tmp_path / "directory.snapshot").write_bytes(b"")
     ours = directory(sqlite, tmp_path, clock)
-    ours.restore()
+    ours.take_up()
     assert names(ours) == ["the one"]
     assert ours.age_seconds == HOUR
 
@@ -251,7 +250,7 @@ def test_what_one_process_publishes_all_answer_from_at_once(
     make_venue(sqlite, name="the one")
     first, second = (directory(sqlite, tmp_path, clock) for _ in range(2))
     first.refresh()
-    second.restore()
+    second.take_up()
     for number in range(3):
         with write_session(sqlite) as session:
             make_venue(session, name=f"another {number}")
@@ -399,7 +398,7 @@ def test_a_snapshot_on_disk_that_is_too_old_is_not_answered_from(
     make_venue(sqlite)
     directory(sqlite, tmp_path, clock).refresh()
     ours = directory(sqlite, tmp_path, Clock(NOW + HORIZON))
-    ours.restore()
+    ours.take_up()
     with pytest.raises(NotReady):
         _ = ours.search
 
@@ -417,7 +416,7 @@ def test_one_does_not_begin_with_a_directory_of_the_future(
     directory(sqlite, tmp_path, clock).refresh()
     earlier = NOW - back
     ours = directory(sqlite, tmp_path, Clock(earlier))
-    assert not ours.will_do()
+    assert not ours.suffices()
     with pytest.raises(NotReady):
         _ = ours.search
     with pytest.raises(NotReady):
@@ -425,7 +424,7 @@ def test_one_does_not_begin_with_a_directory_of_the_future(
     ours.refresh()
     assert generated_at(ours) == earlier
     assert len(ours.search.answer(Question(BANK, earlier)).havens) == 1
-    assert ours.will_do()
+    assert ours.suffices()
 
 
 @pytest.mark.parametrize("back", BACK)
@@ -437,7 +436,7 @@ def test_without_a_database_the_future_is_waited_for(
     clock.now -= back
     with connected("sqlite:////nowhere/at/all.sqlite") as unreachable:
         ours = directory(unreachable, tmp_path, clock)
-        ours.restore()
+        ours.take_up()
         for moment, is_covered in ((clock.now, False), (THE_HOUR - HOUR, True), (NOW, True)):
             clock.now = moment
             with pytest.raises(OperationalError):
@@ -506,7 +505,7 @@ def test_the_disk_must_be_of_this_environment(
     directory(sqlite, tmp_path, clock, demonstration=demonstration).refresh()
     wrong = directory(sqlite, tmp_path, clock, demonstration=not demonstration)
     with pytest.raises(MixedData):
-        wrong.restore()
+        wrong.take_up()
     with pytest.raises(MixedData):
         wrong.refresh()
     with pytest.raises(NotReady):

@@ -21,8 +21,8 @@ from uvicorn.server import ServerState
 from app.core.errors import Invalid
 from app.directory import shortcut
 from app.directory.live import Directory
+from app.directory.nearest_question import NearestQuestion
 from app.directory.routes import NEAREST
-from app.directory.schemas import NearestQuestion
 from app.directory.shortcut import Shortcut
 from tests.factories import connected, make_venue, utc
 from tests.servers import add_venue, serving_directory

@@ -126,7 +126,7 @@ def test_unknown_hours_are_listed_and_never_open(engine: Engine) -> None:
     assert snapshot.listing(0) == [(snapshot.start, snapshot.horizon)]
     for at in range(snapshot.start, snapshot.horizon, HOUR):
         assert search.is_listed(0, at)
-        assert search.state(0, at).open is None
+        assert search.state(0, at) is None
     assert b'"opening_hours"' not in snapshot.fragment(0)
 
 

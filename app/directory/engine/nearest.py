@@ -1,13 +1,6 @@
-"""Who is in an answer, and in what order: the rules of reach, and the search that keeps to them.
+"""The search for the nearest havens, by the rules that `app.directory.rules` begins with.
 
-- `havens`: open at `at`, and until `MARGIN` after one has walked there. Nearest first, then by id.
-- `closing`: open, and one is there before it shuts, but not with that margin; in the same order,
-  and none that lies beyond both `NEAR_M` and `limit` of `havens`.
-- `opens_next`, when fewer than `limit` of `havens` lie within `NEAR_M`: listed at `at`, in neither
-  of these, and later open while one is there, if only just. By the later of opening and arrival,
-  then distance, then id. What is open but shuts before one is there waits for its next opening.
-
-The search is compiled loops over columns, and goes best first through a tree of blocks. Rows lie
+It is compiled loops over columns, and goes best first through a tree of blocks. Rows lie
 in blocks of `LEAF`, those in blocks of blocks, each with its bounding box and with what a search
 must know to pass it by at any instant: the minutes in which a haven inside is open, opens and
 shuts. These don't change as time goes by, so nothing is worked out again at midnight, at closing
@@ -37,11 +30,6 @@ WORD = 32
 MINUTE = 60
 NEVER = 2**62
 
-MARGIN = 5 * MINUTE
-NEAR_M = 2000.0
-"""When fewer than `limit` havens lie this near, the answer also says what opens next. When `limit`
-do, none farther than this that is about to shut is of any use."""
-
 HAVENS, CLOSING, OPENS_NEXT = range(3)
 NOT_OPEN, NO_END = 0, -1
 
@@ -56,7 +44,7 @@ BitLines = Annotated[Bits, 2]
 
 
 class Columns(NamedTuple):
-    """A snapshot as the loops see it. Rows first, then schedules, then blocks.
+    """The rules' numbers, and a snapshot as the loops see it: rows, then schedules, then blocks.
 
     Blocks are numbered level by level from those of rows up to the one that holds everything;
     `children` are the rows of one of the first `leaves` blocks, and the blocks of any other.
@@ -65,6 +53,8 @@ class Columns(NamedTuple):
     order, and `since` says of each for how long, at most, it has then been open.
     """
 
+    margin: int
+    near_m: int
     start: int
     horizon: int
     lat: Floats
@@ -227,7 +217,7 @@ def answer(
     """
     columns = _unpacked(packed)
     origin = direction(lat, lon)
-    found = np.empty((3 * limit, 7), dtype=np.int64)
+    matches = np.empty((3 * limit, 7), dtype=np.int64)
     metres = np.empty(3 * limit)
     stops = np.zeros(3, dtype=np.int64)
     heap = np.empty(256, dtype=np.int64), np.empty(256), np.empty(256, dtype=np.int64)
@@ -237,7 +227,7 @@ def answer(
         farthest = max_distance_m if kind != OPENS_NEXT else math.inf
         if kind == CLOSING and total == limit:
             # Nobody goes far, past as many open doors as they asked for, to one about to shut.
-            farthest = min(farthest, max(NEAR_M, metres[total - 1]))
+            farthest = min(farthest, max(columns.near_m, metres[total - 1]))
         if kind != OPENS_NEXT or near < limit:
             total += _best(
                 kind,
@@ -249,23 +239,23 @@ def answer(
                 farthest,
                 minutes_per_m,
                 heap,
-                found[total:],
+                matches[total:],
                 metres[total:],
             )
         stops[kind] = total
         if kind == HAVENS:
             for i in range(total):
-                near += metres[i] <= NEAR_M
+                near += metres[i] <= columns.near_m
     for i in range(total):
-        row = found[i, 0]
-        found[i, 1], found[i, 2] = columns.cuts[row], columns.cuts[row + 1]
-        found[i, 3] = _bearing(lat, lon, columns.lat[row], columns.lon[row])
-        found[i, 4] = _minutes(metres[i], minutes_per_m)
+        row = matches[i, 0]
+        matches[i, 1], matches[i, 2] = columns.cuts[row], columns.cuts[row + 1]
+        matches[i, 3] = _bearing(lat, lon, columns.lat[row], columns.lon[row])
+        matches[i, 4] = _minutes(metres[i], minutes_per_m)
         first, last = _schedule(columns.offsets, columns.opens[row])
         until = _open_until(columns.starts, columns.ends, first, last, at)
         # Where the horizon cuts it off, nobody knows that it closes then.
-        found[i, 5] = until if until < columns.horizon else NO_END
-    return stops, found[:total], metres[:total]
+        matches[i, 5] = until if until < columns.horizon else NO_END
+    return stops, matches[:total], metres[:total]
 
 
 @compiled_part
@@ -279,7 +269,7 @@ def _best(
     max_distance_m: float,
     minutes_per_m: float,
     heap: tuple[Ints, Floats, Ints],
-    found: Ints,
+    matches: Ints,
     metres: Floats,
 ) -> int:
     """Fill in at most `limit` rows, by (instant, distance, id); how many there are.
@@ -316,7 +306,7 @@ def _best(
                 # Before which instant no row in it can be ranked, and whether any can be at all.
                 instant, arrival = 0, at + MINUTE * _minutes(near_m, minutes_per_m)
                 if kind == HAVENS:
-                    needed = arrival + MARGIN
+                    needed = arrival + columns.margin
                     last = (needed - 1 - columns.start) // MINUTE
                     if (
                         columns.longest[child] < needed - at
@@ -324,7 +314,7 @@ def _best(
                     ):
                         continue
                 elif kind == CLOSING:
-                    latest = at + MINUTE * _minutes(_at_most(far), minutes_per_m) + MARGIN
+                    latest = at + MINUTE * _minutes(_at_most(far), minutes_per_m) + columns.margin
                     i, end_of = _schedule(columns.shutting, child)
                     i = _current(columns.shuts, i, end_of, arrival)
                     while i < end_of and columns.shuts[i] < latest and columns.since[i] > at:
@@ -368,13 +358,13 @@ def _best(
                 ):
                     continue
                 instant = max(opens_at, arrival)
-            elif until <= arrival or (until >= arrival + MARGIN) != (kind == HAVENS):
+            elif until <= arrival or (until >= arrival + columns.margin) != (kind == HAVENS):
                 continue
             place = count
             while place and (instant, distance, columns.rank[row]) < (
                 instants[place - 1],
                 metres[place - 1],
-                columns.rank[found[place - 1, 0]],
+                columns.rank[matches[place - 1, 0]],
             ):
                 place -= 1
             if place == limit:
@@ -382,11 +372,11 @@ def _best(
             count = min(count + 1, limit)
             for i in range(count - 1, place, -1):
                 instants[i], metres[i] = instants[i - 1], metres[i - 1]
-                found[i, 0], found[i, 6] = found[i - 1, 0], found[i - 1, 6]
+                matches[i, 0], matches[i, 6] = matches[i - 1, 0], matches[i - 1, 6]
             instants[place], metres[place] = instant, distance
-            found[place, 0], found[place, 6] = row, opens_at
+            matches[place, 0], matches[place, 6] = row, opens_at
             if count == limit and kind != OPENS_NEXT:
-                worst = found[count - 1, 0]
+                worst = matches[count - 1, 0]
                 farthest = _chord_squared(origin, columns.places[worst]) * (1 + 1e-9)
     return count
 

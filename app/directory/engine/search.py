@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.core.geo import Point
 from app.core.settings import WALKING_FACTOR
-from app.directory.rules import Interval
+from app.directory.rules import MARGIN, METRES_A_MINUTE, NEAR_M
 from app.directory.snapshot import Snapshot
 
 
@@ -25,10 +25,10 @@ class Question(NamedTuple):
     max_distance_m: float = math.inf
 
 
-class Found(NamedTuple):
+class Match(NamedTuple):
     """A haven in an answer, by its row; `text` is between two places in `Snapshot.text`.
 
-    `until` is when it shuts, if it is open: 0 when it is not, `NO_END` when that is not known.
+    `until` is when it shuts, if it is open: `NOT_OPEN`, or `NO_END` when that is not known.
     `opens_at` is when one that is waited for opens, else 0. Both in seconds since 1970 UTC.
     """
 
@@ -42,39 +42,30 @@ class Found(NamedTuple):
     distance_m: float
 
 
-NO_END = -1
-
-WALKED_IN_A_MINUTE_M = 80
+NOT_OPEN, NO_END = 0, -1
 
 # In a third of the time that the class itself takes.
-_FOUND: Callable[[Iterable[Any]], Found] = partial(tuple.__new__, Found)
+_match: Callable[[Iterable[Any]], Match] = partial(tuple.__new__, Match)
 
 
 class Answer(NamedTuple):
     """`havens` can be reached with time to spare, `closing` only just, `opens_next` later: by the
-    rules that `app.directory.engine.nearest` begins with."""
+    rules that `app.directory.rules` begins with."""
 
-    havens: list[Found]
-    closing: list[Found]
-    opens_next: list[Found]
+    havens: list[Match]
+    closing: list[Match]
+    opens_next: list[Match]
 
 
 class State(NamedTuple):
-    """What one haven is at an instant: `open` is None when nobody knows.
+    """Whether one haven is open, as a `Match` says it; `opens_at` is 0, too, if nobody knows it."""
 
-    `until` and `opens_at` are seconds since 1970 UTC, None where they don't apply.
-    """
-
-    open: bool | None
-    until: int | None = None
-    opens_at: int | None = None
+    until: int = NOT_OPEN
+    opens_at: int = 0
 
 
 class Search:
-    """A snapshot made searchable. It never changes: a new snapshot makes a new search.
-
-    Minutes on foot are the distance times `walking_factor`, at 80 m a minute, rounded up.
-    """
+    """A snapshot made searchable. It never changes: a new snapshot makes a new search."""
 
     def __init__(self, snapshot: Snapshot, walking_factor: float = WALKING_FACTOR) -> None:
         # Brings the compiler with it: half a second that other commands should not wait for.
@@ -83,8 +74,9 @@ class Search:
         self.snapshot = snapshot
         self.walking_factor = walking_factor
         # Given with each question, as what the compiler keeps on disk serves any factor.
-        self._minutes_per_m = walking_factor / WALKED_IN_A_MINUTE_M
-        columns = nearest.Columns(*(getattr(snapshot, n) for n in nearest.Columns._fields))
+        self._minutes_per_m = walking_factor / METRES_A_MINUTE
+        names = nearest.Columns._fields[2:]
+        columns = nearest.Columns(MARGIN, NEAR_M, *(getattr(snapshot, name) for name in names))
         self._packed = nearest.packed(columns)
         self._nearest = nearest.answer
         # Compiled here, or read from disk, so that nobody who asks has to wait for it: with
@@ -106,9 +98,9 @@ class Search:
             max_distance_m,
             self._minutes_per_m,
         )
-        found = list(map(_FOUND, zip(*lines.T.tolist(), metres.tolist(), strict=True)))
+        matches = list(map(_match, zip(*lines.T.tolist(), metres.tolist(), strict=True)))
         havens, closing, _ = stops.tolist()
-        return Answer(found[:havens], found[havens:closing], found[closing:])
+        return Answer(matches[:havens], matches[havens:closing], matches[closing:])
 
     def row(self, haven: UUID) -> int | None:
         """The row of a haven, or None when it is not in the snapshot."""
@@ -120,25 +112,21 @@ class Search:
                 low = middle + 1
             else:
                 high = middle
-        found = low < len(by_id) and ids[by_id[low]].tobytes() == haven.bytes
-        return int(by_id[low]) if found else None
+        is_there = low < len(by_id) and ids[by_id[low]].tobytes() == haven.bytes
+        return int(by_id[low]) if is_there else None
 
     def is_listed(self, row: int, at: int) -> bool:
         """Whether the public may see a haven at an instant."""
         return any(start <= at < end for start, end in self.snapshot.listing(row))
 
-    def state(self, row: int, at: int) -> State:
-        """Whether a haven is available at an instant, and until or from when."""
-        snapshot = self.snapshot
-        availability = snapshot.availability(row)
-        if availability is None or not snapshot.covers(at):
-            return State(None)
-        for start, end in availability:
-            if start <= at < end:
-                # Where the horizon cuts it off, nobody knows that it closes then.
-                return State(True, until=end if end < snapshot.horizon else None)
-        return State(False, opens_at=_next_opening(availability, at))
-
-
-def _next_opening(availability: list[Interval], at: int) -> int | None:
-    return next((start for start, _ in availability if at < start), None)
+    def state(self, row: int, at: int) -> State | None:
+        """Whether a haven is available at an instant; None when nobody knows."""
+        availability = self.snapshot.availability(row)
+        if availability is None or not self.snapshot.covers(at):
+            return None
+        # The first that is not over: it goes on, or comes next.
+        start, end = next(((s, e) for s, e in availability if at < e), (0, 0))
+        if start > at or not end:
+            return State(opens_at=start)
+        # Where the horizon cuts it off, nobody knows that it closes then.
+        return State(until=end if end < self.snapshot.horizon else NO_END)

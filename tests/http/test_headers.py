@@ -7,7 +7,7 @@ from fastapi import Request
 from pydantic import ValidationError
 
 from app.core.settings import Settings
-from app.http.middleware import client_address
+from app.http.headers import client_address
 
 OURS = (ip_network("10.0.0.0/8"), ip_network("192.0.2.7"), ip_network("2001:db8:1::/48"))
 ADDRESSES = [
