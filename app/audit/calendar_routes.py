@@ -1,6 +1,7 @@
 """The private calendar over HTTP: its owner gives it an address and ends it, programs read it."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
@@ -10,13 +11,12 @@ from app.audit.reports import calendar
 from app.audit.reports.calendar import CalendarOut, CalendarSecret, NoAddress, NoSuchCalendar
 from app.core.db import read_session
 from app.core.errors import responses
-from app.http.conditional import NO_STORE, PreconditionRequired, Register, Stale, to_json
+from app.http.conditional import PreconditionRequired, Register, Stale, to_json, unstored
 
 router = APIRouter(prefix="/v1/audit/calendar", tags=["audit"])
 public = APIRouter(tags=["audit"])
 
 _CHANGES = responses(Stale(), PreconditionRequired())
-_ICALENDAR = "text/calendar; charset=utf-8"
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The calendar",
@@ -28,7 +28,7 @@ _FILE: dict[int | str, dict[str, Any]] = {
 @router.get("", summary="Whether your calendar has an address", response_model=CalendarOut)
 def read_calendar_address(register: Register, auditor: Auditor) -> Response:
     """Since when your calendar can be read at a private address, if it can."""
-    return register.read(lambda session: calendar.shown(session, auditor))
+    return register.read(partial(calendar.shown, account=auditor))
 
 
 @router.post(
@@ -43,11 +43,10 @@ def make_calendar_address(register: Register, auditor: Auditor) -> Response:
     secret = calendar.new_secret()
     register.change(
         auditor,
-        lambda session: calendar.shown(session, auditor),
-        lambda session: calendar.make_address(session, auditor, secret),
+        partial(calendar.shown, account=auditor),
+        partial(calendar.make_address, account=auditor, secret=secret),
     )
-    made = CalendarSecret(address=f"/v1/calendar/{secret}.ics")
-    return Response(to_json(made), media_type="application/json", headers=NO_STORE)
+    return unstored(to_json(CalendarSecret(address=f"/v1/calendar/{secret}.ics")))
 
 
 @router.post(
@@ -63,8 +62,8 @@ def revoke_calendar_address(register: Register, auditor: Auditor) -> Response:
     """Nobody can read your calendar any more, from the next request on."""
     return register.change(
         auditor,
-        lambda session: calendar.shown(session, auditor),
-        lambda session: calendar.revoke(session, auditor),
+        partial(calendar.shown, account=auditor),
+        partial(calendar.revoke, account=auditor),
     )
 
 
@@ -80,4 +79,4 @@ def read_calendar(
     """What lapses soon or has lapsed, as iCalendar; its address is all that it takes to read it."""
     with read_session(request.app.state.journal.engine) as session:
         content = calendar.calendar(session, secret, datetime.now(UTC))
-    return Response(content, media_type=_ICALENDAR, headers=NO_STORE)
+    return unstored(content, "text/calendar; charset=utf-8")

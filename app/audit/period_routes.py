@@ -9,8 +9,8 @@ from pydantic.json_schema import SkipJsonSchema
 from sqlmodel import Session
 
 from app.accounts.guards import Reader
-from app.audit.frame.activity import Activity, Done, Involved, activity, involved
-from app.audit.frame.question import Chosen, Limits, View
+from app.audit.frame.activity import Activity, Scope, Tally, activity
+from app.audit.frame.question import Filters, Limits, View
 from app.audit.reports.scheme_tests import scheme_tests
 from app.core.errors import Invalid, responses, wrong
 from app.core.london import today
@@ -22,6 +22,8 @@ from app.training.schemas import Trained
 
 router = APIRouter(prefix="/v1/admin")
 
+Question = Annotated[FiguresAsked, Query()]
+
 
 class _OfPeriod(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
@@ -31,15 +33,14 @@ class _OfPeriod(BaseModel):
     known_at: datetime | SkipJsonSchema[None] = None
 
 
-def _seen(asked: FiguresAsked, as_at: date) -> View:
-    known_at = (asked.known_at or datetime.now(UTC)).astimezone(UTC)
-    return View(as_at, known_at, Chosen(), None, Limits.now())
+def _view(question: FiguresAsked, as_at: date) -> View:
+    return View(as_at, question.known_at or datetime.now(UTC), Filters(), None, Limits.now())
 
 
-def _done(session: Session, asked: FiguresAsked) -> tuple[Activity, Involved]:
-    seen = _seen(asked, asked.until)
-    who = involved(session, seen)
-    return activity(session, seen, asked.from_, who), who
+def _activity(session: Session, question: FiguresAsked) -> tuple[Activity, Scope]:
+    view = _view(question, question.until)
+    scope = Scope.read(session, view)
+    return activity(session, view, question.from_, scope), scope
 
 
 # --- engagements -----------------------------------------------------------------------------
@@ -67,23 +68,20 @@ class OutreachFigures(_OfPeriod):
     response_model=OutreachFigures,
     responses=responses(Invalid()),
 )
-def outreach_figures(
-    asked: Annotated[FiguresAsked, Query()], register: Register, _: Reader
-) -> Response:
+def outreach_figures(question: Question, register: Register, _: Reader) -> Response:
     """Businesses engaged and engagements by kind in a period, as known at an instant."""
 
-    def shown(session: Session) -> OutreachFigures:
-        done, _ = _done(session, asked)
+    def show(session: Session) -> OutreachFigures:
+        done, _ = _activity(session, question)
+        kinds = [KindFigure(kind=kind, engagements=done.by_kind[kind]) for kind in EngagementKind]
         return OutreachFigures(
-            **dict(asked),
+            **dict(question),
             businesses_engaged=len(done.whole.businesses),
             engagements=done.whole.engagements,
-            by_kind=[
-                KindFigure(kind=kind, engagements=done.by_kind[kind]) for kind in EngagementKind
-            ],
+            by_kind=kinds,
         )
 
-    return register.read(shown)
+    return register.read(show)
 
 
 # --- training --------------------------------------------------------------------------------
@@ -119,28 +117,21 @@ class TrainingFigures(_OfPeriod, Figures):
     response_model=TrainingFigures,
     responses=responses(wrong("until", "Input should be a valid date")),
 )
-def training_figures(
-    register: Register, _: Reader, asked: Annotated[FiguresAsked, Query()]
-) -> Response:
+def training_figures(question: Question, register: Register, _: Reader) -> Response:
     """How many sessions there were in a period, how many people they trained, and from where."""
 
-    def shown(session: Session) -> TrainingFigures:
-        done, who = _done(session, asked)
-        courses = [
-            CourseFigures(course=key, **_delivered(done.by_course[key], who)) for key in CourseKey
-        ]
-        return TrainingFigures(**dict(asked), courses=courses, **_delivered(done.whole, who))
+    def show(session: Session) -> TrainingFigures:
+        done, scope = _activity(session, question)
 
-    return register.read(shown)
+        def figures(tally: Tally) -> dict[str, Any]:
+            trained = Trained(new=tally.new, refresher=tally.refresher, total=tally.people)
+            businesses = len(scope.businesses_of(tally.venues))
+            return tally.numbers() | {"trained": trained, "businesses": businesses}
 
+        courses = [CourseFigures(course=key, **figures(done.by_course[key])) for key in CourseKey]
+        return TrainingFigures(**dict(question), courses=courses, **figures(done.whole))
 
-def _delivered(done: Done, who: Involved) -> dict[str, Any]:
-    return {
-        "sessions": len(done.sessions),
-        "trained": Trained(new=done.new, refresher=done.refresher, total=done.people),
-        "venues": len(done.venues),
-        "businesses": len(who.businesses_of(done.venues)),
-    }
+    return register.read(show)
 
 
 # --- scheme tests ----------------------------------------------------------------------------
@@ -173,33 +164,20 @@ class SchemeTestFigures(_OfPeriod):
     response_model=SchemeTestFigures,
     responses=responses(Invalid()),
 )
-def scheme_test_figures(
-    asked: Annotated[FiguresAsked, Query()], register: Register, _: Reader
-) -> Response:
+def scheme_test_figures(question: Question, register: Register, _: Reader) -> Response:
     """Visited, passed and the rate in a period, in all and by ward, as known at an instant.
 
     As `/v1/audit/scheme-tests` has them as at today: a test counts in the ward where its venue
     lies today, whenever it was.
     """
 
-    def shown(session: Session) -> SchemeTestFigures:
-        seen = _seen(asked, today())
-        found = scheme_tests(session, seen, asked.from_, asked.until)
-        (total,) = found.total
-        return SchemeTestFigures(
-            **dict(asked),
-            visited=total.visited,
-            passed=total.passed,
-            rate=total.rate,
-            wards=[
-                WardFigure(
-                    ward=row.ward if row.ward_id else None,
-                    visited=row.visited,
-                    passed=row.passed,
-                    rate=row.rate,
-                )
-                for row in found.wards
-            ],
-        )
+    def show(session: Session) -> SchemeTestFigures:
+        view = _view(question, today())
+        tests = scheme_tests(session, view, question.from_, question.until)
+        wards = [
+            WardFigure(**vars(row) | {"ward": row.ward if row.ward_id else None})
+            for row in tests.wards
+        ]
+        return SchemeTestFigures(**vars(tests.total[0]) | dict(question), wards=wards)
 
-    return register.read(shown)
+    return register.read(show)

@@ -55,9 +55,9 @@ _INSTANT = re.compile(
 
 
 def _past(value: datetime) -> datetime:
-    if not datetime(2000, 1, 1, tzinfo=UTC) <= value <= datetime.now(UTC):
-        raise ValueError("must lie in the past, in the year 2000 or later")
-    return value
+    if value > datetime.now(UTC):
+        raise ValueError("lies in the future")
+    return value.astimezone(UTC)
 
 
 Day = Annotated[date, BeforeValidator(_iso_date), AfterValidator(in_our_time)]
@@ -67,7 +67,7 @@ Day = Annotated[date, BeforeValidator(_iso_date), AfterValidator(in_our_time)]
 GivenInstant = Annotated[AwareDatetime, BeforeValidator(instant)]
 
 
-KnownAt = Annotated[GivenInstant, AfterValidator(_past)]
+KnownAt = Annotated[GivenInstant, AfterValidator(in_our_time), AfterValidator(_past)]
 """An instant as known at which something is asked; in the future the answer would change."""
 
 

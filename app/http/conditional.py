@@ -212,6 +212,11 @@ def _names(tags: Collection[str], body: bytes) -> bool:
 NO_STORE = {"Cache-Control": "private, no-store"}
 
 
+def unstored(content: bytes, media_type: str = "application/json") -> Response:
+    """An answer that is new each time; nothing on the way keeps it."""
+    return Response(content, media_type=media_type, headers=NO_STORE)
+
+
 def download(content: bytes, media_type: str, name: str) -> Response:
     """A file that whoever asked can save under a name; nothing on the way keeps it."""
     headers = NO_STORE | {"Content-Disposition": f'attachment; filename="{name}"'}

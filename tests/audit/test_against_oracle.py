@@ -13,10 +13,10 @@ from uuid import UUID
 import pytest
 from sqlmodel import Session
 
-from app.audit.frame.question import Asked, View, view
-from app.audit.pack.chapters import FEW
+from app.audit.frame.question import ReportQuestion, View
 from app.audit.pack.pack import QuarterlyPack, compose, parameters
 from app.audit.pack.quarters import Quarter
+from app.audit.pack.sections import FEW
 from app.audit.reports.coverage import coverage
 from app.audit.reports.due import due
 from app.audit.reports.levy import levy
@@ -51,7 +51,7 @@ PAIRS = 50
 class Case:
     """One thing that reports are asked, and what is so then by the slow computation."""
 
-    asked: Asked
+    question: ReportQuestion
     oracle: Oracle
 
     @cache  # noqa: B019  both databases are asked the same
@@ -65,7 +65,7 @@ class Case:
         return self.oracle.as_at - timedelta(days=self.oracle.as_at.toordinal() % 300)
 
     def __str__(self) -> str:
-        return self.asked.model_dump_json(exclude_defaults=True)
+        return self.question.model_dump_json(exclude_defaults=True)
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +90,7 @@ def _case(chance: random.Random, events: Events, number: int) -> Case:
         chance.choice([row.recorded_at, row.voided_at or row.recorded_at]),
         NOW,
     )[number % 5]
-    asked: dict[str, Any] = {"as_at": as_at, "known_at": known_at}
+    question: dict[str, Any] = {"as_at": as_at, "known_at": known_at}
     if chance.random() < 0.8:
         filters: dict[str, Any] = {
             "ward": [f"W{n:02}" for n in chance.sample(range(WARDS), 5)],
@@ -100,8 +100,8 @@ def _case(chance: random.Random, events: Events, number: int) -> Case:
             "business": [one.id for one in chance.sample(history.businesses, 40)],
         }
         kept = chance.sample(list(filters), chance.choice((1, 1, 2)))
-        asked |= {name: filters[name] for name in kept}
-    given = Asked.model_validate(asked)
+        question |= {name: filters[name] for name in kept}
+    given = ReportQuestion.model_validate(question)
     return Case(
         given,
         Oracle(
@@ -123,8 +123,8 @@ def session(history_url: str) -> Iterator[Session]:
         yield session
 
 
-def seen(session: Session, case: Case) -> View:
-    return view(session, case.asked, case.asked, NOW)
+def view_of(session: Session, case: Case) -> View:
+    return View.of(session, case.question, NOW)
 
 
 def by(rows: Iterable[Any], *names: str) -> dict[Any, Any]:
@@ -155,7 +155,7 @@ def assert_shows(row: Any, expected: dict[str, Any], case: Case) -> None:
 def test_coverage(session: Session, cases: list[Case]) -> None:
     seen_venues = 0
     for case in cases:
-        report, oracle = coverage(session, seen(session, case)), case.oracle
+        report, oracle = coverage(session, view_of(session, case)), case.oracle
         assert [row.course for row in report.courses] == list(COURSES)
         for row in report.courses:
             assert_shows(row, oracle.coverage(row.course), case)
@@ -179,7 +179,7 @@ def test_trend(session: Session, cases: list[Case]) -> None:
     for case in cases:
         as_at = case.oracle.as_at
         days = [day for day in month_ends(as_at - timedelta(days=90), as_at) if day < as_at]
-        report = trend(session, seen(session, case), [*days, as_at])
+        report = trend(session, view_of(session, case), [*days, as_at])
         courses = by(report.courses, "day", "course")
         schemes = by(report.schemes, "day", "scheme")
         assert len(courses) == (len(days) + 1) * len(COURSES)
@@ -204,7 +204,7 @@ def test_what_turned_a_trend(session: Session, cases: list[Case]) -> None:
     moved = 0
     for number, case in enumerate(cases):
         course, as_at = COURSES[number % len(COURSES)], case.oracle.as_at
-        report = turn(session, seen(session, case), f"{as_at:%Y-%m}", CourseKey(course))
+        report = turn(session, view_of(session, case), f"{as_at:%Y-%m}", CourseKey(course))
         before = case.on(as_at.replace(day=1) - timedelta(days=1))
         assert [row.trained for row in report.totals] == [
             oracle.coverage(course)["trained"] for oracle in (before, case.oracle)
@@ -278,7 +278,7 @@ def test_levy(session: Session, cases: list[Case]) -> None:
     holders = missing = 0
     for number, case in enumerate(cases):
         first, near_days = _levy_year(case.oracle.as_at, number % 3), (92, 20)[number % 2]
-        report = levy(session, seen(session, case), first.year, near_days)
+        report = levy(session, view_of(session, case), first.year, near_days)
         last, expected = _levied(case, first)
         assert (report.first, report.counted_until) == (first, last)
         held = {id_: there.periods for id_, there in expected.items() if there.periods}
@@ -354,7 +354,7 @@ def test_due(session: Session, cases: list[Case]) -> None:
     notes: Counter[tuple[str, str | None]] = Counter()
     for number, case in enumerate(cases):
         days = (90, 30, 200)[number % 3]
-        report = due(session, seen(session, case), days)
+        report = due(session, view_of(session, case), days)
         expected = _due(case, days)
         names = ("kind", "of", "venue_id", "on", "certificate", "note")
         rows = by([*report.items, *report.retests], *names)
@@ -389,7 +389,7 @@ def test_quality(session: Session, cases: list[Case]) -> None:
     for case in cases:
         expected = case.oracle.quality()
         assert expected.keys() <= {*Check}
-        report = quality(session, seen(session, case), [Check(check) for check in expected])
+        report = quality(session, view_of(session, case), [Check(check) for check in expected])
         venues = defaultdict(set)
         for row in report.findings:
             venues[row.check].add(row.venue_id)
@@ -410,7 +410,7 @@ def test_scheme_tests(session: Session, cases: list[Case]) -> None:
         last = case.oracle.as_at - timedelta(days=case.oracle.as_at.toordinal() % 40)
         first = min(case.first, last)
         expected = case.oracle.scheme_tests(first, last)
-        report = scheme_tests(session, seen(session, case), first, last)
+        report = scheme_tests(session, view_of(session, case), first, last)
         (total,) = report.total
         _shows_tests(total, expected, case)
         wards = by(report.wards, "ward_code")
@@ -420,7 +420,7 @@ def test_scheme_tests(session: Session, cases: list[Case]) -> None:
         for code, some in grouped(expected, "ward").items():
             _shows_tests(wards[code], some, case)
         venues = by(
-            venue_scheme_tests(session, seen(session, case), first, last).venues, "venue_id"
+            venue_scheme_tests(session, view_of(session, case), first, last).venues, "venue_id"
         )
         assert venues.keys() == grouped(expected, "venue").keys(), case
         for venue_id, some in grouped(expected, "venue").items():
@@ -454,14 +454,14 @@ def _shows_tests(row: Any, tests: list[dict[str, Any]], case: Case) -> None:
 def test_pack(session: Session, cases: list[Case]) -> None:
     composed = 0
     for case in cases:
-        asked, oracle = case.asked, case.oracle
+        question, oracle = case.question, case.oracle
         quarter = Quarter(oracle.as_at.year, (oracle.as_at.month + 2) // 3)
         if case.oracle.known_at < start_of(quarter.first):
             # Nobody can report on what has not begun.
             quarter = Quarter(
                 day_of(oracle.known_at).year, (day_of(oracle.known_at).month + 2) // 3
             )
-        made_from, known_at = parameters(session, str(quarter), asked, oracle.known_at, NOW)
+        made_from, known_at = parameters(session, str(quarter), question, oracle.known_at, NOW)
         pack = compose(session, made_from, known_at)
         now = case.on(min(quarter.last, day_of(oracle.known_at)))
         assert made_from.as_at == now.as_at

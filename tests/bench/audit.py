@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import Session
 
-from app.audit.frame.question import Chosen, Moment, View, view
+from app.audit.frame.question import Filters, Question, View
 from app.audit.pack.pack import compose, parameters
 from app.audit.reports.coverage import coverage
 from app.audit.reports.due import due
@@ -51,8 +51,8 @@ class Report(NamedTuple):
     most_seconds: float
 
 
-def _pack(session: Session, seen: View) -> Any:
-    made_from, known_at = parameters(session, QUARTER, Chosen(), None, seen.known_at)
+def _pack(session: Session, view: View) -> Any:
+    made_from, known_at = parameters(session, QUARTER, Filters(), None, view.known_at)
     return compose(session, made_from, known_at)
 
 
@@ -60,13 +60,13 @@ REPORTS = (
     Report("coverage", coverage, "/v1/audit/coverage", 1),
     Report(
         "trend over 24 months",
-        lambda session, seen: trend(session, seen, TrendAsked().days(seen.as_at)),
+        lambda session, view: trend(session, view, TrendAsked().days(view.as_at)),
         "/v1/audit/trend",
         1,
     ),
     Report("quarterly pack", _pack, f"/v1/audit/pack?quarter={QUARTER}", 3),
-    Report("levy register", lambda session, seen: levy(session, seen, None), "/v1/audit/levy", 1),
-    Report("due", lambda session, seen: due(session, seen, 90), "/v1/audit/due", 1),
+    Report("levy register", lambda session, view: levy(session, view, None), "/v1/audit/levy", 1),
+    Report("due", lambda session, view: due(session, view, 90), "/v1/audit/due", 1),
     Report("data quality", quality, "/v1/audit/quality", 1),
 )
 
@@ -108,8 +108,8 @@ def _measured(url: str, folder: Path) -> dict[str, tuple[float, float]]:
 
         def made(report: Report) -> None:
             with read_session(engine) as session:
-                seen = view(session, Moment(as_at=AS_AT), Chosen(), datetime.now(UTC))
-                report.make(session, seen)
+                view = View.of(session, Question(as_at=AS_AT), datetime.now(UTC))
+                report.make(session, view)
 
         return {
             report.name: (

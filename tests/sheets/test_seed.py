@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from app.audit.frame.question import Asked, view
+from app.audit.frame.question import Question, View
 from app.audit.reports.coverage import coverage
 from app.core.db import read_session
 from app.core.settings import settings
@@ -67,8 +67,8 @@ def test_production_loads_no_seed(engine: Engine) -> None:
 
 def test_the_history_says_something(seeded_engine: Engine) -> None:
     with read_session(seeded_engine) as session:
-        moment = Asked(as_at=date(2026, 9, 30))
-        shown = coverage(session, view(session, moment, moment, datetime.now(UTC)))
+        view = View.of(session, Question(as_at=date(2026, 9, 30)), datetime.now(UTC))
+        shown = coverage(session, view)
     assert {row.venues for row in shown.courses} == {55}, "those accredited by then were there"
     assert all(row.trained and row.without_headcount for row in shown.courses)
     ratings = [sum(row.green for row in shown.courses), sum(row.red for row in shown.courses)]

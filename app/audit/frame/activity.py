@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from math import ceil
 from statistics import median
+from typing import Self
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -31,7 +32,7 @@ Place = UUID | str | None
 
 
 @dataclass
-class Done:
+class Tally:
     """What was done, in all or of one sort; who was trained twice counts twice.
 
     A venue of no known business counts as one business.
@@ -49,16 +50,21 @@ class Done:
         """People trained, for the first time or again."""
         return self.new + self.refresher
 
+    def numbers(self) -> dict[str, int]:
+        """How many there were of each."""
+        counts = {name: n if isinstance(n, int) else len(n) for name, n in vars(self).items()}
+        return counts | {"people": self.people}
+
 
 @dataclass
 class Activity:
     """What was done, in all and by its sorts."""
 
-    whole: Done = field(default_factory=Done)
+    whole: Tally = field(default_factory=Tally)
     by_kind: Counter[str] = field(default_factory=Counter)
     by_outcome: Counter[str] = field(default_factory=Counter)
-    by_course: defaultdict[str, Done] = field(default_factory=lambda: defaultdict(Done))
-    by_ward: defaultdict[Place, Done] = field(default_factory=lambda: defaultdict(Done))
+    by_course: defaultdict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    by_ward: defaultdict[Place, Tally] = field(default_factory=lambda: defaultdict(Tally))
 
 
 @dataclass
@@ -72,6 +78,10 @@ class Problems:
     open: int = 0
 
     @property
+    def resolved(self) -> int:
+        return len(self.days)
+
+    @property
     def median_days(self) -> float | None:
         return float(median(self.days)) if self.days else None
 
@@ -82,77 +92,67 @@ class Problems:
 
 
 @dataclass(frozen=True)
-class Involved:
-    """Which venues and businesses a report on activity is about, and where they lie."""
+class Scope:
+    """Which venues and businesses a report on activity is about, and where they lie.
+
+    They count whatever their status; `venues` is None where all do.
+    """
 
     facts: dict[UUID, Facts]
     venues: frozenset[UUID] | None
     businesses: frozenset[UUID]
 
-    def venue(self, venue_id: UUID) -> bool:
-        """Whether it is about a venue."""
+    @classmethod
+    def read(cls, session: Session, view: View) -> Self:
+        """The scope of a view.
+
+        Before a venue's first facts those count: history is often entered for the time before.
+        """
+        venues = session.exec(select(Venue.id)).all()
+        facts = facts_on(session, venues, [view.as_at], view.known_at, every=True)
+        return cls.on(0, view, venues, facts)
+
+    @classmethod
+    def on(cls, day: int, view: View, venues: Sequence[UUID], columns: FactsOn) -> Self:
+        """As `read`, by facts that have been read, on one of their days."""
+        facts = _facts_of(venues, columns, day)
+        if view.criteria.keys() == {"status"}:
+            return cls(facts, None, frozenset())
+        counted = {
+            venue_id: held
+            for venue_id, held in facts.items()
+            if view.counts(held._replace(status=VenueStatus.ACTIVE))
+        }
+        businesses = {held.business_id for held in counted.values() if held.business_id}
+        if view.criteria.keys() == {"status", "business_id"}:
+            # A business may have no venue yet.
+            businesses.update(view.filters.business)
+        return cls(facts, frozenset(counted), frozenset(businesses))
+
+    def has_venue(self, venue_id: UUID) -> bool:
         return self.venues is None or venue_id in self.venues
 
-    def business(self, business_id: UUID) -> bool:
+    def has_business(self, business_id: UUID) -> bool:
         """Whether it is about a business as a whole: one that runs such a venue."""
         return self.venues is None or business_id in self.businesses
 
-    def ward(self, venue_id: UUID) -> UUID | None:
+    def ward_of(self, venue_id: UUID) -> UUID | None:
         """Where a venue lies."""
         facts = self.facts.get(venue_id)
         return facts.ward_id if facts else None
 
     def businesses_of(self, venues: Iterable[UUID]) -> set[UUID]:
         """The businesses that run some venues, as far as they are known."""
-        held = (self.facts[venue_id] for venue_id in venues if venue_id in self.facts)
-        return {facts.business_id for facts in held if facts.business_id}
+        known_facts = (self.facts[venue_id] for venue_id in venues if venue_id in self.facts)
+        return {facts.business_id for facts in known_facts if facts.business_id}
 
 
-def involved(session: Session, seen: View) -> Involved:
-    """Whom a report on activity is about, whatever their status.
-
-    Before a venue's first facts those count: history is often entered for the time before.
-    """
-    venues = session.exec(select(Venue.id)).all()
-    found = facts_on(session, venues, [seen.as_at], seen.known_at, every=True)
-    return involved_by(seen, venues, found, 0)
-
-
-def involved_by(seen: View, venues: Sequence[UUID], found: FactsOn, day: int) -> Involved:
-    """As `involved`, by facts that have been read, on one of their days."""
-    facts = _facts(venues, found, day)
-    chosen = seen.chosen
-    of_venues = (
-        seen.wards is not None
-        or bool(chosen.category)
-        or (chosen.licensed, chosen.late_night) != (None, None)
-    )
-    if not of_venues and not chosen.business:
-        return Involved(facts, None, frozenset())
-    counted = frozenset(
-        venue_id
-        for venue_id, held in facts.items()
-        if seen.counts(held._replace(status=VenueStatus.ACTIVE))
-    )
-    businesses = {held.business_id for venue_id in counted if (held := facts[venue_id]).business_id}
-    # A business may have no venue yet.
-    named = set() if of_venues else set(chosen.business)
-    return Involved(facts, counted, frozenset(businesses | named))
-
-
-def _facts(venues: Sequence[UUID], found: FactsOn, day: int) -> dict[UUID, Facts]:
+def _facts_of(venues: Sequence[UUID], columns: FactsOn, day: int) -> dict[UUID, Facts]:
     # What is in none has the place -1: the last one's.
-    wards, businesses = [*found.wards, None], [*found.businesses, None]
+    wards, businesses = [*columns.wards, None], [*columns.businesses, None]
     categories, statuses = list(Category), list(VenueStatus)
-    columns = (
-        found.ward,
-        found.category,
-        found.status,
-        found.business,
-        found.licensed,
-        found.late_night,
-        found.refresh_months,
-    )
+    names = ("ward", "category", "status", "business", "licensed", "late_night", "refresh_months")
+    of_day = (getattr(columns, name)[day].tolist() for name in names)
     return {
         venue_id: Facts(
             wards[ward],
@@ -161,64 +161,57 @@ def _facts(venues: Sequence[UUID], found: FactsOn, day: int) -> dict[UUID, Facts
             businesses[business],
             licensed,
             late_night,
-            refresh_months or None,
+            months or None,
         )
-        for venue_id, ward, category, status, business, licensed, late_night, refresh_months in zip(
-            venues, *(column[day].tolist() for column in columns), strict=True
+        for venue_id, ward, category, status, business, licensed, late_night, months in zip(
+            venues, *of_day, strict=True
         )
         if status >= 0
     }
 
 
-def activity(session: Session, seen: View, first: date, who: Involved) -> Activity:
-    """What was done from a London day until `seen.as_at`, both included."""
-    found = Activity()
-    _count_engagements(session, seen, first, who, found)
-    _count_training(session, seen, first, who, found)
-    return found
+def activity(session: Session, view: View, first: date, scope: Scope) -> Activity:
+    """What was done from a London day until `view.as_at`, both included."""
+    done = Activity()
+    _count_engagements(done, session, view, first, scope)
+    _count_training(done, session, view, first, scope)
+    return done
 
 
 def _count_engagements(
-    session: Session, seen: View, first: date, who: Involved, found: Activity
+    done: Activity, session: Session, view: View, first: date, scope: Scope
 ) -> None:
-    columns = [
-        col(column)
-        for column in (
-            Engagement.venue_id,
-            Engagement.business_id,
-            Engagement.kind,
-            Engagement.outcome,
-        )
-    ]
+    names = ("venue_id", "business_id", "kind", "outcome")
+    columns = [col(getattr(Engagement, name)) for name in names]
     for venue_id, business_id, kind, outcome, number in session.execute(
         sa.select(*columns, sa.func.count())
-        .where(*within(Engagement, first, seen.as_at), known(Engagement, seen.known_at))
+        .where(*within(Engagement, first, view.as_at), known(Engagement, view.known_at))
         .group_by(*columns)
     ):
-        if not (who.venue(venue_id) if venue_id else who.business(business_id)):
+        if not (scope.has_venue(venue_id) if venue_id else scope.has_business(business_id)):
             continue
-        found.by_kind[kind] += number
-        found.by_outcome[outcome] += number
-        place = who.ward(venue_id) if venue_id else AS_A_WHOLE
-        for done in (found.whole, found.by_ward[place]):
-            done.engagements += number
-            done.businesses.add(business_id or venue_id)
+        done.by_kind[kind] += number
+        done.by_outcome[outcome] += number
+        place = scope.ward_of(venue_id) if venue_id else AS_A_WHOLE
+        for tally in (done.whole, done.by_ward[place]):
+            tally.engagements += number
+            tally.businesses.add(business_id or venue_id)
 
 
 def _count_training(
-    session: Session, seen: View, first: date, who: Involved, found: Activity
+    done: Activity, session: Session, view: View, first: date, scope: Scope
 ) -> None:
     delivered = (
-        *within(TrainingSession, first, seen.as_at),
-        known(TrainingSession, seen.known_at),
+        *within(TrainingSession, first, view.as_at),
+        known(TrainingSession, view.known_at),
     )
-    if who.venues is None:
+    if scope.venues is None:
         # Those that nobody attended were delivered too.
         for session_id, course in session.execute(
             sa.select(col(TrainingSession.id), col(TrainingSession.course)).where(*delivered)
         ):
-            found.whole.sessions.add(session_id)
-            found.by_course[course].sessions.add(session_id)
+            done.whole.sessions.add(session_id)
+            done.by_course[course].sessions.add(session_id)
     for session_id, course, venue_id, new, refresher in session.execute(
         sa.select(
             col(Attendance.session_id),
@@ -228,21 +221,19 @@ def _count_training(
             col(Attendance.refresher_count),
         )
         .join(TrainingSession)
-        .where(*delivered, known(Attendance, seen.known_at))
+        .where(*delivered, known(Attendance, view.known_at))
     ):
-        if who.venue(venue_id):
-            by_ward = found.by_ward[who.ward(venue_id)]
-            for done in (found.whole, found.by_course[course], by_ward):
-                done.sessions.add(session_id)
-                done.venues.add(venue_id)
-                done.new += new
-                done.refresher += refresher
+        if scope.has_venue(venue_id):
+            by_ward = done.by_ward[scope.ward_of(venue_id)]
+            for tally in (done.whole, done.by_course[course], by_ward):
+                tally.sessions.add(session_id)
+                tally.venues.add(venue_id)
+                tally.new += new
+                tally.refresher += refresher
 
 
-def problems(
-    session: Session, seen: View, first: date, who: Involved
-) -> dict[ReportKind, Problems]:
-    """What became of problem reports from a London day until `seen.as_at`, by their kind.
+def problems(session: Session, view: View, first: date, scope: Scope) -> dict[ReportKind, Problems]:
+    """What became of problem reports from a London day until `view.as_at`, by their kind.
 
     A report counts from the end of its day on, and is resolved when an officer says so.
     """
@@ -250,8 +241,8 @@ def problems(
         sa.select(col(ReportStep.report_id), sa.func.min(col(ReportStep.effective_at)).label("at"))
         .where(
             col(ReportStep.step) == Step.RESOLVED,
-            col(ReportStep.effective_at) <= seen.at,
-            known(ReportStep, seen.known_at),
+            col(ReportStep.effective_at) <= view.at,
+            known(ReportStep, view.known_at),
         )
         .group_by(col(ReportStep.report_id))
         .subquery()
@@ -265,23 +256,22 @@ def problems(
         )
         .outerjoin(resolved, resolved.c.report_id == col(ProblemReport.id))
         .where(
-            col(ProblemReport.effective_at) <= seen.at,
-            known(ProblemReport, seen.known_at),
+            col(ProblemReport.effective_at) <= view.at,
+            known(ProblemReport, view.known_at),
             resolved.c.at.is_(None) | (resolved.c.at >= effective(first)),
         )
     )
-    found = {kind: Problems() for kind in ReportKind}
+    by_kind = {kind: Problems() for kind in ReportKind}
     for venue_id, kind, reported_at, resolved_at in rows:
-        if not who.venue(venue_id):
+        if not scope.has_venue(venue_id):
             continue
-        problem = found[kind]
-        reported_on = london_day(reported_at)
+        problems_of_kind, reported_on = by_kind[kind], london_day(reported_at)
         if reported_on < first:
-            problem.open_before += 1
+            problems_of_kind.open_before += 1
         else:
-            problem.reported += 1
+            problems_of_kind.reported += 1
         if resolved_at is None:
-            problem.open += 1
+            problems_of_kind.open += 1
         else:
-            problem.days.append((london_day(resolved_at) - reported_on).days)
-    return found
+            problems_of_kind.days.append((london_day(resolved_at) - reported_on).days)
+    return by_kind

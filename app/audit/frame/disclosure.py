@@ -9,7 +9,7 @@ from app.core.journal import Journal, actor, now
 
 
 def note_read(
-    journal: Journal, reader: str, report: str, seen: View, venues: Collection[UUID]
+    journal: Journal, reader: str, report: str, view: View, venues: Collection[UUID]
 ) -> None:
     """Journal that a report which shows the test results of these venues is about to be read.
 
@@ -18,16 +18,16 @@ def note_read(
     """
     if not venues:
         return
-    asked = seen.chosen.model_dump(
+    question = view.filters.model_dump(
         mode="json", by_alias=True, exclude_defaults=True, exclude={"format", "table"}
     )
-    moment = {"as_at": seen.as_at.isoformat(), "known_at": seen.known_at.isoformat()}
+    moment = {"as_at": view.as_at.isoformat(), "known_at": view.known_at.isoformat()}
     with journal.writing(reader) as session:
         session.add(
             TestResultsRead(
                 venue_id=next(iter(venues)) if len(venues) == 1 else None,
                 venues=len(venues),
-                asked=asked | moment,
+                asked=question | moment,
                 at=now(session),
                 by=actor(session),
                 report=report,

@@ -14,38 +14,20 @@ from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, Field
-from pydantic.fields import FieldInfo
 
-from app.audit.frame.report import Report, Row, tables
+from app.audit.frame.report import Mark, Report, Table, marks, tables
 from app.http.fields import Absent
-
-
-class Mark(Enum):
-    """What a column, or a whole table, is when it is not a figure."""
-
-    KEY = "says what the row's figures are about, for ever"
-    LABEL = "says it for people, as things are called today"
-    ASIDE = "is for spreadsheets and programs; a document to be read leaves it out"
-    AS_ISSUED = "counts what keeps no history, so that it can't be counted again"
-
 
 Key = Annotated[str, Mark.KEY]
 Label = Annotated[str, Mark.LABEL]
 Aside = Annotated[str, Mark.LABEL, Mark.ASIDE]
-
-
-class _Signed:
-    """Marks a number that people read with its sign."""
-
-
-SIGNED = _Signed()
 
 A_HASH = "51ab2c7d9e0f46b8a1c35d7e2f4096b8d1a3c5e7f90b2d4c6e8fa0b1c3d5e7f9"
 
 Figure = int | float | str | bool
 
 
-class Change(BaseModel):
+class FigureChange(BaseModel):
     """A figure that is not what it was; absent where there is none, or nothing."""
 
     figure: str = Field(examples=["training_courses/wave/new"])
@@ -57,44 +39,38 @@ def figures(report: Report) -> dict[str, Figure]:
     """Every figure of a report by its name."""
     fields = type(report).model_fields
     return {
-        f"{table.name}/{name}": figure
+        name: figure
         for table in tables(report)
         if Mark.AS_ISSUED not in marks(fields[table.name])
-        for row in table.rows
-        for name, figure in _of_row(row)
+        for name, figure in _of_table(table)
     }
 
 
-def _of_row(row: Row) -> Iterator[tuple[str, Figure]]:
-    fields = type(row).model_fields.items()
-    key = "/".join(str(getattr(row, name)) for name, field in fields if Mark.KEY in marks(field))
-    for name, field in fields:
-        if not {Mark.KEY, Mark.LABEL}.intersection(marks(field)):
-            value = _plain(getattr(row, name))
+def _of_table(table: Table) -> Iterator[tuple[str, Figure]]:
+    for values in table.values():
+        cells = list(zip(table.columns, values, strict=True))
+        key = "/".join(str(value) for column, value in cells if Mark.KEY in column.marks)
+        for column, value in cells:
             # Nothing and none are the same, so that what comes to be counted later changes no hash.
-            if value not in (None, 0):
-                yield f"{key}/{name}", value
+            if not column.marks & {Mark.KEY, Mark.LABEL} and value not in (None, 0):
+                yield f"{table.name}/{key}/{column.name}", _plain(value)
 
 
-def marks(field: FieldInfo) -> list[Mark]:
-    """What a column or a table is marked as."""
-    return [part for part in field.metadata if isinstance(part, Mark)]
+def _plain(value: Any) -> Figure:
+    plain: Figure = str(value) if isinstance(value, date | UUID | Enum) else value
+    return plain
 
 
-def _plain(value: Any) -> Figure | None:
-    return str(value) if isinstance(value, date | UUID | Enum) else value
-
-
-def digest(about: Mapping[str, Any], found: Mapping[str, Figure]) -> str:
+def digest(about: Mapping[str, Any], figures: Mapping[str, Figure]) -> str:
     """The hash of figures and of what they are about: SHA-256 of JSON with its keys in order."""
-    text = orjson.dumps({"about": about, "figures": found}, option=orjson.OPT_SORT_KEYS)
+    text = orjson.dumps({"about": about, "figures": figures}, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(text).hexdigest()
 
 
-def changes(before: Mapping[str, Figure], after: Mapping[str, Figure]) -> list[Change]:
+def changes(before: Mapping[str, Figure], after: Mapping[str, Figure]) -> list[FigureChange]:
     """What is different, by name."""
     return [
-        Change(figure=name, before=before.get(name), after=after.get(name))
+        FigureChange(figure=name, before=before.get(name), after=after.get(name))
         for name in sorted({*before, *after})
         if before.get(name) != after.get(name)
     ]

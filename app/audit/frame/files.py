@@ -8,7 +8,7 @@ from uuid import UUID
 import xlsxwriter
 from pydantic import BaseModel
 
-from app.audit.frame.report import Report, Table, tables, values
+from app.audit.frame.report import Mark, Report, Table, tables, title_of
 from app.core.errors import wrong
 from app.core.london import LONDON
 from app.sheets import csv_file
@@ -18,15 +18,13 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 def as_csv(report: Report, name: str | None) -> bytes:
     """One table of a report, the first when none is named. Raises `Invalid`."""
-    found = {table.name: table for table in tables(report)}
-    if name is not None and name not in found:
-        raise wrong("table", f"must be one of {', '.join(found)}")
-    table = found[name] if name else next(iter(found.values()))
+    by_name = {table.name: table for table in tables(report)}
+    if name is not None and name not in by_name:
+        raise wrong("table", f"must be one of {', '.join(by_name)}")
+    table = by_name[name or next(iter(by_name))]
     titles = [column.title for column in table.columns]
-    return csv_file.written(
-        titles,
-        (dict(zip(titles, map(_text, values(table, row)), strict=True)) for row in table.rows),
-    )
+    rows = (dict(zip(titles, map(_text, values), strict=True)) for values in table.values())
+    return csv_file.written(titles, rows)
 
 
 def _text(value: Any) -> Any:
@@ -78,10 +76,8 @@ def _write_about(book: Any, report: Report, formats: dict[str, Any]) -> None:
     sheet.set_column(1, 1, 90)
     line = 0
     for name, field in type(report.about).model_fields.items():
-        title = field.title or name.replace("_", " ").capitalize()
-        value = getattr(report.about, name)
-        for part in _lines(value):
-            sheet.write_string(line, 0, title, formats["header"])
+        for part in _lines(getattr(report.about, name)):
+            sheet.write_string(line, 0, title_of(name, field), formats["header"])
             _write(sheet, line, 1, part, formats)
             line += 1
 
@@ -104,11 +100,10 @@ def _write_table(book: Any, table: Table, formats: dict[str, Any]) -> None:
     for place, column in enumerate(table.columns):
         sheet.set_column(place, place, max(10, min(40, len(column.title) + 2)))
         sheet.write_string(0, place, column.title, formats["header"])
-    for line, row in enumerate(table.rows, 1):
-        for place, (column, value) in enumerate(
-            zip(table.columns, values(table, row), strict=True)
-        ):
-            _write(sheet, line, place, value, formats, is_percent=column.is_percent)
+    for line, values in enumerate(table.values(), 1):
+        for place, (column, value) in enumerate(zip(table.columns, values, strict=True)):
+            number_format = formats["percent"] if Mark.PERCENT in column.marks else None
+            _write(sheet, line, place, value, formats, number_format)
     if table.rows:
         sheet.autofilter(0, 0, len(table.rows), len(table.columns) - 1)
 
@@ -119,8 +114,7 @@ def _write(
     place: int,
     value: Any,
     formats: dict[str, Any],
-    *,
-    is_percent: bool = False,
+    number_format: Any = None,
 ) -> None:
     match value:
         case None:
@@ -128,7 +122,7 @@ def _write(
         case bool():
             sheet.write_boolean(line, place, value)
         case int() | float():
-            sheet.write_number(line, place, value, formats["percent"] if is_percent else None)
+            sheet.write_number(line, place, value, number_format)
         case datetime():
             # Spreadsheets know no zones.
             local = value.astimezone(LONDON).replace(tzinfo=None)

@@ -40,10 +40,10 @@ def ward_names(session: Session) -> WardNames:
 
 def venue_names(session: Session, venues: Collection[UUID] | None = None) -> dict[UUID, VenueName]:
     """The reference and name of these venues, or of all."""
-    asked = sa.select(col(Venue.id), col(Venue.reference), col(Venue.name))
+    statement = sa.select(col(Venue.id), col(Venue.reference), col(Venue.name))
     if venues is not None:
-        asked = asked.where(col(Venue.id).in_(venues))
-    return {id_: VenueName(*names) for id_, *names in session.execute(asked)}
+        statement = statement.where(col(Venue.id).in_(venues))
+    return {id_: VenueName(*names) for id_, *names in session.execute(statement)}
 
 
 def business_names(session: Session) -> dict[UUID | None, str | None]:

@@ -2,17 +2,17 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from sqlmodel import Session, col, select
 
 from app.core.errors import FieldError, Invalid
-from app.core.london import Day, GivenInstant, effective, in_our_time, london_day
+from app.core.london import Day, KnownAt, effective, end_of, london_day
 from app.core.settings import settings
 from app.core.text import Line
 from app.http.fields import Given, Maybe
@@ -20,21 +20,6 @@ from app.training.rules import Thresholds
 from app.venues.facts import Facts, facts_as
 from app.venues.fields import A_BUSINESS_ID
 from app.venues.models import Business, Category, VenueStatus, Ward
-
-
-class Form(StrEnum):
-    """How a report comes: `csv` has one of its tables, the others have all."""
-
-    JSON = "json"
-    CSV = "csv"
-    XLSX = "xlsx"
-
-
-def _in_utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
-
-
-KnownAt = Annotated[GivenInstant, AfterValidator(in_our_time), AfterValidator(_in_utc)]
 
 
 class Moment(Given):
@@ -52,7 +37,7 @@ class Moment(Given):
     )
 
 
-class Chosen(Given):
+class Filters(Given):
     """Which venues count: all that are active, or only those that fit everything given here."""
 
     ward: list[Annotated[Line, Field(max_length=20)]] = Field(
@@ -64,7 +49,19 @@ class Chosen(Given):
     business: list[UUID] = Field(default=[], examples=[[A_BUSINESS_ID]])
 
 
-class Formed(Given):
+class Question(Moment, Filters):
+    """What is asked of the register: as at which day, as known when, about which venues."""
+
+
+class Form(StrEnum):
+    """How a report comes: `csv` has one of its tables, the others have all."""
+
+    JSON = "json"
+    CSV = "csv"
+    XLSX = "xlsx"
+
+
+class Output(Given):
     """In which form a report comes."""
 
     format: Form = Form.JSON
@@ -73,7 +70,7 @@ class Formed(Given):
     )
 
 
-class Asked(Moment, Chosen, Formed):
+class ReportQuestion(Question, Output):
     """What every report can be asked."""
 
 
@@ -86,9 +83,9 @@ class Limits(Given):
     retest_days: int = Field(examples=[28])
 
     @classmethod
-    def now(cls) -> "Limits":
+    def now(cls) -> Self:
         """Those that the settings give."""
-        return cls.model_validate({name: getattr(settings(), name) for name in cls.model_fields})
+        return cls.model_validate(settings(), from_attributes=True)
 
     @property
     def thresholds(self) -> Thresholds:
@@ -101,73 +98,72 @@ class View:
     """What a report looks at. `at` is the one instant that `as_at` and `known_at` come to.
 
     It is the end of the day `as_at`; if `known_at` lies in that day, it is `known_at` itself. So
-    the same two give the same figures for ever, today's too.
+    the same two give the same figures for ever, today's too. `filters` may be a whole question, and
+    `wards` are those that its codes stand for.
     """
 
     as_at: date
     known_at: datetime
-    chosen: Chosen
+    filters: Filters
     wards: frozenset[UUID] | None
     limits: Limits
+
+    @classmethod
+    def of(cls, session: Session, question: Question, now: datetime) -> Self:
+        """What a question is about; as of now where it doesn't say when.
+
+        Raises `Invalid` for a day to come, and for a ward or business that is not in the register.
+        """
+        as_at = question.as_at or london_day(now)
+        wards = session.exec(select(Ward.id).where(col(Ward.code).in_(question.ward))).all()
+        businesses = session.exec(
+            select(Business.id).where(col(Business.id).in_(question.business))
+        ).all()
+        errors = [
+            FieldError(field=field, message=message)
+            for field, message, is_wrong in (
+                ("as_at", "lies in the future", effective(as_at) > now),
+                ("ward", "is not the code of a ward", len(wards) < len({*question.ward})),
+                ("business", "is not in the register", len(businesses) < len({*question.business})),
+            )
+            if is_wrong
+        ]
+        if errors:
+            raise Invalid(errors)
+        known_at = question.known_at or now
+        in_wards = frozenset(wards) if question.ward else None
+        return cls(as_at, known_at, question, in_wards, Limits.now())
 
     @property
     def at(self) -> datetime:
         return instant(self.as_at, self.known_at)
 
     @cached_property
-    def wanted(self) -> dict[str, Collection[Any]]:
-        """What a venue's facts have to be for the report to be about it: one of these, by name."""
-        chosen = self.chosen
-        wanted: dict[str, Collection[Any]] = {"status": [VenueStatus.ACTIVE]}
-        if self.wards is not None:
-            wanted["ward_id"] = self.wards
-        if chosen.category:
-            wanted["category"] = chosen.category
-        if chosen.licensed is not None:
-            wanted["licensed"] = [chosen.licensed]
-        if chosen.late_night is not None:
-            wanted["late_night"] = [chosen.late_night]
-        if chosen.business:
-            wanted["business_id"] = chosen.business
-        return wanted
+    def criteria(self) -> dict[str, Collection[Any]]:
+        """For the report to be about a venue, its facts must have one of these values, by name."""
+        filters = self.filters
+        criteria: dict[str, Collection[Any] | None] = {
+            "status": [VenueStatus.ACTIVE],
+            "ward_id": self.wards,
+            "category": filters.category or None,
+            "licensed": None if filters.licensed is None else [filters.licensed],
+            "late_night": None if filters.late_night is None else [filters.late_night],
+            "business_id": filters.business or None,
+        }
+        return {name: values for name, values in criteria.items() if values is not None}
 
     def counts(self, facts: Facts) -> bool:
         """Whether a venue with these facts is one that the report is about."""
-        return all(getattr(facts, name) in values for name, values in self.wanted.items())
+        return all(getattr(facts, name) in values for name, values in self.criteria.items())
 
 
 def instant(day: date, known_at: datetime) -> datetime:
     """The last instant of a London day, or `known_at` if that lies in it."""
-    end = effective(day + timedelta(days=1)) - timedelta(microseconds=1)
+    end = end_of(day) - timedelta(microseconds=1)
     return known_at if effective(day) <= known_at <= end else end
 
 
-def view(session: Session, moment: Moment, chosen: Chosen, now: datetime) -> View:
-    """What is asked, made whole. Raises `Invalid` for what is to come, or not in the register."""
-    known_at = moment.known_at or now
-    as_at = moment.as_at or london_day(now)
-    wrong = [
-        FieldError(field=field, message="lies in the future")
-        for field, is_to_come in (
-            ("as_at", effective(as_at) > now),
-            ("known_at", known_at > now),
-        )
-        if is_to_come
-    ]
-    wards = session.exec(select(Ward.id).where(col(Ward.code).in_(chosen.ward))).all()
-    if len(wards) < len(set(chosen.ward)):
-        wrong.append(FieldError(field="ward", message="is not the code of a ward"))
-    businesses = session.exec(
-        select(Business.id).where(col(Business.id).in_(chosen.business))
-    ).all()
-    if len(businesses) < len(set(chosen.business)):
-        wrong.append(FieldError(field="business", message="is not in the register"))
-    if wrong:
-        raise Invalid(wrong)
-    return View(as_at, known_at, chosen, frozenset(wards) if chosen.ward else None, Limits.now())
-
-
-def counted(session: Session, seen: View) -> dict[UUID, Facts]:
+def counted_venues(session: Session, view: View) -> dict[UUID, Facts]:
     """The venues that a report is about, with what they are counted by."""
-    facts = facts_as(session, seen.at, seen.known_at)
-    return {venue_id: held for venue_id, held in facts.items() if seen.counts(held)}
+    venues = facts_as(session, view.at, view.known_at)
+    return {venue_id: facts for venue_id, facts in venues.items() if view.counts(facts)}

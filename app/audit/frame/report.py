@@ -7,11 +7,14 @@ the one definition of the columns: JSON, CSV and XLSX all follow them.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, get_args, get_origin
+from enum import Enum
+from typing import Annotated, Any, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 from sqlmodel import Session, col, select
 
+from app.audit.frame.names import words
 from app.audit.frame.question import Limits, View
 from app.core.settings import settings
 from app.http.fields import Absent
@@ -20,12 +23,23 @@ from app.venues.models import Ward
 DEMONSTRATION = "demonstration data: no venue here is real"
 
 
-class _Percent:
-    """Marks a share that spreadsheets show as a percentage."""
+class Mark(Enum):
+    """What a column is, or a whole table, beside its type."""
+
+    PERCENT = "is a share, which people read as a percentage"
+    SIGNED = "is a number that people read with its sign"
+    KEY = "says what the row's figures are about, for ever"
+    LABEL = "says it for people, as things are called today"
+    ASIDE = "is for spreadsheets and programs; a document to be read leaves it out"
+    AS_ISSUED = "counts what keeps no history, so that it can't be counted again"
 
 
-PERCENT = _Percent()
-Share = Annotated[Annotated[float, Field(ge=0, le=1)] | Absent, PERCENT]
+def marks(field: FieldInfo) -> set[Mark]:
+    """What a column or a table is marked as."""
+    return {part for part in field.metadata if isinstance(part, Mark)}
+
+
+Share = Annotated[Annotated[float, Field(ge=0, le=1)] | Absent, Mark.PERCENT]
 """A part of a whole; absent where the whole is nothing."""
 
 
@@ -51,6 +65,12 @@ class Row(BaseModel):
 
     model_config = ConfigDict(populate_by_name=True)
 
+    @classmethod
+    def based_on(cls, source: object, **more: Any) -> Self:
+        """A row of what an object has by the columns' names, but for what `more` says."""
+        own = {name: getattr(source, name) for name in cls.model_fields if name not in more}
+        return cls(**own, **more)
+
 
 class Report(BaseModel):
     """A base for reports."""
@@ -64,7 +84,8 @@ class Column:
 
     name: str
     title: str
-    is_percent: bool
+    marks: set[Mark]
+    is_number: bool
 
 
 @dataclass(frozen=True)
@@ -75,6 +96,10 @@ class Table:
     title: str
     columns: list[Column]
     rows: Sequence[Row]
+
+    def values(self) -> list[list[Any]]:
+        """The values of each row, in the order of the columns."""
+        return [[getattr(row, column.name) for column in self.columns] for row in self.rows]
 
 
 def about(session: Session, title: str, view: View, sources: Sequence[str]) -> About:
@@ -91,42 +116,41 @@ def about(session: Session, title: str, view: View, sources: Sequence[str]) -> A
 
 
 def _filters(session: Session, view: View) -> Iterator[str]:
-    chosen = view.chosen
-    if chosen.ward:
-        names = session.exec(select(Ward.name).where(col(Ward.code).in_(chosen.ward)))
+    filters = view.filters
+    if filters.ward:
+        names = session.exec(select(Ward.name).where(col(Ward.code).in_(filters.ward)))
         yield f"ward: {', '.join(sorted(names))}"
-    if chosen.category:
-        yield f"category: {', '.join(sorted(chosen.category))}"
+    if filters.category:
+        yield f"category: {', '.join(sorted(filters.category))}"
     for name in ("licensed", "late_night"):
-        if (value := getattr(chosen, name)) is not None:
+        if (value := getattr(filters, name)) is not None:
             yield f"{name.replace('_', ' ')}: {'yes' if value else 'no'}"
-    if chosen.business:
-        yield f"business: {', '.join(sorted(map(str, chosen.business)))}"
+    if filters.business:
+        yield f"business: {', '.join(sorted(map(str, filters.business)))}"
+
+
+def title_of(name: str, field: FieldInfo) -> str:
+    """What people call a field."""
+    return field.title or words(name)
 
 
 def tables(report: Report) -> list[Table]:
     """A report's tables, in the order of its fields."""
-    found = []
-    for name, field in type(report).model_fields.items():
-        if get_origin(field.annotation) is list:
-            (row,) = get_args(field.annotation)
-            title = field.title or name.replace("_", " ").capitalize()
-            found.append(Table(name, title, columns(row), getattr(report, name)))
-    return found
+    return [
+        Table(name, title_of(name, field), columns(row), getattr(report, name))
+        for name, field in type(report).model_fields.items()
+        if get_origin(field.annotation) is list
+        for row in get_args(field.annotation)
+    ]
 
 
 def columns(row: type[Row]) -> list[Column]:
     """A row's columns, in the order of its fields."""
     return [
-        Column(
-            name,
-            field.title or name.replace("_", " ").capitalize(),
-            any(part is PERCENT for part in field.metadata),
-        )
+        Column(name, title_of(name, field), marks(field), _is_number(field.annotation))
         for name, field in row.model_fields.items()
     ]
 
 
-def values(table: Table, row: Row) -> list[Any]:
-    """A row's values, in the order of the columns."""
-    return [getattr(row, column.name) for column in table.columns]
+def _is_number(annotation: Any) -> bool:
+    return annotation in (int, float) or any(map(_is_number, get_args(annotation)))

@@ -1,211 +1,135 @@
-"""Bars drawn as SVG, for a page and for print alike; each says in words what it shows."""
+"""What of a pack is drawn, and the numbers that it begins with."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from xml.etree import ElementTree as ET
+from types import MappingProxyType
 
-WIDTH = 640
-_LABELS, _VALUES = 214, 96
-_BARS = WIDTH - _LABELS - _VALUES
-_STEP, _BAR, _TOP = 24, 13, 30
-_CLOSE_STEP, _CLOSE_BAR, _MANY = 18, 11, 12
-_LONGEST = 32
-
-INK, SOFT, GREY = "#1f3a5f", "#8fb0d0", "#6b6b6b"
-# The first that a reader has: on a page its style sheet says better, in print this one is there.
-_FONT = "Libertinus Serif, sans-serif"
+from app.audit.pack.pack import QuarterlyPack
+from app.audit.pack.rows import CourseDelivered, Engagements, WardActivity
+from app.audit.pack.svg import Bar, Chart, Line, bars, lines
+from app.schemes.registry import LISTS_PUBLICLY
+from app.training.courses import CourseKey
 
 
 @dataclass(frozen=True)
-class Bar:
-    """One line: `parts` stand one behind the other, `before` is a mark; `shown` says the value."""
+class Headline:
+    """A number to begin with, and what it is of."""
 
-    label: str
-    parts: tuple[float, ...]
-    shown: str
-    before: float | None = None
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A drawing, and what it says to those who can't see it."""
-
+    value: str
     title: str
-    about: str
-    svg: str
+    note: str
 
 
-def bars(
-    title: str,
-    lines: Sequence[Bar],
-    legend: Sequence[str],
-    *,
-    most: float | None = None,
-    limits: Sequence[tuple[float, str]] = (),
-) -> Chart:
-    """Bars beside each other, from nothing to `most`, with a line at each of the limits.
-
-    `legend` names the parts of a bar and, after them, the mark for the time before.
-    """
-    about = f"{title}. " + "; ".join(f"{line.label}: {line.shown}" for line in lines) + "."
-    top = _TOP + (_STEP / 2 if limits else 0)
-    step, thick = (_CLOSE_STEP, _CLOSE_BAR) if len(lines) > _MANY else (_STEP, _BAR)
-    height = top + step * len(lines) + 4
-    svg = _canvas(title, about, height)
-    _draw_legend(svg, legend, has_before=any(line.before is not None for line in lines))
-    scale = _BARS / (most or _largest(lines))
-    bottom = height - 4
-    for limit, name in limits:
-        x = _LABELS + limit * scale
-        _line(svg, x, top - 4, bottom, GREY, dashes="2 3")
-        _text(svg, x, top - 8, name, GREY, anchor="middle", size="11")
-    _line(svg, _LABELS, top - 4, bottom, GREY)
-    for place, line in enumerate(lines):
-        _draw(svg, line, top + place * step, thick, scale)
-    return Chart(title, about, ET.tostring(svg, encoding="unicode"))
+def headlines(pack: QuarterlyPack) -> Iterator[Headline]:
+    """The numbers that a reader looks for first."""
+    measures = {row.measure: row for row in pack.activity}
+    for row in (measures["businesses"], measures["people"]):
+        yield Headline(f"{row.number:,}", row.title, f"{row.before:,} in the quarter before")
+    for course in pack.coverage_courses:
+        if course.course == CourseKey.WAVE and course.coverage is not None:
+            note = f"{course.trained:,} of {course.headcount:,} staff; {course.rag}"
+            yield Headline(f"{course.coverage:.1%}", "Trained in WAVE", note)
+    for scheme in pack.schemes:
+        if scheme.scheme == LISTS_PUBLICLY:
+            note = f"{scheme.won:,} won, {scheme.lost:,} lost"
+            yield Headline(f"{scheme.active:,}", "Safe Havens in force", note)
+    for tests in pack.tests:
+        if tests.rate is not None:
+            note = f"{tests.passed:,} of {tests.visited:,} visits"
+            yield Headline(f"{tests.rate:.1%}", "Scheme tests passed", note)
+    reported = sum(row.reported for row in pack.problem_reports)
+    still_open = sum(row.open for row in pack.problem_reports)
+    resolved = sum(row.resolved for row in pack.problem_reports)
+    note = f"{reported:,} reported, {still_open:,} still open"
+    yield Headline(f"{resolved:,}", "Problem reports resolved", note)
 
 
-@dataclass(frozen=True)
-class Line:
-    """How one share went, place by place; None where it was not known."""
-
-    label: str
-    shares: Sequence[float | None]
+_BEFORE = "quarter before"
 
 
-_HIGH, _LEFT, _RIGHT, _APART = 210, 40, 226, 13
-_LINES = (INK, "#a3271d", "#2f6b3a", "#7a4b94", "#a86400", "#3d7f8c")
-_DASHES = ("none", "6 3", "2 2", "9 3 2 3", "12 4", "4 4")
+def _engagements(title: str, rows: Sequence[Engagements]) -> Chart:
+    drawn = [Bar(row.title, (row.engagements,), f"{row.engagements:,}", row.before) for row in rows]
+    return bars(title, drawn, ("this quarter", _BEFORE))
 
 
-def lines(title: str, places: Sequence[str], drawn: Sequence[Line]) -> Chart:
-    """Shares from nothing to all, at places of equal distance; each line is told by its dashes and
-    by its name at its end."""
-    said = (
-        f"{line.label}: "
-        + ", ".join("none" if share is None else f"{share:.1%}" for share in line.shares)
-        for line in drawn
-    )
-    about = f"{title} ({', '.join(places)}). {'; '.join(said)}."
-    svg = _canvas(title, about, _HIGH + 40)
-    wide = WIDTH - _LEFT - _RIGHT
-    xs = [_LEFT + wide * place / max(1, len(places) - 1) for place in range(len(places))]
-    for percent in (0, 25, 50, 75, 100):
-        y = _height(percent / 100)
-        ends = {"x1": f"{_LEFT}", "x2": f"{_LEFT + wide}", "y1": f"{y:.1f}", "y2": f"{y:.1f}"}
-        ET.SubElement(svg, "line", ends | {"stroke": "#d9d9d6"})
-        _text(svg, _LEFT - 6, y + 4, f"{percent}%", GREY, anchor="end", size="11")
-    for x, place in zip(xs, places, strict=True):
-        _text(svg, x, _HIGH + 30, place, GREY, anchor="middle", size="11")
-    ends_at = [next((s for s in reversed(line.shares) if s is not None), None) for line in drawn]
-    names_at = _apart([_height(share) for share in ends_at if share is not None])
-    for number, line in enumerate(drawn):
-        colour, dashes = _LINES[number % len(_LINES)], _DASHES[number % len(_DASHES)]
-        known = [(x, _height(s)) for x, s in zip(xs, line.shares, strict=True) if s is not None]
-        if not known:
-            continue
-        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in known)
-        stroke = {"fill": "none", "stroke": colour, "stroke-width": "2"}
-        ET.SubElement(svg, "polyline", {"points": points, **stroke, "stroke-dasharray": dashes})
-        for x, y in known:
-            ET.SubElement(
-                svg, "circle", {"cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": "2.5", "fill": colour}
+def _trained(label: str, row: CourseDelivered | WardActivity, before: float | None = None) -> Bar:
+    return Bar(label, (row.new, row.refresher), f"{row.new:,} + {row.refresher:,}", before)
+
+
+def _courses(pack: QuarterlyPack) -> Chart:
+    drawn = [_trained(row.name, row, row.before) for row in pack.training_courses]
+    return bars("People trained, by course", drawn, ("for the first time", "again", _BEFORE))
+
+
+def _wards(pack: QuarterlyPack) -> Chart:
+    drawn = [_trained(row.ward, row) for row in pack.activity_wards]
+    return bars("People trained, by ward", drawn, ("for the first time", "again"))
+
+
+def _coverage(pack: QuarterlyPack) -> Chart:
+    limits = pack.about.limits
+    return bars(
+        "Staff trained, by course",
+        [
+            Bar(row.name, (0,), "no headcount")
+            if row.coverage is None
+            else Bar(
+                row.name, (row.coverage,), f"{row.coverage:.1%} {row.rag}", row.coverage_before
             )
-        (_, y), beside = known[-1], next(names_at)
-        _text(svg, _LEFT + wide + 10, beside + 4, _short(line.label), colour, size="11")
-    return Chart(title, about, ET.tostring(svg, encoding="unicode"))
-
-
-def _height(share: float) -> float:
-    return 10 + _HIGH * (1 - share)
-
-
-def _apart(heights: Sequence[float]) -> Iterator[float]:
-    """Where names go that are not to lie on each other, in the order of what they name."""
-    order = sorted(range(len(heights)), key=lambda number: heights[number])
-    placed: dict[int, float] = {}
-    lowest = 0.0
-    for number in order:
-        placed[number] = max(heights[number], lowest)
-        lowest = placed[number] + _APART
-    highest = float(_height(0))
-    for number in reversed(order):
-        placed[number] = min(placed[number], highest)
-        highest = placed[number] - _APART
-    return iter([placed[number] for number in range(len(heights))])
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"
-
-
-def _canvas(title: str, about: str, height: float) -> ET.Element:
-    svg = ET.Element(
-        "svg",
-        {
-            "xmlns": "http://www.w3.org/2000/svg",
-            "viewBox": f"0 0 {WIDTH} {height:g}",
-            "width": str(WIDTH),
-            "height": f"{height:g}",
-            "role": "img",
-            "font-family": _FONT,
-            "font-size": "12",
-        },
+            for row in pack.coverage_courses
+        ],
+        ("this quarter", "a quarter before"),
+        most=1,
+        limits=((limits.rag_amber / 100, "amber"), (limits.rag_green / 100, "green")),
     )
-    ET.SubElement(svg, "title").text = title
-    ET.SubElement(svg, "desc").text = about
-    return svg
 
 
-def _largest(lines: Sequence[Bar]) -> float:
-    return max((max(sum(line.parts), line.before or 0) for line in lines), default=0) or 1
+def _quarters(pack: QuarterlyPack) -> Chart:
+    courses: dict[tuple[str, str], list[float | None]] = {}
+    for row in pack.coverage_quarters:
+        courses.setdefault((row.course, row.name), []).append(row.coverage)
+    quarters = list(dict.fromkeys(row.quarter for row in pack.coverage_quarters))
+    drawn = [Line(name, shares) for (_, name), shares in courses.items()]
+    return lines("Staff trained, at the ends of quarters", quarters, drawn)
 
 
-def _draw(svg: ET.Element, line: Bar, y: float, thick: float, scale: float) -> None:
-    _text(svg, _LABELS - 8, y + thick - 2.5, _short(line.label), "#222", anchor="end")
-    x = float(_LABELS)
-    for part, colour in zip(line.parts, (INK, SOFT), strict=False):
-        _box(svg, x, y, part * scale, thick, colour)
-        x += part * scale
-    if line.before is not None:
-        mark = _LABELS + line.before * scale
-        _box(svg, mark - 1.75, y - 2, 3.5, thick + 4, "#ffffff")
-        _box(svg, mark - 0.75, y - 2, 1.5, thick + 4, "#222222")
-    _text(svg, WIDTH - 2, y + thick - 2.5, line.shown, "#222", anchor="end")
+def _schemes(pack: QuarterlyPack) -> Chart:
+    drawn = [
+        Bar(row.name, (row.in_force,), f"{row.in_force:,}", row.before) for row in pack.schemes
+    ]
+    return bars("Accreditations in force", drawn, ("at the end", "before the quarter"))
 
 
-def _draw_legend(svg: ET.Element, legend: Sequence[str], *, has_before: bool) -> None:
-    x = float(_LABELS)
-    for place, name in enumerate(legend):
-        if has_before and place == len(legend) - 1:
-            _box(svg, x + 4, 2, 1.5, 12, "#222222")
-        else:
-            _box(svg, x, 3, 10, 10, (INK, SOFT)[place])
-        _text(svg, x + 14, 12, name, GREY, size="12")
-        x += 26 + 6.2 * len(name)
+def _tests(pack: QuarterlyPack) -> Chart:
+    drawn = [
+        Bar(row.ward, (row.passed, row.failed), f"{row.passed:,} of {row.visited:,}")
+        for row in pack.tests_wards
+        if row.passed is not None and row.failed is not None
+    ]
+    return bars("Scheme tests, by ward", drawn, ("passed", "failed"))
 
 
-def _box(svg: ET.Element, x: float, y: float, width: float, height: float, colour: str) -> None:
-    place = {"x": f"{x:.1f}", "y": f"{y:.1f}", "width": f"{width:.1f}", "height": f"{height:.1f}"}
-    ET.SubElement(svg, "rect", place | {"fill": colour})
+def _problems(pack: QuarterlyPack) -> Chart:
+    drawn = [
+        Bar(row.title, (row.resolved, row.open), f"{row.resolved:,} + {row.open:,}")
+        for row in pack.problem_reports
+    ]
+    return bars("Problem reports", drawn, ("resolved", "still open"))
 
 
-def _line(
-    svg: ET.Element, x: float, top: float, bottom: float, colour: str, dashes: str = "none"
-) -> None:
-    ends = {"x1": f"{x:.1f}", "x2": f"{x:.1f}", "y1": f"{top:.1f}", "y2": f"{bottom:.1f}"}
-    ET.SubElement(svg, "line", ends | {"stroke": colour, "stroke-dasharray": dashes})
-
-
-def _text(
-    svg: ET.Element,
-    x: float,
-    y: float,
-    text: str,
-    colour: str,
-    *,
-    anchor: str = "start",
-    size: str = "12",
-) -> None:
-    where = {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor, "font-size": size}
-    ET.SubElement(svg, "text", where | {"fill": colour}).text = text
+CHARTS: Mapping[str, Callable[[QuarterlyPack], Chart]] = MappingProxyType(
+    {
+        "engagement_kinds": lambda pack: _engagements("Engagements by kind", pack.engagement_kinds),
+        "engagement_outcomes": lambda pack: _engagements(
+            "Engagements by outcome", pack.engagement_outcomes
+        ),
+        "training_courses": _courses,
+        "activity_wards": _wards,
+        "coverage_courses": _coverage,
+        "coverage_quarters": _quarters,
+        "schemes": _schemes,
+        "tests_wards": _tests,
+        "problem_reports": _problems,
+    }
+)
+"""By table, what draws it."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from app.audit.frame.activity import Involved, involved
+from app.audit.frame.activity import Scope
 from app.audit.frame.names import venue_names
 from app.audit.frame.question import View
 from app.core.events import Event, known, recorded_by, voided_by
@@ -73,24 +73,23 @@ _VOIDED = ("voided_at", "voided_by", "void_reason")
 
 def recorded_between(session: Session, before: View, after: View) -> list[Recorded]:
     """What made two views of one day differ, in the order in which it was recorded or voided."""
-    who = (involved(session, before), involved(session, after))
-    found = [
+    scopes = [Scope.read(session, view) for view in (before, after)]
+    events = [
         event
         for model in _DETAILS
         for event in _of_kind(session, model, before, after)
-        if _concerns(session, event, who)
+        if any(_concerns(session, event, scope) for scope in scopes)
     ]
-    names = venue_names(session, {event.venue_id for event in found if event.venue_id})
-    for event in found:
+    names = venue_names(session, {event.venue_id for event in events if event.venue_id})
+    for event in events:
         if event.venue_id:
             event.reference = names[event.venue_id].reference
-    return sorted(found, key=lambda event: (_told_at(event, before), event.kind, event.id))
 
+    def became_known(event: Recorded) -> datetime:
+        is_old = event.recorded_at <= before.known_at
+        return (event.voided_at if is_old else None) or event.recorded_at
 
-def _told_at(event: Recorded, before: View) -> datetime:
-    if event.recorded_at > before.known_at or event.voided_at is None:
-        return event.recorded_at
-    return event.voided_at
+    return sorted(events, key=lambda event: (became_known(event), event.kind, event.id))
 
 
 def _of_kind(session: Session, model: type[Event], before: View, after: View) -> Iterator[Recorded]:
@@ -101,7 +100,7 @@ def _of_kind(session: Session, model: type[Event], before: View, after: View) ->
     in_time: sa.ColumnElement[bool] = col(model.effective_at) <= after.at
     if model is VenueFacts:
         in_time |= _counts_early(after)
-    asked = sa.select(
+    statement = sa.select(
         col(model.id),
         col(model.effective_at),
         part_of.label("part_of"),
@@ -117,8 +116,8 @@ def _of_kind(session: Session, model: type[Event], before: View, after: View) ->
         ),
     )
     if at_venue is not model:
-        asked = asked.join(whole, whole.id == part_of)
-    for row in session.execute(asked):
+        statement = statement.join(whole, whole.id == part_of)
+    for row in session.execute(statement):
         details = {name: getattr(row, f"its_{name}") for name in _DETAILS[model]}
         yield Recorded(
             kind=str(model.__tablename__),
@@ -141,15 +140,11 @@ def _counts_early(after: View) -> sa.ColumnElement[bool]:
     )
 
 
-def _concerns(session: Session, event: Recorded, who: tuple[Involved, Involved]) -> bool:
-    """Whether an event is about a venue or business that either of two reports is about."""
+def _concerns(session: Session, event: Recorded, scope: Scope) -> bool:
+    """Whether an event is about a venue or business that a report is about."""
     if event.venue_id:
-        return any(one.venue(event.venue_id) for one in who)
+        return scope.has_venue(event.venue_id)
     if business_id := event.details.get("business_id"):
-        return any(one.business(business_id) for one in who)
-    if any(one.venues is None for one in who):
-        return True
-    attended = session.scalars(
-        sa.select(col(Attendance.venue_id)).where(col(Attendance.session_id) == event.id)
-    )
-    return any(one.venue(venue_id) for venue_id in attended for one in who)
+        return scope.has_business(business_id)
+    attended = sa.select(col(Attendance.venue_id)).where(col(Attendance.session_id) == event.id)
+    return scope.venues is None or any(map(scope.has_venue, session.scalars(attended)))

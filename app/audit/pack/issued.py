@@ -5,7 +5,7 @@ What a stored pack shows comes from what was stored and is never worked out anew
 
 import logging
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import orjson
@@ -13,10 +13,10 @@ from pydantic import BaseModel, Field, ValidationError
 from sqlmodel import Session, select
 
 from app.audit.frame import figures
-from app.audit.frame.figures import A_HASH, Change
-from app.audit.frame.question import Chosen
+from app.audit.frame.figures import A_HASH, FigureChange
+from app.audit.frame.question import Filters
 from app.audit.models import Pack
-from app.audit.pack.differences import Recorded, recorded_between
+from app.audit.pack.differences import REVEALING, Recorded, recorded_between
 from app.audit.pack.pack import Parameters, QuarterlyPack, QuarterName, compose, hash_of, parameters
 from app.audit.pack.quarters import Quarter
 from app.core.errors import wrong
@@ -26,7 +26,7 @@ from app.http.conditional import to_json
 log = logging.getLogger(__name__)
 
 
-class PackIn(Chosen):
+class PackIn(Filters):
     """Which quarter's pack to issue, and about which venues."""
 
     quarter: QuarterName
@@ -45,11 +45,17 @@ class PackOut(BaseModel):
     known_at: datetime
     issued_at: datetime
     issued_by: str = Field(examples=["account licensing"])
-    chosen: Chosen
+    chosen: Filters
     figures_hash: str = Field(description="SHA-256 of the figures", examples=[A_HASH])
 
+    @classmethod
+    def of(cls, pack: Pack) -> Self:
+        """A pack as lists have it, who have not read its document."""
+        stored = pack.model_dump(exclude={"document", "parameters"})
+        return cls(figures_hash=pack.hash, **pack.parameters, **stored)
 
-class Check(BaseModel):
+
+class PackCheck(BaseModel):
     """Whether a pack is what it was: by what is recorded, by what is stored, by the journal."""
 
     as_issued: bool = Field(description="False is a fault, and somebody has to look into it")
@@ -59,7 +65,7 @@ class Check(BaseModel):
     stored_hash: str = Field(
         description="That of the figures in the stored document", examples=[A_HASH]
     )
-    changes: list[Change] = Field(
+    changes: list[FigureChange] = Field(
         description="What is not the same when it is made again", examples=[[]]
     )
 
@@ -80,15 +86,20 @@ class Difference(BaseModel):
         description="Whether something was recorded that can account for what changed; "
         "False is a fault"
     )
-    changes: list[Change]
+    changes: list[FigureChange]
     events: list[Recorded]
+
+    def tested(self) -> set[UUID]:
+        """The venues of which it tells how a scheme test may have gone."""
+        events = (event for event in self.events if event.kind in REVEALING)
+        return {event.venue_id for event in events if event.venue_id}
 
 
 def issue(session: Session, given: PackIn) -> Pack:
     """Make a pack by what is known now, and keep it. Raises `Invalid`."""
     at = now(session)
     made_from, known_at = parameters(session, given.quarter, given, None, at)
-    composed = compose(session, made_from, known_at)
+    document = compose(session, made_from, known_at)
     quarter = Quarter.of(made_from.quarter)
     pack = Pack(
         first=quarter.first,
@@ -97,35 +108,18 @@ def issue(session: Session, given: PackIn) -> Pack:
         issued_at=at,
         issued_by=actor(session),
         parameters=made_from.model_dump(mode="json"),
-        hash=composed.about.figures_hash,
+        hash=document.about.figures_hash,
         document="",
     )
-    composed.about.pack_id = pack.id
-    composed.about.issued_at, composed.about.issued_by = at, pack.issued_by
-    pack.document = to_json(composed).decode()
+    document.about.pack_id = pack.id
+    document.about.issued_at, document.about.issued_by = at, pack.issued_by
+    pack.document = to_json(document).decode()
     session.add(pack)
     session.flush()
     return pack
 
 
-def shown(pack: Pack) -> PackOut:
-    """A pack as lists have it."""
-    made_from = Parameters.model_validate(pack.parameters)
-    return PackOut(
-        id=pack.id,
-        quarter=made_from.quarter,
-        first=pack.first,
-        last=pack.last,
-        as_at=made_from.as_at,
-        known_at=pack.known_at,
-        issued_at=pack.issued_at,
-        issued_by=pack.issued_by,
-        chosen=made_from.chosen,
-        figures_hash=pack.hash,
-    )
-
-
-def check(session: Session, pack: Pack) -> Check:
+def check(session: Session, pack: Pack) -> PackCheck:
     """Make a pack again by what was known then, and hold it against what was stored.
 
     What is wrong is told in the log too, for it must not happen.
@@ -133,23 +127,21 @@ def check(session: Session, pack: Pack) -> Check:
     made_from = Parameters.model_validate(pack.parameters)
     again = compose(session, made_from, pack.known_at)
     stored, stored_hash = _stored(pack, made_from)
-    wrong = {
-        "the figures come out otherwise when they are worked out again": (
-            again.about.figures_hash != pack.hash
-        ),
-        "the stored document does not have the figures that were issued": (
-            stored_hash != pack.hash
-        ),
-        "what is stored is not what the journal says was issued": not _as_journalled(session, pack),
+    made_again_hash = again.about.figures_hash
+    checks = {
+        "the figures come out otherwise when they are worked out again": made_again_hash,
+        "the stored document does not have the figures that were issued": stored_hash,
     }
-    faults = [fault for fault, found in wrong.items() if found]
+    faults = [fault for fault, found_hash in checks.items() if found_hash != pack.hash]
+    if not _as_journalled(session, pack):
+        faults.append("what is stored is not what the journal says was issued")
     for fault in faults:
         log.error("pack %s: %s", pack.id, fault)
-    return Check(
+    return PackCheck(
         as_issued=not faults,
         faults=faults,
         figures_hash=pack.hash,
-        made_again_hash=again.about.figures_hash,
+        made_again_hash=made_again_hash,
         stored_hash=stored_hash,
         changes=figures.changes(stored, figures.figures(again)),
     )
@@ -170,20 +162,17 @@ def _as_journalled(session: Session, pack: Pack) -> bool:
     ).all()
     if len(entries) != 1 or entries[0].before is not None:
         return False
-    columns = {column: getattr(pack, column) for column in Pack.model_fields}
-    recorded: dict[str, Any] = orjson.loads(entries[0].after or "null")
-    return bool(recorded == orjson.loads(orjson.dumps(columns)))
+    columns: dict[str, Any] = {column: getattr(pack, column) for column in Pack.model_fields}
+    return bool(orjson.loads(entries[0].after or "null") == orjson.loads(orjson.dumps(columns)))
 
 
-def difference(session: Session, pack: Pack, known_at: datetime | None, at: datetime) -> Difference:
+def difference(session: Session, pack: Pack, known_at: datetime) -> Difference:
     """What a pack would say as known later, and what was recorded since that accounts for it.
 
-    Raises `Invalid` for an instant before it was issued or to come.
+    Raises `Invalid` for an instant before it was issued.
     """
-    known_at = known_at or at
-    if not pack.known_at <= known_at <= at:
-        message = "lies in the future" if known_at > at else "lies before the pack was issued"
-        raise wrong("known_at", message)
+    if known_at < pack.known_at:
+        raise wrong("known_at", "lies before the pack was issued")
     made_from = Parameters.model_validate(pack.parameters)
     later = compose(session, made_from, known_at)
     stored, _ = _stored(pack, made_from)

@@ -5,7 +5,7 @@ instant, so that it can be had again to the figure.
 """
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import accumulate
 from typing import Annotated
 from uuid import UUID
@@ -15,36 +15,19 @@ from pydantic import AfterValidator, BaseModel, Field
 from sqlmodel import Session, col
 
 from app.audit.frame import figures
-from app.audit.frame.activity import activity, involved_by, problems
-from app.audit.frame.figures import A_HASH, Mark
-from app.audit.frame.names import ward_names
-from app.audit.frame.question import Chosen, Limits, Moment, View, view
-from app.audit.frame.report import About, Report, about
-from app.audit.pack import chapters
-from app.audit.pack.chapters import DATED, Accreditations
+from app.audit.frame.activity import Scope, activity, problems
+from app.audit.frame.figures import A_HASH
+from app.audit.frame.names import ward_names, words
+from app.audit.frame.question import Filters, Limits, Question, View
+from app.audit.frame.report import About, Mark, Report, about
+from app.audit.pack import rows, sections
 from app.audit.pack.quarters import Quarter
-from app.audit.pack.rows import (
-    CourseCoverage,
-    CourseDelivered,
-    CourseVenues,
-    Engagements,
-    Measure,
-    ProblemKind,
-    Quality,
-    QuarterEnd,
-    SchemeStanding,
-    SchemeTurns,
-    Tests,
-    VenueTurn,
-    WardActivity,
-    WardCoverage,
-)
 from app.audit.reports.coverage import Covered
 from app.audit.reports.quality import quality
 from app.audit.reports.scheme_tests import scheme_tests
 from app.core.errors import wrong
 from app.core.journal import Entry
-from app.core.london import effective, london_day
+from app.core.london import effective, end_of, london_day
 from app.http.fields import Absent
 from app.outreach.models import EngagementKind, Outcome
 from app.schemes.registry import SchemeKey, schemes
@@ -64,13 +47,9 @@ SOURCES = (
 )
 
 
-def _is_quarter(text: str) -> str:
-    return str(Quarter.of(text))
-
-
 QuarterName = Annotated[
     str,
-    AfterValidator(_is_quarter),
+    AfterValidator(lambda text: str(Quarter.of(text))),
     Field(description="A calendar quarter", examples=["2025-Q1"]),
 ]
 
@@ -84,7 +63,7 @@ class Parameters(BaseModel):
 
     quarter: QuarterName
     as_at: date
-    chosen: Chosen
+    chosen: Filters
     wards: list[UUID] | None
     limits: Limits
     courses: list[str]
@@ -119,24 +98,24 @@ class QuarterlyPack(Report):
     """The partnership's quarterly report."""
 
     about: PackAbout
-    activity: list[Measure] = Field(title="In all")
-    engagement_kinds: list[Engagements] = Field(title="Engagements by kind")
-    engagement_outcomes: list[Engagements] = Field(title="Engagements by outcome")
-    training_courses: list[CourseDelivered] = Field(title="Training by course")
-    activity_wards: list[WardActivity] = Field(title="Activity by ward")
-    coverage_courses: list[CourseCoverage] = Field(title="Coverage by course")
-    coverage_quarters: list[QuarterEnd] = Field(title="Coverage at quarters' ends")
-    coverage_venues: list[CourseVenues] = Field(title="Venues by course")
-    coverage_wards: list[WardCoverage] = Field(title="Coverage by ward")
-    schemes: list[SchemeStanding] = Field(title="Accreditations in force")
-    scheme_turns: list[SchemeTurns] = Field(title="Won and lost by scheme")
-    venues_won: list[VenueTurn] = Field(title="Accreditations won")
-    venues_lost: list[VenueTurn] = Field(title="Accreditations lost")
-    tests: list[Tests] = Field(title="Scheme tests")
-    tests_wards: list[Tests] = Field(title="Scheme tests by ward")
-    problem_reports: list[ProblemKind] = Field(title="Problem reports by kind")
-    quality: list[Quality] = Field(title="By what was known then")
-    quality_as_issued: Annotated[list[Quality], Mark.AS_ISSUED] = Field(
+    activity: list[rows.Measure] = Field(title="In all")
+    engagement_kinds: list[rows.Engagements] = Field(title="Engagements by kind")
+    engagement_outcomes: list[rows.Engagements] = Field(title="Engagements by outcome")
+    training_courses: list[rows.CourseDelivered] = Field(title="Training by course")
+    activity_wards: list[rows.WardActivity] = Field(title="Activity by ward")
+    coverage_courses: list[rows.CourseCoverage] = Field(title="Coverage by course")
+    coverage_quarters: list[rows.QuarterEnd] = Field(title="Coverage at quarters' ends")
+    coverage_venues: list[rows.CourseVenues] = Field(title="Venues by course")
+    coverage_wards: list[rows.WardCoverage] = Field(title="Coverage by ward")
+    schemes: list[rows.SchemeBalance] = Field(title="Accreditations in force")
+    scheme_turns: list[rows.SchemeTurns] = Field(title="Won and lost by scheme")
+    venues_won: list[rows.VenueTurn] = Field(title="Accreditations won")
+    venues_lost: list[rows.VenueTurn] = Field(title="Accreditations lost")
+    tests: list[rows.Tests] = Field(title="Scheme tests")
+    tests_wards: list[rows.Tests] = Field(title="Scheme tests by ward")
+    problem_reports: list[rows.ProblemKind] = Field(title="Problem reports by kind")
+    quality: list[rows.QualityFigures] = Field(title="By what was known then")
+    quality_as_issued: Annotated[list[rows.QualityFigures], Mark.AS_ISSUED] = Field(
         title="As they stood when this was made",
         description="These judge by what keeps no history, like opening hours and the day of the "
         "last check: they are no part of the hash, and are not worked out again.",
@@ -147,27 +126,28 @@ class QuarterlyPack(Report):
 
 
 def parameters(
-    session: Session, quarter: str, chosen: Chosen, known_at: datetime | None, now: datetime
+    session: Session, quarter: str, filters: Filters, known_at: datetime | None, now: datetime
 ) -> tuple[Parameters, datetime]:
     """What a pack is to be made from, as things are set now, and by what was known when.
 
     Raises `Invalid` for what is to come, for what is not in the register, and for an instant at
     which the quarter had not begun.
     """
-    asked = Quarter.of(quarter)
-    if effective(asked.first) > now:
-        raise wrong("quarter", "lies in the future")
+    first, last = Quarter.of(quarter).first, Quarter.of(quarter).last
     known_at = known_at or now
-    if known_at < effective(asked.first):
+    if effective(first) > now:
+        raise wrong("quarter", "lies in the future")
+    if effective(first) > known_at:
         raise wrong("known_at", "lies before the quarter")
-    as_at = min(asked.last, london_day(min(known_at, now)))
-    seen = view(session, Moment(as_at=as_at, known_at=known_at), chosen, now)
+    chosen = Filters(**{name: getattr(filters, name) for name in Filters.model_fields})
+    as_at = min(last, london_day(min(known_at, now)))
+    view = View.of(session, Question(as_at=as_at, **dict(chosen)), now)
     made_from = Parameters(
         quarter=quarter,
         as_at=as_at,
-        chosen=Chosen(**{name: getattr(chosen, name) for name in Chosen.model_fields}),
-        wards=None if seen.wards is None else sorted(seen.wards),
-        limits=seen.limits,
+        chosen=chosen,
+        wards=None if view.wards is None else sorted(view.wards),
+        limits=view.limits,
         courses=list(COURSES),
         schemes=list(schemes()),
     )
@@ -177,58 +157,61 @@ def parameters(
 def compose(session: Session, made_from: Parameters, known_at: datetime) -> QuarterlyPack:
     """A pack by what was known at an instant."""
     quarter = Quarter.of(made_from.quarter)
-    seen = made_from.view(known_at)
-    before = replace(seen, as_at=quarter.before.last)
-    wards = ward_names(session)
-    ends = [*accumulate(range(_QUARTERS), lambda end, _: end.before, initial=quarter.before)]
-    told = timelines(session, known_at)
-    covered = Covered.read(session, seen, [*(end.last for end in ends), seen.as_at], told)
-    grid = covered.grid
-    who_before, who = (
-        involved_by(one, grid.venues, grid.facts, day) for one, day in ((before, -2), (seen, -1))
-    )
-    done = activity(session, seen, quarter.first, who)
-    done_before = activity(session, before, quarter.before.first, who_before)
-    trained_before, trained = (
-        {there.course: there for there in covered.training(day)} for day in (-2, -1)
-    )
     courses = [CourseKey(key) for key in made_from.courses]
-    won_and_lost = Accreditations(told, seen, quarter.first, who)
-    in_schemes = {there.scheme: there for there in covered.in_schemes(-1)}
-    keys = [SchemeKey(key) for key in made_from.schemes]
-    tested = scheme_tests(session, seen, quarter.first, seen.as_at, who)
-    checks = quality(session, seen, chapters.CHECKS).checks
+    scheme_keys = [SchemeKey(key) for key in made_from.schemes]
+    view = made_from.view(known_at)
+    view_before = replace(view, as_at=quarter.before.last)
+    known_timelines = timelines(session, known_at)
+    ends = [*accumulate(range(_QUARTERS), lambda end, _: end.before, initial=quarter.before)]
+    days = [*(end.last for end in ends), view.as_at]
+    covered = Covered.read(session, view, days, known_timelines)
+    trained_before, trained = (
+        {row.course: row for row in covered.training(day)} for day in (-2, -1)
+    )
+    in_schemes = {row.scheme: row for row in covered.in_schemes(-1)}
+
+    venues, facts = covered.grid.venues, covered.grid.facts
+    scope, scope_before = (
+        Scope.on(-1, view, venues, facts),
+        Scope.on(-2, view_before, venues, facts),
+    )
+    done = activity(session, view, quarter.first, scope)
+    before = activity(session, view_before, quarter.before.first, scope_before)
+    accreditations = sections.Accreditations(known_timelines, view, quarter.first, scope)
+    tests = scheme_tests(session, view, quarter.first, view.as_at, scope)
+    reported = problems(session, view, quarter.first, scope)
+    wards = ward_names(session)
+    checks = [
+        rows.QualityFigures.based_on(result, share=result.found / result.of if result.of else None)
+        for result in quality(session, view, sections.CHECKS).checks
+    ]
     pack = QuarterlyPack(
-        about=_about(session, quarter, seen),
-        activity=list(chapters.measures(done.whole, done_before.whole)),
-        engagement_kinds=chapters.engagements(EngagementKind, done.by_kind, done_before.by_kind),
-        engagement_outcomes=chapters.engagements(Outcome, done.by_outcome, done_before.by_outcome),
-        training_courses=[
-            chapters.course_delivered(key, done.by_course[key], done_before.by_course[key])
-            for key in courses
-        ],
-        activity_wards=chapters.ward_activity(done, wards),
+        about=_about(session, quarter, view),
+        activity=sections.measures(done.whole, before.whole),
+        engagement_kinds=sections.engagements(EngagementKind, done.by_kind, before.by_kind),
+        engagement_outcomes=sections.engagements(Outcome, done.by_outcome, before.by_outcome),
+        training_courses=sections.courses_delivered(courses, done.by_course, before.by_course),
+        activity_wards=sections.ward_activity(done, wards),
         coverage_courses=[
-            chapters.course_coverage(trained[key], trained_before[key]) for key in courses
+            sections.course_coverage(trained[key], trained_before[key]) for key in courses
         ],
-        coverage_quarters=list(chapters.quarter_ends(covered, courses)),
-        coverage_venues=[chapters.course_venues(trained[key]) for key in courses],
-        coverage_wards=list(chapters.ward_coverage(covered, courses, wards)),
-        schemes=[
-            won_and_lost.standing(key, in_schemes[key].in_force, in_schemes[key].venues)
-            for key in keys
+        coverage_quarters=list(sections.quarter_ends(covered, courses)),
+        coverage_venues=[
+            rows.CourseVenues.based_on(trained[key], name=COURSES[key].name) for key in courses
         ],
-        scheme_turns=[won_and_lost.by_turn(key) for key in keys],
-        venues_won=won_and_lost.venues(session, keys, WON),
-        venues_lost=won_and_lost.venues(session, keys, LOST),
-        tests=[chapters.tests_in_all(one) for one in tested.total],
-        tests_wards=chapters.tests_by_ward(tested.wards),
+        coverage_wards=list(sections.ward_coverage(covered, courses, wards)),
+        schemes=[accreditations.balance(in_schemes[key]) for key in scheme_keys],
+        scheme_turns=[accreditations.turns(key) for key in scheme_keys],
+        venues_won=accreditations.venues(session, scheme_keys, WON),
+        venues_lost=accreditations.venues(session, scheme_keys, LOST),
+        tests=[sections.tests("all", "", "In all", tests.total)],
+        tests_wards=sections.tests_by_ward(tests.wards),
         problem_reports=[
-            chapters.problem_kind(kind, found)
-            for kind, found in problems(session, seen, quarter.first, who).items()
+            rows.ProblemKind.based_on(of_kind, kind=kind, title=words(kind))
+            for kind, of_kind in reported.items()
         ],
-        quality=[chapters.quality_check(one) for one in checks if one.check in DATED],
-        quality_as_issued=[chapters.quality_check(one) for one in checks if one.check not in DATED],
+        quality=[row for row in checks if row.check in sections.DATED],
+        quality_as_issued=[row for row in checks if row.check not in sections.DATED],
     )
     pack.about.figures_hash = hash_of(made_from, pack)
     return pack
@@ -239,20 +222,19 @@ def hash_of(made_from: Parameters, pack: QuarterlyPack) -> str:
     return figures.digest(made_from.model_dump(mode="json"), figures.figures(pack))
 
 
-def _about(session: Session, quarter: Quarter, seen: View) -> PackAbout:
+def _about(session: Session, quarter: Quarter, view: View) -> PackAbout:
     newest = session.execute(
         sa.select(col(Entry.number), col(Entry.hash))
-        .where(col(Entry.at) <= seen.known_at)
+        .where(col(Entry.at) <= view.known_at)
         .order_by(col(Entry.number).desc())
         .limit(1)
     ).first()
-    title = f"Quarterly report, {quarter.months}"
     return PackAbout(
-        **dict(about(session, title, seen, SOURCES)),
+        **dict(about(session, f"Quarterly report, {quarter.months}", view, SOURCES)),
         quarter=str(quarter),
         first=quarter.first,
         last=quarter.last,
-        so_far=seen.known_at < effective(quarter.last + timedelta(days=1)),
+        so_far=view.known_at < end_of(quarter.last),
         journal_entry=newest.number if newest else 0,
         journal_hash=newest.hash if newest else "",
         figures_hash="",

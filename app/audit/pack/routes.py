@@ -14,16 +14,24 @@ from sqlmodel import Session, col, select
 from app.accounts.guards import Auditor
 from app.audit.frame import files
 from app.audit.frame.disclosure import note_read
-from app.audit.frame.question import Chosen, KnownAt
+from app.audit.frame.question import Filters
 from app.audit.models import Pack
 from app.audit.pack import documents, issued
-from app.audit.pack.differences import REVEALING
-from app.audit.pack.issued import Check, Difference, PackIn, PackOut
+from app.audit.pack.issued import Difference, PackCheck, PackIn, PackOut
 from app.audit.pack.pack import Parameters, QuarterlyPack, QuarterName, compose, parameters
 from app.core.db import find, none_such, read_session
 from app.core.errors import Invalid, responses, wrong
 from app.core.journal import WrongClock
-from app.http.conditional import NO_STORE, KeyReused, Register, TheJournal, download, to_json
+from app.core.london import KnownAt
+from app.http.conditional import (
+    NO_STORE,
+    KeyReused,
+    Register,
+    TheJournal,
+    download,
+    to_json,
+    unstored,
+)
 from app.http.fields import Given, Maybe
 from app.http.paging import Page, Paged, page
 
@@ -39,13 +47,13 @@ class PackForm(StrEnum):
     XLSX = "xlsx"
 
 
-class InForm(Given):
-    """In which form an issued pack is asked for."""
+class PackOutput(Given):
+    """In which form a pack comes."""
 
     format: PackForm = PackForm.JSON
 
 
-class PackAsked(Chosen, InForm):
+class PackQuestion(Filters, PackOutput):
     """Which quarter, as known when, and about which venues."""
 
     quarter: QuarterName
@@ -56,7 +64,7 @@ class PackAsked(Chosen, InForm):
     )
 
 
-class DifferenceAsked(Given):
+class DifferenceQuestion(Given):
     """Until when what was recorded counts."""
 
     known_at: Maybe[KnownAt] = Field(
@@ -85,17 +93,19 @@ _INVALID = wrong("quarter", "lies in the future")
     response_description="The partnership's quarterly report",
     responses=_FORMS | responses(_INVALID),
 )
-def preview_pack(asked: Annotated[PackAsked, Query()], journal: TheJournal, _: Auditor) -> Response:
+def preview_pack(
+    question: Annotated[PackQuestion, Query()], journal: TheJournal, _: Auditor
+) -> Response:
     """The partnership's quarterly report, as it would be issued; nothing is kept of it.
 
     A quarter that is not over is reported so far.
     """
     with read_session(journal.engine) as session:
         made_from, known_at = parameters(
-            session, asked.quarter, asked, asked.known_at, datetime.now(UTC)
+            session, question.quarter, question, question.known_at, datetime.now(UTC)
         )
         pack = compose(session, made_from, known_at)
-    return _in_form(to_json(pack), asked.format)
+    return _in_form(to_json(pack), question.format)
 
 
 @router.post(
@@ -110,7 +120,7 @@ def issue_pack(given: PackIn, register: Register, auditor: Auditor) -> Response:
 
     def make(session: Session) -> tuple[str, PackOut]:
         pack = issued.issue(session, given)
-        return f"/v1/audit/packs/{pack.id}", issued.shown(pack)
+        return f"/v1/audit/packs/{pack.id}", PackOut.of(pack)
 
     return register.create(auditor, given, make)
 
@@ -126,7 +136,7 @@ def list_packs(paging: Paged, register: Register, _: Auditor) -> Response:
     statement = select(Pack).options(defer(Pack.document))  # type: ignore[arg-type]
     order: list[Any] = [col(Pack.issued_at), col(Pack.id)]
     return register.read(
-        lambda session: page(session, statement, order, paging, issued.shown, newest_first=True)
+        lambda session: page(session, statement, order, paging, PackOut.of, newest_first=True)
     )
 
 
@@ -138,18 +148,18 @@ def list_packs(paging: Paged, register: Register, _: Auditor) -> Response:
     responses=_FORMS | responses(none_such(Pack), Invalid()),
 )
 def read_pack(
-    pack_id: UUID, asked: Annotated[InForm, Query()], journal: TheJournal, _: Auditor
+    pack_id: UUID, output: Annotated[PackOutput, Query()], journal: TheJournal, _: Auditor
 ) -> Response:
     """The report as it was issued, in any form; it comes from what was kept, never made anew."""
     with read_session(journal.engine) as session:
         document = find(session, Pack, pack_id).document
-    return _in_form(document.encode(), asked.format)
+    return _in_form(document.encode(), output.format)
 
 
 @router.get(
     "/packs/{pack_id}/check",
     summary="Whether an issued report can be had again",
-    response_model=Check,
+    response_model=PackCheck,
     responses=responses(none_such(Pack)),
 )
 def check_pack(pack_id: UUID, journal: TheJournal, _: Auditor) -> Response:
@@ -158,8 +168,7 @@ def check_pack(pack_id: UUID, journal: TheJournal, _: Auditor) -> Response:
     `as_issued` is false when anything is not as it was; that is a fault, which the log tells too.
     """
     with read_session(journal.engine) as session:
-        found = issued.check(session, find(session, Pack, pack_id))
-    return Response(to_json(found), media_type="application/json", headers=NO_STORE)
+        return unstored(to_json(issued.check(session, find(session, Pack, pack_id))))
 
 
 @router.get(
@@ -169,7 +178,10 @@ def check_pack(pack_id: UUID, journal: TheJournal, _: Auditor) -> Response:
     responses=responses(none_such(Pack), Invalid(), WrongClock()),
 )
 def explain_difference(
-    pack_id: UUID, asked: Annotated[DifferenceAsked, Query()], journal: TheJournal, auditor: Auditor
+    pack_id: UUID,
+    question: Annotated[DifferenceQuestion, Query()],
+    journal: TheJournal,
+    auditor: Auditor,
 ) -> Response:
     """Which figures are not what they were, and every event that was recorded or voided since.
 
@@ -177,18 +189,16 @@ def explain_difference(
     """
     with read_session(journal.engine) as session:
         pack = find(session, Pack, pack_id)
-        found = issued.difference(session, pack, asked.known_at, datetime.now(UTC))
-        seen = Parameters.model_validate(pack.parameters).view(found.known_at)
-    tested = {
-        event.venue_id for event in found.events if event.kind in REVEALING and event.venue_id
-    }
-    note_read(journal, auditor.actor, "difference", seen, tested)
-    return Response(to_json(found), media_type="application/json", headers=NO_STORE)
+        known_at = question.known_at or datetime.now(UTC)
+        difference = issued.difference(session, pack, known_at)
+        view = Parameters.model_validate(pack.parameters).view(known_at)
+    note_read(journal, auditor.actor, "difference", view, difference.tested())
+    return unstored(to_json(difference))
 
 
 def _in_form(document: bytes, form: PackForm) -> Response:
     if form is PackForm.JSON:
-        return Response(document, media_type="application/json", headers=NO_STORE)
+        return unstored(document)
     pack = QuarterlyPack.model_validate_json(document)
     name = f"safe-havens-{pack.about.quarter}.{form}"
     match form:

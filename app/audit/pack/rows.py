@@ -5,16 +5,32 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.audit.frame.figures import SIGNED, Aside, Key, Label
-from app.audit.frame.report import PERCENT, Row, Share
+from app.audit.frame.figures import Aside, Key, Label
+from app.audit.frame.report import Mark, Row, Share
 from app.http.fields import Absent
 from app.training.rules import Rag
 from app.venues.fields import A_VENUE_ID
 
-Change = Annotated[Annotated[float, Field(ge=-1, le=1)] | Absent, PERCENT, SIGNED]
+Change = Annotated[Annotated[float, Field(ge=-1, le=1)] | Absent, Mark.PERCENT, Mark.SIGNED]
 """How far a share is from what it was; absent where one of the two is."""
 
 _BEFORE = "Quarter before"
+
+
+class _OfCourse(Row):
+    course: Key = Field(title="Key", examples=["wave"])
+    name: Label = Field(title="Course", examples=["Welfare And Vulnerability Engagement (WAVE)"])
+
+
+class _OfScheme(Row):
+    scheme: Key = Field(title="Key", examples=["safe_haven"])
+    name: Label = Field(title="Scheme", examples=["Safe Haven"])
+
+
+class _InWard(Row):
+    ward_id: Key = Field(title="Key", examples=["0c6f5d1e-3f6b-4f5e-9a51-6b1b7a3f2c10"])
+    code: Aside = Field(title="Code", examples=["E05009288"])
+    ward: Label = Field(title="Ward", examples=["Bishopsgate"])
 
 
 class Measure(Row):
@@ -24,7 +40,7 @@ class Measure(Row):
     title: Label = Field(title="What", examples=["People trained"])
     number: int = Field(title="This quarter", examples=[122])
     before: int = Field(title=_BEFORE, examples=[97])
-    change: Annotated[int, SIGNED] = Field(title="Change", examples=[25])
+    change: Annotated[int, Mark.SIGNED] = Field(title="Change", examples=[25])
 
 
 class Engagements(Row):
@@ -38,11 +54,9 @@ class Engagements(Row):
     before: int = Field(title=_BEFORE, examples=[71])
 
 
-class CourseDelivered(Row):
+class CourseDelivered(_OfCourse):
     """What was delivered of one course."""
 
-    course: Key = Field(title="Key", examples=["wave"])
-    name: Label = Field(title="Course", examples=["Welfare And Vulnerability Engagement (WAVE)"])
     sessions: int = Field(title="Sessions", examples=[11])
     venues: int = Field(title="Venues", examples=[38])
     new: int = Field(title="New people", examples=[101])
@@ -51,12 +65,9 @@ class CourseDelivered(Row):
     before: int = Field(title=_BEFORE, examples=[97])
 
 
-class WardActivity(Row):
+class WardActivity(_InWard):
     """What was done in one ward."""
 
-    ward_id: Key = Field(title="Key", examples=["0c6f5d1e-3f6b-4f5e-9a51-6b1b7a3f2c10"])
-    code: Aside = Field(title="Code", examples=["E05009288"])
-    ward: Label = Field(title="Ward", examples=["Bishopsgate"])
     engagements: int = Field(title="Engagements", examples=[41])
     businesses: int = Field(title="Businesses engaged", examples=[33])
     sessions: int = Field(title="Sessions attended", examples=[9])
@@ -81,11 +92,9 @@ class ProblemKind(Row):
     ninety_days: int | Absent = Field(default=None, title="90th percentile of days", examples=[9])
 
 
-class CourseCoverage(Row):
+class CourseCoverage(_OfCourse):
     """How far staff are trained in one course, at the venues that count."""
 
-    course: Key = Field(title="Key", examples=["wave"])
-    name: Label = Field(title="Course", examples=["Welfare And Vulnerability Engagement (WAVE)"])
     trained: int = Field(title="Trained", examples=[3120])
     headcount: int = Field(title="Headcount", examples=[4460])
     coverage: Share = Field(default=None, title="Coverage", examples=[0.6996])
@@ -96,11 +105,9 @@ class CourseCoverage(Row):
     change: Change = Field(default=None, title="Points of change", examples=[0.0398])
 
 
-class CourseVenues(Row):
+class CourseVenues(_OfCourse):
     """How venues stand in one course. Those without a headcount have no colour."""
 
-    course: Key = Field(title="Key", examples=["wave"])
-    name: Label = Field(title="Course", examples=["Welfare And Vulnerability Engagement (WAVE)"])
     venues: int = Field(title="Venues", examples=[412])
     green: int = Field(title="Green", examples=[201])
     amber: int = Field(title="Amber", examples=[89])
@@ -114,12 +121,9 @@ class CourseVenues(Row):
     never: int = Field(title="Never", examples=[40])
 
 
-class WardCoverage(Row):
+class WardCoverage(_InWard):
     """How far staff are trained in one course, at the venues of one ward."""
 
-    ward_id: Key = Field(title="Key", examples=["0c6f5d1e-3f6b-4f5e-9a51-6b1b7a3f2c10"])
-    code: Aside = Field(title="Code", examples=["E05009288"])
-    ward: Label = Field(title="Ward", examples=["Bishopsgate"])
     course: Key = Field(title="Course key", examples=["wave"])
     name: Label = Field(title="Course", examples=["Welfare And Vulnerability Engagement (WAVE)"])
     venues: int = Field(title="Venues", examples=[31])
@@ -131,11 +135,9 @@ class WardCoverage(Row):
     change: Change = Field(default=None, title="Points of change", examples=[0.025])
 
 
-class QuarterEnd(Row):
+class QuarterEnd(_OfCourse):
     """How far staff were trained in one course at the end of a quarter."""
 
-    course: Key = Field(title="Key", examples=["wave"])
-    name: Label = Field(title="Course", examples=["Welfare And Vulnerability Engagement (WAVE)"])
     day: Key = Field(title="Day", examples=["2024-12-31"])
     quarter: Label = Field(title="Quarter", examples=["2024-Q4"])
     trained: int = Field(title="Trained", examples=[2890])
@@ -144,12 +146,10 @@ class QuarterEnd(Row):
     rag: Rag | Absent = Field(default=None, title="RAG", examples=["amber"])
 
 
-class SchemeStanding(Row):
+class SchemeBalance(_OfScheme):
     """How many venues stand in one scheme. What was in force before, and was won, less what was
     lost, is in force."""
 
-    scheme: Key = Field(title="Key", examples=["safe_haven"])
-    name: Label = Field(title="Scheme", examples=["Safe Haven"])
     before: int = Field(title="In force before", examples=[58])
     won: int = Field(title="Won", examples=[7])
     lost: int = Field(title="Lost", examples=[4])
@@ -160,11 +160,9 @@ class SchemeStanding(Row):
     share: Share = Field(default=None, title="Share", examples=[0.1456])
 
 
-class SchemeTurns(Row):
+class SchemeTurns(_OfScheme):
     """How accreditations in one scheme were won and lost."""
 
-    scheme: Key = Field(title="Key", examples=["safe_haven"])
-    name: Label = Field(title="Scheme", examples=["Safe Haven"])
     awarded: int = Field(title="Awarded", examples=[4])
     awarded_again: int = Field(title="Awarded again", examples=[2])
     reinstated: int = Field(title="Reinstated", examples=[1])
@@ -186,12 +184,9 @@ class VenueTurn(Row):
     on: date = Field(title="Day", examples=["2025-02-03"])
 
 
-class Tests(Row):
+class Tests(_InWard):
     """How scheme tests went, in all or in one ward; only how many there were, of too few venues."""
 
-    ward_id: Key = Field(title="Key", examples=["0c6f5d1e-3f6b-4f5e-9a51-6b1b7a3f2c10"])
-    code: Aside = Field(title="Code", examples=["E05009288"])
-    ward: Label = Field(title="Ward", examples=["Bishopsgate"])
     visited: int = Field(title="Visited", examples=[12])
     venues: int = Field(title="Venues", examples=[11])
     passed: int | Absent = Field(default=None, title="Passed", examples=[9])
@@ -202,7 +197,7 @@ class Tests(Row):
     retests_overdue: int | Absent = Field(default=None, title="Of these overdue", examples=[1])
 
 
-class Quality(Row):
+class QualityFigures(Row):
     """How many venues one check found."""
 
     check: Key = Field(title="Key", examples=["headcount_missing"])

@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 
 from app.accounts.guards import AUDITORS
 from app.accounts.models import Account
-from app.audit.frame.question import Chosen, Moment, counted, view
+from app.audit.frame.question import Question, View, counted_venues
 from app.audit.frame.report import DEMONSTRATION
 from app.audit.models import CalendarAddress
 from app.audit.reports.due import Bucket, DueItem, DueKind, work_list
@@ -122,8 +122,8 @@ def calendar(session: Session, secret: str, at: datetime) -> bytes:
         or not AUDITORS.roles.intersection(account.roles)
     ):
         raise NoSuchCalendar
-    today = view(session, Moment(), Chosen(), at)
-    items = work_list(session, today, counted(session, today), DAYS)
+    today = View.of(session, Question(), at)
+    items = work_list(session, today, counted_venues(session, today), DAYS)
     return written(items, today.known_at)
 
 

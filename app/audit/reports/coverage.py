@@ -271,7 +271,7 @@ def counted_on(view: View, facts: FactsOn) -> Bools:
         "business_id": (facts.business, facts.businesses),
     }
     counted = facts.in_force.copy()
-    for name, values in view.wanted.items():
+    for name, values in view.criteria.items():
         column, words = columns[name]
         counted &= np.isin(column, [place for place, word in enumerate(words) if word in values])
     return counted

@@ -17,7 +17,7 @@ from pydantic import Field
 from sqlmodel import Session, col
 
 from app.audit.frame.names import business_names, venue_names, ward_names
-from app.audit.frame.question import Asked, View, counted
+from app.audit.frame.question import ReportQuestion, View, counted_venues
 from app.audit.frame.report import Report, Row, about
 from app.audit.frame.rows import AtVenue
 from app.core.events import known, within
@@ -42,7 +42,7 @@ LAPSED_MONTHS = 12
 SOURCES = ("decisions", "training", "headcounts", "scheme tests", "venue facts")
 
 
-class DueAsked(Asked):
+class DueAsked(ReportQuestion):
     """How far ahead the list looks."""
 
     days: int = Field(
@@ -137,7 +137,7 @@ class _Task(NamedTuple):
 
 def due(session: Session, view: View, days: int) -> Due:
     """The work list as at a day, of the venues that are active then."""
-    facts = counted(session, view)
+    facts = counted_venues(session, view)
     items = work_list(session, view, facts, days)
     retests = _items(session, view, facts, _retests(session, view, days))
     return Due(

@@ -19,7 +19,7 @@ from pydantic import Field
 from sqlmodel import Session, col
 
 from app.audit.frame.names import business_names
-from app.audit.frame.question import Asked, View, instant
+from app.audit.frame.question import ReportQuestion, View, instant
 from app.audit.frame.report import about
 from app.audit.frame.rows import share
 from app.audit.reports.coverage import counted_on
@@ -50,7 +50,7 @@ NEAR_DAYS = 92
 _A_DAY = timedelta(days=1)
 
 
-class LevyAsked(Asked):
+class LevyAsked(ReportQuestion):
     """Which levy year, and how far off a near miss may be."""
 
     year: Maybe[int] = Field(

@@ -8,9 +8,9 @@ from uuid import UUID
 from pydantic import Field
 from sqlmodel import Session
 
-from app.audit.frame.activity import Involved, involved
+from app.audit.frame.activity import Scope
 from app.audit.frame.names import venue_names, ward_names
-from app.audit.frame.question import Asked, View
+from app.audit.frame.question import ReportQuestion, View
 from app.audit.frame.report import Report, Row, Share, about
 from app.audit.frame.rows import AtVenue, grouped
 from app.core.errors import wrong
@@ -33,7 +33,7 @@ SOURCES = ["scheme tests", "debriefs", "venue facts"]
 _A_DAY = timedelta(days=1)
 
 
-class SchemeTestsAsked(Asked):
+class SchemeTestsAsked(ReportQuestion):
     """What the reports on scheme tests can be asked: those on which days."""
 
     from_: Maybe[Day] = Field(
@@ -139,15 +139,15 @@ class _Held(NamedTuple):
 
 
 def scheme_tests(
-    session: Session, view: View, first: date, last: date, whom: Involved | None = None
+    session: Session, view: View, first: date, last: date, scope: Scope | None = None
 ) -> SchemeTests:
     """How the tests on some London days went, the last one included, and what is still to do.
 
     Every test counts, at a venue that is not active any more too; which ones the filters choose,
     and in which ward, goes by the venue's facts as at the day, or by its first ones if it was
-    registered later. `whom` it is about is read unless it is given.
+    registered later. What it is about, the `scope`, is read unless it is given.
     """
-    held = _held(session, view, first, last, whom)
+    held = _held(session, view, first, last, scope)
     wards = ward_names(session)
     return SchemeTests(
         **_of_period(session, view, "Scheme tests", first, last),
@@ -212,16 +212,16 @@ def _of_period(session: Session, view: View, title: str, first: date, last: date
 
 
 def _held(
-    session: Session, view: View, first: date, last: date, whom: Involved | None = None
+    session: Session, view: View, first: date, last: date, scope: Scope | None = None
 ) -> list[_Held]:
-    whom = whom or involved(session, view)
+    scope = scope or Scope.read(session, view)
     closed = {
-        venue_id for venue_id, facts in whom.facts.items() if facts.status == VenueStatus.CLOSED
+        venue_id for venue_id, facts in scope.facts.items() if facts.status == VenueStatus.CLOSED
     }
     return [
-        _Held(test, whom.ward(test.venue_id), test.venue_id in closed)
+        _Held(test, scope.ward_of(test.venue_id), test.venue_id in closed)
         for test in known_tests(session, view.at, view.known_at, first)
-        if test.on <= last and whom.venue(test.venue_id)
+        if test.on <= last and scope.has_venue(test.venue_id)
     ]
 
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from sqlmodel import Session, col
 
 from app.audit.frame.names import VenueName, venue_names, words
-from app.audit.frame.question import Asked, View
+from app.audit.frame.question import ReportQuestion, View
 from app.audit.frame.report import Report, Row, about
 from app.audit.frame.rows import change
 from app.audit.reports.coverage import SOURCES, Covered, InScheme, Training
@@ -44,7 +44,7 @@ def _first_day(value: str) -> date:
 Month = Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$", examples=["2025-03"])]
 
 
-class TrendAsked(Asked):
+class TrendAsked(ReportQuestion):
     """Which months, both included; the two years up to `as_at` when none are given."""
 
     from_: Maybe[Month] = Field(default=None, alias="from", description="First month")
@@ -62,7 +62,7 @@ class TrendAsked(Asked):
         return [min(last_day(first, months), as_at) for months in range(1, number + 1)]
 
 
-class TurnAsked(Asked):
+class TurnAsked(ReportQuestion):
     """Which month of which course to explain."""
 
     month: Month
@@ -147,7 +147,7 @@ class Moved(Row):
     events: int = Field(title="Events of the month", examples=[1])
 
 
-class Happened(Row):
+class TurnEvent(Row):
     """An event that took effect in the month at one of these venues."""
 
     on: date = Field(examples=["2025-03-20"])
@@ -164,7 +164,7 @@ class Turn(Report):
 
     totals: list[CourseMonth]
     venues: list[Moved]
-    events: list[Happened]
+    events: list[TurnEvent]
 
 
 def turn(session: Session, view: View, month: str, course: CourseKey) -> Turn:
@@ -234,7 +234,7 @@ def _happened(
     last: date,
     course: CourseKey,
     names: Mapping[UUID, VenueName],
-) -> Iterator[Happened]:
+) -> Iterator[TurnEvent]:
     for what, model, details, said in (
         ("attendance", Attendance, ("new_count", "refresher_count"), "{} new, {} again"),
         ("headcount", Headcount, ("staff", "left"), "{} staff, {} left"),
@@ -249,7 +249,7 @@ def _happened(
                 col(TrainingSession.course) == course, known(TrainingSession, view.known_at)
             )
         for event_id, effective_at, recorded_at, venue_id, *numbers in session.execute(events):
-            yield Happened(
+            yield TurnEvent(
                 on=london_day(effective_at),
                 venue_id=venue_id,
                 reference=names[venue_id].reference,

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from app.audit.frame.names import business_names, ward_names
-from app.audit.frame.question import Formed, Moment, View
+from app.audit.frame.question import Moment, Output, View
 from app.audit.frame.report import about
 from app.audit.frame.rows import grouped
 from app.audit.reports.venue_rows import (
@@ -70,7 +70,7 @@ class NotKnownThen(NotFound):
     title = "There was no such venue in the register at that instant"
 
 
-class SheetAsked(Moment, Formed):
+class SheetAsked(Moment, Output):
     """What a venue's audit sheet can be asked."""
 
 

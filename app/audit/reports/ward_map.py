@@ -5,14 +5,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 from sqlmodel import Session, select
 
-from app.audit.frame.question import Chosen, Moment, View
+from app.audit.frame.question import View
 from app.audit.frame.report import About, about
 from app.audit.reports.coverage import SOURCES, By, Covered, InScheme, Training
 from app.venues.models import Ward
-
-
-class Mapped(Moment, Chosen):
-    """What a map can be asked."""
 
 
 class WardFigures(BaseModel):

@@ -15,10 +15,10 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from app.audit.frame import files, report
-from app.audit.frame.question import Chosen
-from app.audit.pack import documents, drawings
-from app.audit.pack.charts import Bar, Line, bars, lines
+from app.audit.frame.question import Filters
+from app.audit.pack import charts, documents
 from app.audit.pack.pack import QuarterlyPack, compose, parameters
+from app.audit.pack.svg import Bar, Line, bars, lines
 from app.core.db import read_session
 from app.core.settings import Settings
 from tests.audit.records import add_venue
@@ -51,7 +51,7 @@ def made(engine: Engine) -> QuarterlyPack:
 
 
 def _made(session: Session) -> QuarterlyPack:
-    what, known_at = parameters(session, "2025-Q1", Chosen(), KNOWN_AT, KNOWN_AT)
+    what, known_at = parameters(session, "2025-Q1", Filters(), KNOWN_AT, KNOWN_AT)
     return compose(session, what, known_at)
 
 
@@ -169,7 +169,7 @@ def test_every_table_is_in_the_documents_with_its_figures(pack: QuarterlyPack) -
     for table in report.tables(pack):
         assert table.title in said, table.title
         assert table.title in pages, table.title
-    assert set(drawings.CHARTS) <= {table.name for table in report.tables(pack)}
+    assert set(charts.CHARTS) <= {table.name for table in report.tables(pack)}
     # In force, won and lost in the quarter.
     assert "Safe Havens in force" in said
     assert "2 won, 0 lost" in pages

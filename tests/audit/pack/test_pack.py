@@ -12,15 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from app.audit.frame import figures
-from app.audit.frame import question as asked
-from app.audit.frame.question import Chosen
+from app.audit.frame import figures, question
+from app.audit.frame.question import Filters
 from app.audit.frame.report import tables
 from app.audit.models import Pack
-from app.audit.pack.chapters import CHECKS, DATED
 from app.audit.pack.differences import recorded_between
 from app.audit.pack.pack import QuarterlyPack, compose, parameters
 from app.audit.pack.quarters import Quarter
+from app.audit.pack.sections import CHECKS, DATED
 from app.audit.reports.coverage import coverage
 from app.audit.reports.quality import quality
 from app.core.db import read_session
@@ -253,7 +252,7 @@ def test_it_can_be_had_again_whatever_came_later(
         connection.execute(sa.update(Ward).where(sa.column("code") == "W-1").values(code="W-9"))
     change_facts(engine, venue, date(2025, 2, 1), ward_id=other.id, recorded_at=datetime.now(UTC))
     given = Settings(environment="demo", rag_green=99, rag_amber=98)
-    monkeypatch.setattr(asked, "settings", lambda: given)
+    monkeypatch.setattr(question, "settings", lambda: given)
     found = read(auditor, f"{path}/check")
     assert found["as_issued"] is True, found
     assert found["figures_hash"] == found["made_again_hash"] == found["stored_hash"]
@@ -512,7 +511,7 @@ def test_problem_reports_and_how_fast_they_were_resolved(
 
 
 def made(session: Session, quarter: str, known_at: datetime, **chosen: Any) -> QuarterlyPack:
-    what, instant = parameters(session, quarter, Chosen(**chosen), known_at, known_at)
+    what, instant = parameters(session, quarter, Filters(**chosen), known_at, known_at)
     return compose(session, what, instant)
 
 
@@ -524,10 +523,10 @@ def test_it_agrees_with_the_other_reports(history_url: str, quarter: str, known:
     known_at = datetime.fromisoformat(known)
     with connected(history_url) as engine, read_session(engine) as session:
         pack = made(session, quarter, known_at)
-        what, _ = parameters(session, quarter, Chosen(), known_at, known_at)
-        seen = what.view(known_at)
-        covered = coverage(session, seen)
-        checks = {row.check: (row.found, row.of) for row in quality(session, seen, CHECKS).checks}
+        what, _ = parameters(session, quarter, Filters(), known_at, known_at)
+        view = what.view(known_at)
+        covered = coverage(session, view)
+        checks = {row.check: (row.found, row.of) for row in quality(session, view, CHECKS).checks}
     assert [(row.course, row.trained, row.headcount, row.rag) for row in pack.coverage_courses] == [
         (row.course, row.trained, row.headcount, row.rag) for row in covered.courses
     ]
@@ -553,7 +552,7 @@ def test_it_agrees_with_the_other_reports(history_url: str, quarter: str, known:
 
 def test_what_judges_by_today_is_no_part_of_the_hash(history_url: str) -> None:
     with connected(history_url) as engine, read_session(engine) as session:
-        what, _ = parameters(session, "2024-Q3", Chosen(), None, datetime(2024, 10, 1, tzinfo=UTC))
+        what, _ = parameters(session, "2024-Q3", Filters(), None, datetime(2024, 10, 1, tzinfo=UTC))
         checks = quality(session, what.view(datetime(2024, 10, 1, tzinfo=UTC)), CHECKS).checks
     assert {row.check for row in checks if "today" not in row.judged_by} == {*DATED}
 
@@ -596,10 +595,10 @@ EMPTY: dict[str, Any] = {name: [] for name in QuarterlyPack.model_fields if name
 
 @pytest.mark.parametrize(
     "chosen",
-    [Chosen(), Chosen(late_night=True, ward=["W03", "W11"])],
+    [Filters(), Filters(late_night=True, ward=["W03", "W11"])],
     ids=["all", "late-night-in-two-wards"],
 )
-def test_what_changed_is_always_explained(history_url: str, chosen: Chosen) -> None:
+def test_what_changed_is_always_explained(history_url: str, chosen: Filters) -> None:
     instants = [datetime(2024, 10, 1, 9, tzinfo=UTC) + timedelta(days=days) for days in (0, 1, 99)]
     with connected(history_url) as engine, read_session(engine) as session:
         what, _ = parameters(session, "2024-Q3", chosen, instants[0], instants[-1])
