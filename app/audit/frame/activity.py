@@ -119,11 +119,11 @@ class Scope:
         if view.criteria.keys() == {"status"}:
             return cls(facts, None, frozenset())
         counted = {
-            venue_id: held
-            for venue_id, held in facts.items()
-            if view.counts(held._replace(status=VenueStatus.ACTIVE))
+            venue_id: of_venue
+            for venue_id, of_venue in facts.items()
+            if view.counts(of_venue._replace(status=VenueStatus.ACTIVE))
         }
-        businesses = {held.business_id for held in counted.values() if held.business_id}
+        businesses = {of_venue.business_id for of_venue in counted.values() if of_venue.business_id}
         if view.criteria.keys() == {"status", "business_id"}:
             # A business may have no venue yet.
             businesses.update(view.filters.business)
@@ -201,10 +201,8 @@ def _count_engagements(
 def _count_training(
     done: Activity, session: Session, view: View, first: date, scope: Scope
 ) -> None:
-    delivered = (
-        *within(TrainingSession, first, view.as_at),
-        known(TrainingSession, view.known_at),
-    )
+    of_time = within(TrainingSession, first, view.as_at)
+    delivered = (*of_time, known(TrainingSession, view.known_at))
     if scope.venues is None:
         # Those that nobody attended were delivered too.
         for session_id, course in session.execute(

@@ -21,6 +21,14 @@ from app.venues.facts import Facts, facts_as
 from app.venues.fields import A_BUSINESS_ID
 from app.venues.models import Business, Category, VenueStatus, Ward
 
+AsKnownAt = Annotated[
+    Maybe[KnownAt],
+    Field(
+        description="Only what had been recorded by this instant; all of it when absent",
+        examples=["2025-04-01T08:00:00Z"],
+    ),
+]
+
 
 class Moment(Given):
     """As at which day, by what was known when."""
@@ -30,11 +38,7 @@ class Moment(Given):
         description="What was true at the end of this London day; today, as of now, when absent",
         examples=["2025-03-31"],
     )
-    known_at: Maybe[KnownAt] = Field(
-        default=None,
-        description="Only what had been recorded by this instant; all of it when absent",
-        examples=["2025-04-01T08:00:00Z"],
-    )
+    known_at: AsKnownAt = None
 
 
 class Filters(Given):

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from fastapi.responses import HTMLResponse
 from pydantic import Field
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
@@ -14,7 +13,7 @@ from sqlmodel import Session, col, select
 from app.accounts.guards import Auditor
 from app.audit.frame import files
 from app.audit.frame.disclosure import note_read
-from app.audit.frame.question import Filters
+from app.audit.frame.question import AsKnownAt, Filters
 from app.audit.models import Pack
 from app.audit.pack import documents, issued
 from app.audit.pack.issued import Difference, PackCheck, PackIn, PackOut
@@ -23,15 +22,7 @@ from app.core.db import find, none_such, read_session
 from app.core.errors import Invalid, responses, wrong
 from app.core.journal import WrongClock
 from app.core.london import KnownAt
-from app.http.conditional import (
-    NO_STORE,
-    KeyReused,
-    Register,
-    TheJournal,
-    download,
-    to_json,
-    unstored,
-)
+from app.http.conditional import KeyReused, Register, TheJournal, download, to_json, unstored
 from app.http.fields import Given, Maybe
 from app.http.paging import Page, Paged, page
 
@@ -57,11 +48,7 @@ class PackQuestion(Filters, PackOutput):
     """Which quarter, as known when, and about which venues."""
 
     quarter: QuarterName
-    known_at: Maybe[KnownAt] = Field(
-        default=None,
-        description="Only what had been recorded by this instant; all of it when absent",
-        examples=["2025-04-01T08:00:00Z"],
-    )
+    known_at: AsKnownAt = None
 
 
 class DifferenceQuestion(Given):
@@ -203,12 +190,10 @@ def _in_form(document: bytes, form: PackForm) -> Response:
     name = f"safe-havens-{pack.about.quarter}.{form}"
     match form:
         case PackForm.HTML:
-            headers = {
-                **NO_STORE,
-                "Content-Disposition": f'inline; filename="{name}"',
-                "Content-Security-Policy": documents.POLICY,
-            }
-            return HTMLResponse(documents.as_html(pack), headers=headers)
+            answer = unstored(documents.as_html(pack), "text/html")
+            answer.headers["Content-Disposition"] = f'inline; filename="{name}"'
+            answer.headers["Content-Security-Policy"] = documents.POLICY
+            return answer
         case PackForm.PDF:
             return download(documents.as_pdf(pack), "application/pdf", name)
         case PackForm.XLSX:

@@ -204,9 +204,10 @@ class Accreditations:
         self, session: Session, among: Collection[str], turns: Collection[Turn]
     ) -> list[rows.VenueTurn]:
         """Every accreditation with such a turn, in the order of schemes and of time."""
-        found = [row for row in self.changes if row.turn in turns and row.scheme in among]
-        names = venue_names(session, {change.venue_id for change in found})
         order = list(SchemeKey)
+        wanted = [row for row in self.changes if row.turn in turns and row.scheme in among]
+        wanted.sort(key=lambda change: order.index(change.scheme))
+        names = venue_names(session, {change.venue_id for change in wanted})
         return [
             rows.VenueTurn(
                 scheme=change.scheme,
@@ -218,7 +219,7 @@ class Accreditations:
                 reference=names[change.venue_id].reference,
                 venue=names[change.venue_id].name,
             )
-            for change in sorted(found, key=lambda change: order.index(change.scheme))
+            for change in wanted
         ]
 
 

@@ -57,9 +57,10 @@ def bars(
     bottom = height - 4
     for limit, name in limits:
         x = _LABELS + limit * scale
-        _line(svg, x, top - 4, bottom, GREY, dashes="2 3")
+        _add(svg, "line", x1=x, x2=x, y1=top - 4, y2=bottom, stroke=GREY, stroke_dasharray="2 3")
         _text(svg, x, top - 8, name, GREY, anchor="middle", size="11")
-    _line(svg, _LABELS, top - 4, bottom, GREY)
+    axis = {"x1": _LABELS, "x2": _LABELS, "y1": top - 4, "y2": bottom}
+    _add(svg, "line", **axis, stroke=GREY, stroke_dasharray="none")
     for place, line in enumerate(lines):
         _draw(svg, line, top + place * step, thick, scale)
     return Chart(title, about, ET.tostring(svg, encoding="unicode"))
@@ -81,19 +82,18 @@ _DASHES = ("none", "6 3", "2 2", "9 3 2 3", "12 4", "4 4")
 def lines(title: str, places: Sequence[str], drawn: Sequence[Line]) -> Chart:
     """Shares from nothing to all, at places of equal distance; each line is told by its dashes and
     by its name at its end."""
-    said = (
+    in_words = (
         f"{line.label}: "
         + ", ".join("none" if share is None else f"{share:.1%}" for share in line.shares)
         for line in drawn
     )
-    about = f"{title} ({', '.join(places)}). {'; '.join(said)}."
+    about = f"{title} ({', '.join(places)}). {'; '.join(in_words)}."
     svg = _canvas(title, about, _HIGH + 40)
     wide = WIDTH - _LEFT - _RIGHT
     xs = [_LEFT + wide * place / max(1, len(places) - 1) for place in range(len(places))]
     for percent in (0, 25, 50, 75, 100):
         y = _height(percent / 100)
-        ends = {"x1": f"{_LEFT}", "x2": f"{_LEFT + wide}", "y1": f"{y:.1f}", "y2": f"{y:.1f}"}
-        ET.SubElement(svg, "line", ends | {"stroke": "#d9d9d6"})
+        _add(svg, "line", x1=f"{_LEFT}", x2=f"{_LEFT + wide}", y1=y, y2=y, stroke="#d9d9d6")
         _text(svg, _LEFT - 6, y + 4, f"{percent}%", GREY, anchor="end", size="11")
     for x, place in zip(xs, places, strict=True):
         _text(svg, x, _HIGH + 30, place, GREY, anchor="middle", size="11")
@@ -105,12 +105,10 @@ def lines(title: str, places: Sequence[str], drawn: Sequence[Line]) -> Chart:
         if not known:
             continue
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in known)
-        stroke = {"fill": "none", "stroke": colour, "stroke-width": "2"}
-        ET.SubElement(svg, "polyline", {"points": points, **stroke, "stroke-dasharray": dashes})
+        stroke = {"stroke": colour, "stroke_width": "2", "stroke_dasharray": dashes}
+        _add(svg, "polyline", points=points, fill="none", **stroke)
         for x, y in known:
-            ET.SubElement(
-                svg, "circle", {"cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": "2.5", "fill": colour}
-            )
+            _add(svg, "circle", cx=x, cy=y, r=2.5, fill=colour)
         (_, y), beside = known[-1], next(names_at)
         _text(svg, _LEFT + wide + 10, beside + 4, _short(line.label), colour, size="11")
     return Chart(title, about, ET.tostring(svg, encoding="unicode"))
@@ -186,15 +184,7 @@ def _draw_legend(svg: ET.Element, legend: Sequence[str], *, has_before: bool) ->
 
 
 def _box(svg: ET.Element, x: float, y: float, width: float, height: float, colour: str) -> None:
-    place = {"x": f"{x:.1f}", "y": f"{y:.1f}", "width": f"{width:.1f}", "height": f"{height:.1f}"}
-    ET.SubElement(svg, "rect", place | {"fill": colour})
-
-
-def _line(
-    svg: ET.Element, x: float, top: float, bottom: float, colour: str, dashes: str = "none"
-) -> None:
-    ends = {"x1": f"{x:.1f}", "x2": f"{x:.1f}", "y1": f"{top:.1f}", "y2": f"{bottom:.1f}"}
-    ET.SubElement(svg, "line", ends | {"stroke": colour, "stroke-dasharray": dashes})
+    _add(svg, "rect", x=x, y=y, width=width, height=height, fill=colour)
 
 
 def _text(
@@ -207,5 +197,14 @@ def _text(
     anchor: str = "start",
     size: str = "12",
 ) -> None:
-    where = {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor, "font-size": size}
-    ET.SubElement(svg, "text", where | {"fill": colour}).text = text
+    element = _add(svg, "text", x=x, y=y, text_anchor=anchor, font_size=size, fill=colour)
+    element.text = text
+
+
+def _add(svg: ET.Element, tag: str, **attributes: float | str) -> ET.Element:
+    """Draw an element: a number is given to a tenth, and `stroke_width` is `stroke-width`."""
+    written = {
+        name.replace("_", "-"): value if isinstance(value, str) else f"{value:.1f}"
+        for name, value in attributes.items()
+    }
+    return ET.SubElement(svg, tag, written)
