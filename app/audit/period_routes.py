@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from app.accounts.guards import Reader
 from app.audit.frame.activity import Activity, Scope, Tally, activity
-from app.audit.frame.question import Filters, Limits, View
+from app.audit.frame.question import View
 from app.audit.reports.scheme_tests import scheme_tests
 from app.core.errors import Invalid, responses, wrong
 from app.core.london import today
@@ -22,7 +22,7 @@ from app.training.schemas import Trained
 
 router = APIRouter(prefix="/v1/admin")
 
-Question = Annotated[FiguresAsked, Query()]
+PeriodQuestion = Annotated[FiguresAsked, Query()]
 
 
 class _OfPeriod(BaseModel):
@@ -33,12 +33,8 @@ class _OfPeriod(BaseModel):
     known_at: datetime | SkipJsonSchema[None] = None
 
 
-def _view(question: FiguresAsked, as_at: date) -> View:
-    return View(as_at, question.known_at or datetime.now(UTC), Filters(), None, Limits.now())
-
-
 def _activity(session: Session, question: FiguresAsked) -> tuple[Activity, Scope]:
-    view = _view(question, question.until)
+    view = View(question.until, question.known_at or datetime.now(UTC))
     scope = Scope.read(session, view)
     return activity(session, view, question.from_, scope), scope
 
@@ -68,7 +64,7 @@ class OutreachFigures(_OfPeriod):
     response_model=OutreachFigures,
     responses=responses(Invalid()),
 )
-def outreach_figures(question: Question, register: Register, _: Reader) -> Response:
+def outreach_figures(question: PeriodQuestion, register: Register, _: Reader) -> Response:
     """Businesses engaged and engagements by kind in a period, as known at an instant."""
 
     def show(session: Session) -> OutreachFigures:
@@ -117,7 +113,7 @@ class TrainingFigures(_OfPeriod, Figures):
     response_model=TrainingFigures,
     responses=responses(wrong("until", "Input should be a valid date")),
 )
-def training_figures(question: Question, register: Register, _: Reader) -> Response:
+def training_figures(question: PeriodQuestion, register: Register, _: Reader) -> Response:
     """How many sessions there were in a period, how many people they trained, and from where."""
 
     def show(session: Session) -> TrainingFigures:
@@ -164,7 +160,7 @@ class SchemeTestFigures(_OfPeriod):
     response_model=SchemeTestFigures,
     responses=responses(Invalid()),
 )
-def scheme_test_figures(question: Question, register: Register, _: Reader) -> Response:
+def scheme_test_figures(question: PeriodQuestion, register: Register, _: Reader) -> Response:
     """Visited, passed and the rate in a period, in all and by ward, as known at an instant.
 
     As `/v1/audit/scheme-tests` has them as at today: a test counts in the ward where its venue
@@ -172,7 +168,7 @@ def scheme_test_figures(question: Question, register: Register, _: Reader) -> Re
     """
 
     def show(session: Session) -> SchemeTestFigures:
-        view = _view(question, today())
+        view = View(today(), question.known_at or datetime.now(UTC))
         tests = scheme_tests(session, view, question.from_, question.until)
         wards = [
             WardFigure(**vars(row) | {"ward": row.ward if row.ward_id else None})

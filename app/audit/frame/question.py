@@ -1,7 +1,7 @@
 """What a report is asked: as at which day, as known when, about which venues, in which form."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -108,9 +108,9 @@ class View:
 
     as_at: date
     known_at: datetime
-    filters: Filters
-    wards: frozenset[UUID] | None
-    limits: Limits
+    filters: Filters = field(default_factory=Filters)
+    wards: frozenset[UUID] | None = None
+    limits: Limits = field(default_factory=Limits.now)
 
     @classmethod
     def of(cls, session: Session, question: Question, now: datetime) -> Self:
@@ -124,8 +124,8 @@ class View:
             select(Business.id).where(col(Business.id).in_(question.business))
         ).all()
         errors = [
-            FieldError(field=field, message=message)
-            for field, message, is_wrong in (
+            FieldError(field=name, message=message)
+            for name, message, is_wrong in (
                 ("as_at", "lies in the future", effective(as_at) > now),
                 ("ward", "is not the code of a ward", len(wards) < len({*question.ward})),
                 ("business", "is not in the register", len(businesses) < len({*question.business})),
@@ -136,7 +136,7 @@ class View:
             raise Invalid(errors)
         known_at = question.known_at or now
         in_wards = frozenset(wards) if question.ward else None
-        return cls(as_at, known_at, question, in_wards, Limits.now())
+        return cls(as_at, known_at, question, in_wards)
 
     @property
     def at(self) -> datetime:
