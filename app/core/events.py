@@ -104,9 +104,9 @@ def void(session: Session, event: Event, reason: str) -> None:
     event.void_reason = reason
 
 
-def shown(out: type[_Out], event: Event, **more: Any) -> _Out:
-    """An event as a model shows it: by its own fields, and what `more` says beside or instead."""
-    own = {name: getattr(event, name) for name in out.model_fields if name not in more}
+def shown(out: type[_Out], record: object, **more: Any) -> _Out:
+    """A record as a model shows it: by its own fields, and what `more` says beside or instead."""
+    own = {name: getattr(record, name) for name in out.model_fields if name not in more}
     return out(**own, **more)
 
 
@@ -153,3 +153,10 @@ def not_in_future(session: Session, day: date, field: str = "on") -> datetime:
     if at > now(session):
         raise wrong(field, "lies in the future")
     return at
+
+
+def day_or_today(session: Session, day: date | None) -> date:
+    """The day on which something happened, today when absent. Raises `Invalid` if it is to come."""
+    if day:
+        not_in_future(session, day)
+    return day or london_day(now(session))

@@ -20,7 +20,8 @@ renewed only when that one file changes. A brute force in its tests holds it to 
 from collections.abc import Iterable
 from datetime import datetime
 
-from app.venues.hours import LONDON, Hours, open_intervals
+from app.core.london import LONDON
+from app.venues.hours import Hours, open_intervals
 
 METRES_A_MINUTE = 80
 

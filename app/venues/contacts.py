@@ -1,25 +1,24 @@
 """Contacts at businesses and venues: what officers do with them, and its routes."""
 
-from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
 from app.core.db import find, none_such
 from app.core.errors import DomainError, Invalid, responses
-from app.core.events import not_in_future
-from app.core.journal import now
-from app.core.london import Day, london_day
+from app.core.events import day_or_today, shown
+from app.core.london import Day
 from app.core.text import Line
-from app.http.conditional import KeyReused, PreconditionRequired, Register, Stale
+from app.http.conditional import KeyReused, Register
 from app.http.fields import Absent, Given, Maybe, Text
 from app.http.paging import Page, Paging, page
+from app.http.resource import Resource, read_of
 from app.venues.fields import A_BUSINESS_ID, A_VENUE_ID, Email, Name
 from app.venues.models import Business, Contact, Venue
 
@@ -58,16 +57,9 @@ class ContactOut(BaseModel):
     preferred: bool
     ended_on: date | Absent = Field(default=None, examples=["2026-11-27"])
 
-    @classmethod
-    def of(cls, contact: Contact) -> "ContactOut":
-        """A contact as the register has it."""
-        return cls.model_validate(contact, from_attributes=True)
 
-
-class ContactsAsked(Paging):
+class ContactsQuestion(Paging, Given):
     """Which contacts of a business or a venue to show."""
-
-    model_config = ConfigDict(extra="forbid")
 
     ended: bool = Field(default=False, description="Those that have ended too")
 
@@ -81,19 +73,27 @@ class ContactEnding(Given):
 # --- actions ---------------------------------------------------------------------------------
 
 
-def contacts(
-    session: Session, owner: sa.ColumnElement[bool], asked: ContactsAsked
+def contacts_of(
+    session: Session, owner: Business | Venue, question: ContactsQuestion
 ) -> Page[ContactOut]:
     """A page of the contacts of a business or a venue, by name."""
-    statement = select(Contact).where(owner)
-    if not asked.ended:
+    owner_id = Contact.business_id if isinstance(owner, Business) else Contact.venue_id
+    statement = select(Contact).where(owner_id == owner.id)
+    if not question.ended:
         statement = statement.where(col(Contact.ended_on).is_(None))
     order: list[Any] = [col(Contact.name), col(Contact.id)]
-    return page(session, statement, order, asked, ContactOut.of)
+    return page(session, statement, order, question, partial(shown, ContactOut))
 
 
-def add_contact(session: Session, contact: Contact) -> Contact:
-    """Add a contact, complete with whom it is for; one that is preferred replaces another."""
+def add_contact(
+    owner: type[Business | Venue], owner_id: UUID, session: Session, given: ContactIn
+) -> Contact:
+    """A new contact of a business or a venue; one that is preferred replaces another.
+
+    Raises `NotFound`.
+    """
+    find(session, owner, owner_id)
+    contact = Contact.model_validate(given.model_dump() | {f"{owner.__tablename__}_id": owner_id})
     session.add(contact)
     session.flush()
     if contact.preferred:
@@ -101,28 +101,23 @@ def add_contact(session: Session, contact: Contact) -> Contact:
     return contact
 
 
-def edit_contact(session: Session, contact_id: UUID, asked: ContactIn) -> None:
-    """Describe a contact anew. Raises `NotFound` or `ContactEnded`."""
-    contact = find(session, Contact, contact_id)
+def edit_contact(session: Session, contact: Contact, given: ContactIn) -> None:
+    """Describe a contact anew. Raises `ContactEnded`."""
     if contact.ended_on:
         raise ContactEnded
-    for name in ContactIn.model_fields:
-        setattr(contact, name, getattr(asked, name))
+    contact.sqlmodel_update(given)
     if contact.preferred:
         _prefer(session, contact)
 
 
-def end_contact(session: Session, contact_id: UUID, asked: ContactEnding) -> None:
+def end_contact(session: Session, contact: Contact, given: ContactEnding) -> None:
     """Say that somebody is not a contact any more.
 
-    Raises `NotFound`, `ContactEnded`, or `Invalid` for a day to come.
+    Raises `ContactEnded`, or `Invalid` for a day to come.
     """
-    contact = find(session, Contact, contact_id)
     if contact.ended_on:
         raise ContactEnded
-    if asked.on:
-        not_in_future(session, asked.on)
-    contact.ended_on = asked.on or london_day(now(session))
+    contact.ended_on = day_or_today(session, given.on)
     contact.preferred = False
 
 
@@ -140,136 +135,86 @@ def _prefer(session: Session, contact: Contact) -> None:
 # --- routes ----------------------------------------------------------------------------------
 
 router = APIRouter(prefix="/v1/admin", tags=["register"])
+contacts = Resource(
+    Contact,
+    ContactOut,
+    lambda _, contact: shown(ContactOut, contact),
+    path=f"{router.prefix}/contacts",
+    shown="The contact",
+    changed="The contact as it is now",
+)
+Question = Annotated[ContactsQuestion, Query()]
 
-_READS = responses(none_such(Contact), Invalid())
-_CHANGES = _READS | responses(Stale(), PreconditionRequired(), ContactEnded())
-Asked = Annotated[ContactsAsked, Query()]
 
-
-def _show(contact_id: UUID) -> Callable[[Session], ContactOut]:
-    return lambda session: ContactOut.of(find(session, Contact, contact_id))
-
-
-def _added(session: Session, contact: Contact) -> tuple[str, ContactOut]:
-    made = add_contact(session, contact)
-    return f"{router.prefix}/contacts/{made.id}", ContactOut.of(made)
+def _listed(owner: type[Business | Venue]) -> dict[str, Any]:
+    return {
+        "response_model": Page[ContactOut],
+        "response_description": "A page of contacts, by name",
+        "responses": responses(none_such(owner), Invalid()),
+    }
 
 
 @router.get(
-    "/businesses/{business_id}/contacts",
-    summary="Contacts of a business",
-    response_model=Page[ContactOut],
-    response_description="A page of contacts, by name",
-    responses=responses(none_such(Business), Invalid()),
+    "/businesses/{business_id}/contacts", summary="Contacts of a business", **_listed(Business)
 )
 def contacts_of_business(
-    business_id: UUID, asked: Asked, register: Register, _: Reader
+    business_id: UUID, question: Question, register: Register, _: Reader
 ) -> Response:
     """Whom to ask for at a business."""
-
-    def show(session: Session) -> Page[ContactOut]:
-        find(session, Business, business_id)
-        return contacts(session, col(Contact.business_id) == business_id, asked)
-
-    return register.read(show)
+    return read_of(register, Business, business_id, contacts_of, question)
 
 
 @router.post(
     "/businesses/{business_id}/contacts",
-    status_code=201,
     summary="Add a contact of a business",
-    response_model=ContactOut,
-    response_description="The contact",
-    responses=responses(none_such(Business), KeyReused()),
+    **contacts.makes(none_such(Business), KeyReused()),
 )
 def add_contact_of_business(
-    business_id: UUID, asked: ContactIn, register: Register, officer: Officer
+    business_id: UUID, given: ContactIn, register: Register, officer: Officer
 ) -> Response:
     """Say whom to ask for at a business."""
-
-    def make(session: Session) -> tuple[str, ContactOut]:
-        business = find(session, Business, business_id)
-        return _added(session, Contact(business_id=business.id, **asked.model_dump()))
-
-    return register.create(officer, asked, make)
+    return contacts.create(register, officer, given, partial(add_contact, Business, business_id))
 
 
-@router.get(
-    "/venues/{venue_id}/contacts",
-    summary="Contacts at a venue",
-    response_model=Page[ContactOut],
-    response_description="A page of contacts, by name",
-    responses=responses(none_such(Venue), Invalid()),
-)
-def contacts_at_venue(venue_id: UUID, asked: Asked, register: Register, _: Reader) -> Response:
+@router.get("/venues/{venue_id}/contacts", summary="Contacts at a venue", **_listed(Venue))
+def contacts_at_venue(
+    venue_id: UUID, question: Question, register: Register, _: Reader
+) -> Response:
     """Whom to ask for at a venue."""
-
-    def show(session: Session) -> Page[ContactOut]:
-        find(session, Venue, venue_id)
-        return contacts(session, col(Contact.venue_id) == venue_id, asked)
-
-    return register.read(show)
+    return read_of(register, Venue, venue_id, contacts_of, question)
 
 
 @router.post(
     "/venues/{venue_id}/contacts",
-    status_code=201,
     summary="Add a contact at a venue",
-    response_model=ContactOut,
-    response_description="The contact",
-    responses=responses(none_such(Venue), KeyReused()),
+    **contacts.makes(none_such(Venue), KeyReused()),
 )
 def add_contact_at_venue(
-    venue_id: UUID, asked: ContactIn, register: Register, officer: Officer
+    venue_id: UUID, given: ContactIn, register: Register, officer: Officer
 ) -> Response:
     """Say whom to ask for at a venue."""
-
-    def make(session: Session) -> tuple[str, ContactOut]:
-        venue = find(session, Venue, venue_id)
-        return _added(session, Contact(venue_id=venue.id, **asked.model_dump()))
-
-    return register.create(officer, asked, make)
+    return contacts.create(register, officer, given, partial(add_contact, Venue, venue_id))
 
 
-@router.get(
-    "/contacts/{contact_id}",
-    summary="One contact",
-    response_model=ContactOut,
-    response_description="The contact",
-    responses=_READS,
-)
+@router.get("/contacts/{contact_id}", summary="One contact", **contacts.reads())
 def one_contact(contact_id: UUID, register: Register, _: Reader) -> Response:
     """A contact as it is now."""
-    return register.read(_show(contact_id))
+    return contacts.read(register, contact_id)
 
 
-@router.put(
-    "/contacts/{contact_id}",
-    summary="Edit a contact",
-    response_model=ContactOut,
-    response_description="The contact as it is now",
-    responses=_CHANGES,
-)
+@router.put("/contacts/{contact_id}", summary="Edit a contact", **contacts.changes(ContactEnded()))
 def put_contact(
-    contact_id: UUID, asked: ContactIn, register: Register, officer: Officer
+    contact_id: UUID, given: ContactIn, register: Register, officer: Officer
 ) -> Response:
     """Describe a contact anew; what is left out is cleared."""
-    return register.change(
-        officer, _show(contact_id), lambda session: edit_contact(session, contact_id, asked)
-    )
+    return contacts.change(register, officer, contact_id, edit_contact, given)
 
 
 @router.post(
-    "/contacts/{contact_id}/end",
-    summary="End a contact",
-    response_model=ContactOut,
-    response_description="The contact as it is now",
-    responses=_CHANGES,
+    "/contacts/{contact_id}/end", summary="End a contact", **contacts.changes(ContactEnded())
 )
 def no_longer_contact(
-    contact_id: UUID, asked: ContactEnding, register: Register, officer: Officer
+    contact_id: UUID, given: ContactEnding, register: Register, officer: Officer
 ) -> Response:
     """Say that somebody is not a contact any more."""
-    return register.change(
-        officer, _show(contact_id), lambda session: end_contact(session, contact_id, asked)
-    )
+    return contacts.change(register, officer, contact_id, end_contact, given)

@@ -6,12 +6,11 @@ Dates and times of day are London's, kept as the text that JSON shows (`12-25`, 
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
-from typing import Annotated, Any, Literal, get_args
-from zoneinfo import ZoneInfo
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import holidays
 from pydantic import (
@@ -25,7 +24,8 @@ from pydantic import (
     model_validator,
 )
 
-LONDON = ZoneInfo("Europe/London")
+from app.core.london import LONDON
+
 DAY = 24 * 60
 """Minutes in a day of 24 hours."""
 
@@ -100,7 +100,7 @@ class Times(_Value):
     closes: TimeOfDay
 
     @model_validator(mode="after")
-    def _apart(self) -> "Times":
+    def _apart(self) -> Self:
         if self.opens == self.closes:
             raise ValueError(f"{self.opens}-{self.closes} {SAME_TIME}")
         return self
@@ -132,22 +132,37 @@ def clock(minutes: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
-def united(several: Iterable[Times]) -> tuple[Times, ...]:
+def merged_times(several: Iterable[Times]) -> tuple[Times, ...]:
     """The same times in order, those that overlap or touch made one where `Times` can say it."""
-    spans: list[tuple[int, int]] = []
-    for start, end in sorted((t.start, t.end) for t in several):
-        first, last = spans[-1] if spans else (start, -1)
-        whole = first, max(last, end)
-        if start <= last and (whole == (0, DAY) or whole[1] - first < DAY):
-            spans[-1] = whole
-        else:
-            spans.append((start, end))
+
+    def sayable(start: int, end: int) -> bool:
+        return (start, end) == (0, DAY) or end - start < DAY
+
+    spans = _merged(((t.start, t.end) for t in several), sayable)
     return tuple(times(start, end) for start, end in spans)
 
 
-DayTimes = Annotated[tuple[Times, ...], Field(max_length=48), AfterValidator(united)]
+_Moment = TypeVar("_Moment", int, datetime)
+
+
+def _merged(
+    spans: Iterable[tuple[_Moment, _Moment]],
+    may_be_one: Callable[[_Moment, _Moment], bool] = lambda *_: True,
+) -> list[tuple[_Moment, _Moment]]:
+    """The same time as spans in order; those that overlap or touch are one where they may be."""
+    merged: list[tuple[_Moment, _Moment]] = []
+    for start, end in sorted(spans):
+        first, last = merged[-1] if merged else (start, start)
+        if merged and start <= last and may_be_one(first, max(last, end)):
+            merged[-1] = (first, max(last, end))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+DayTimes = Annotated[tuple[Times, ...], Field(max_length=48), AfterValidator(merged_times)]
 OpenDayTimes = Annotated[
-    tuple[Times, ...], Field(min_length=1, max_length=48), AfterValidator(united)
+    tuple[Times, ...], Field(min_length=1, max_length=48), AfterValidator(merged_times)
 ]
 
 
@@ -161,8 +176,8 @@ def weekly_periods(by_day: Mapping[Weekday, Iterable[Times]]) -> tuple[WeeklyPer
     """Periods that say what happens on each weekday, one for all the days that share its times."""
     days: defaultdict[Times, list[Weekday]] = defaultdict(list)
     for day in WEEKDAYS:
-        for one in united(by_day.get(day, ())):
-            days[one].append(day)
+        for span in merged_times(by_day.get(day, ())):
+            days[span].append(day)
     periods = [WeeklyPeriod(days=tuple(d), opens=t.opens, closes=t.closes) for t, d in days.items()]
     return tuple(sorted(periods, key=lambda p: ([WEEKDAYS.index(d) for d in p.days], p.start)))
 
@@ -194,12 +209,17 @@ class Dates(_Value):
     last: Day
 
     @model_validator(mode="after")
-    def _ordered(self) -> "Dates":
+    def _ordered(self) -> Self:
         if len(self.first) != len(self.last):
             raise ValueError("give both dates a year, or neither")
         if self.first > self.last and len(self.first) == len("YYYY-MM-DD"):
             raise ValueError("the first date is after the last")
         return self
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The first and the last of them."""
+        return self.first, self.last
 
     def include(self, day: date) -> bool:
         """Whether `day` is one of them."""
@@ -211,7 +231,7 @@ class Dates(_Value):
     def cover(self, other: "Dates") -> bool:
         """Whether every day of `other` is certainly one of them."""
         if len(self.first) != len(other.first) or self.first > self.last:
-            return (self.first, self.last) == (other.first, other.last)
+            return self.ends == other.ends
         return self.first <= other.first <= other.last <= self.last
 
 
@@ -235,7 +255,7 @@ class Closure(_Value):
     until: LocalMinute
 
     @model_validator(mode="after")
-    def _ordered(self) -> "Closure":
+    def _ordered(self) -> Self:
         if self.from_.endswith("24:00"):
             raise ValueError("write the start of a closure with a time from 00:00 to 23:59")
         if self.start >= self.end:
@@ -245,6 +265,15 @@ class Closure(_Value):
                 "a timed closure lasts at most 24 hours: close whole days with an exception"
             )
         return self
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """When it begins and ends."""
+        return self.from_, self.until
+
+    def cover(self, other: "Closure") -> bool:
+        """Whether all of `other` lies in it."""
+        return self.from_ <= other.from_ and other.until <= self.until
 
     @property
     def day(self) -> date:
@@ -285,6 +314,11 @@ class Hours(_Value):
     bank_holidays: BankHolidays = "as_usual"
     exceptions: tuple[DatedException, ...] = Field(default=(), max_length=MOST_ENTRIES)
     closures: tuple[Closure, ...] = Field(default=(), max_length=MOST_ENTRIES)
+
+    def changed(self, **parts: Any) -> "Hours":
+        """The same but for some parts. Raises ValueError where there are too many of something."""
+        # Built anew, because copying would skip the limits.
+        return Hours.model_validate(dict(self) | parts)
 
 
 def stored_hours(document: Any) -> Hours | str:
@@ -359,19 +393,10 @@ def keep_exceptions(new: Hours, old: Hours | None) -> Hours:
     """
     if old is None:
         return new
-    exceptions = [o for o in old.exceptions if not any(n.cover(o) for n in new.exceptions)]
-    closures = [
-        o
-        for o in old.closures
-        if not any(n.from_ <= o.from_ and o.until <= n.until for n in new.closures)
-    ]
-    # Built anew, because copying would skip the limits.
-    return Hours(
-        weekly=new.weekly,
-        seasons=new.seasons,
-        bank_holidays=new.bank_holidays,
-        exceptions=(*exceptions, *new.exceptions),
-        closures=(*closures, *new.closures),
+    exceptions = [e for e in old.exceptions if not any(n.cover(e) for n in new.exceptions)]
+    closures = [c for c in old.closures if not any(n.cover(c) for n in new.closures)]
+    return new.changed(
+        exceptions=(*exceptions, *new.exceptions), closures=(*closures, *new.closures)
     )
 
 
@@ -379,6 +404,25 @@ def keep_exceptions(new: Hours, old: Hours | None) -> Hours:
 #
 # On a day when the clocks change, at 01:00 UTC, a time of day can be reached twice or never. Then
 # the shorter opening holds: a door opens at the later instant and shuts at the earlier.
+
+
+def _opening(day: date, minutes: int) -> datetime:
+    """The latest instant that a clock time stands for; an absent one is read on the old clock."""
+    old, new, change = _by_both_clocks(day, minutes)
+    return new if new >= change else old
+
+
+def _closing(day: date, minutes: int) -> datetime:
+    """The earliest instant that a clock time stands for; an absent one is the change itself."""
+    old, new, change = _by_both_clocks(day, minutes)
+    return old if old <= change else max(new, change)
+
+
+def _by_both_clocks(day: date, minutes: int) -> tuple[datetime, datetime, datetime]:
+    """A time by the clock that its day begins with, by the one it ends with; the change. In UTC."""
+    old, new, change = _midnights(day + timedelta(minutes // DAY))
+    passed = timedelta(minutes=minutes % DAY)
+    return old + passed, new + passed, change
 
 
 @lru_cache(maxsize=1000)
@@ -389,33 +433,6 @@ def _midnights(day: date) -> tuple[datetime, datetime, datetime]:
     )
     midnight = datetime.combine(day, time.min, UTC)
     return midnight - before, midnight - after, midnight + timedelta(hours=1)
-
-
-def _opening(day: date, minutes: int) -> datetime:
-    """The latest instant that a clock time stands for; an absent one is read on the old clock."""
-    day, minutes = day + timedelta(minutes // DAY), minutes % DAY
-    old, new, change = _midnights(day)
-    passed = timedelta(minutes=minutes)
-    return new + passed if new + passed >= change else old + passed
-
-
-def _closing(day: date, minutes: int) -> datetime:
-    """The earliest instant that a clock time stands for; an absent one is the change itself."""
-    day, minutes = day + timedelta(minutes // DAY), minutes % DAY
-    old, new, change = _midnights(day)
-    passed = timedelta(minutes=minutes)
-    return old + passed if old + passed <= change else max(new + passed, change)
-
-
-def _merged(intervals: Iterable[Interval]) -> list[Interval]:
-    """The same instants as intervals in order that neither overlap nor touch."""
-    merged: list[Interval] = []
-    for start, end in sorted(intervals):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
 
 
 def _without(opened: Sequence[Interval], closed: Sequence[Interval]) -> Iterator[Interval]:

@@ -1,8 +1,7 @@
 """A venue's opening hours on the officer's desk: what can be done with them, and the routes."""
 
-from collections.abc import Callable
 from datetime import date
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
@@ -10,18 +9,17 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from sqlmodel import Session
 
 from app.accounts.guards import Officer, Reader
-from app.core.db import find, none_such
-from app.core.errors import DomainError, Invalid, NotFound, responses, wrong
+from app.core.db import none_such
+from app.core.errors import DomainError, NotFound, responses, wrong
 from app.core.london import today
-from app.http.conditional import PreconditionRequired, Register, Stale
+from app.http.conditional import Register
 from app.http.fields import Absent, Maybe
+from app.http.resource import Resource, read_of
 from app.venues import osm_hours
 from app.venues.fields import OpeningHours
 from app.venues.hours import Closure, DatedException, Hours
 from app.venues.models import Venue
 from app.venues.words import days_in_words
-
-_Entry = TypeVar("_Entry", DatedException, Closure)
 
 
 class HoursUnknown(DomainError):
@@ -76,12 +74,14 @@ class HoursOut(BaseModel):
 
 # --- actions ---------------------------------------------------------------------------------
 
+_Kind = Literal["exceptions", "closures"]
 
-def preview(hours: Hours | None, today: date) -> HoursOut:
+
+def hours_view(hours: Hours | None) -> HoursOut:
     """Hours, and what they come to in the next seven days."""
     if hours is None:
         return HoursOut(next_seven_days=[])
-    days = days_in_words(hours, today)
+    days = days_in_words(hours, today())
     return HoursOut(
         hours=hours,
         text=osm_hours.text(hours),
@@ -89,129 +89,82 @@ def preview(hours: Hours | None, today: date) -> HoursOut:
     )
 
 
-def show_hours(session: Session, venue_id: UUID) -> HoursOut:
-    """A venue's hours. Raises `NotFound`."""
-    return preview(find(session, Venue, venue_id).hours, today())
+def set_hours(_: Session, venue: Venue, hours: Hours | None) -> None:
+    """Replace all of a venue's hours; None says that nobody knows them."""
+    venue.hours = hours
 
 
-def set_hours(session: Session, venue_id: UUID, hours: Hours | None) -> None:
-    """Replace all of a venue's hours; None says that nobody knows them. Raises `NotFound`."""
-    find(session, Venue, venue_id).hours = hours
+def add_entry(_: Session, venue: Venue, given: DatedException | Closure) -> None:
+    """Add an exception or a closure, in place of one that begins and ends with it.
 
-
-def add_exception(session: Session, venue_id: UUID, asked: DatedException) -> None:
-    """Have other times on some days, in place of an exception for just these days.
-
-    Raises `NotFound`, `HoursUnknown`, or `Invalid` where there would be too many.
+    Raises `HoursUnknown`, or `Invalid` where there would be too many.
     """
-    hours = _known(session, venue_id)
-    others = (old for old in hours.exceptions if (old.first, old.last) != (asked.first, asked.last))
-    set_hours(session, venue_id, _with(hours, exceptions=(*others, asked)))
-
-
-def remove_exception(session: Session, venue_id: UUID, first: str, last: str) -> None:
-    """Take the exception for just these days out. Raises `NotFound` or `NoSuchEntry`."""
-    hours = _known(session, venue_id)
-    left = tuple(old for old in hours.exceptions if (old.first, old.last) != (first, last))
-    if left == hours.exceptions:
-        raise NoSuchEntry
-    set_hours(session, venue_id, _with(hours, exceptions=left))
-
-
-def add_closure(session: Session, venue_id: UUID, asked: Closure) -> None:
-    """Shut the venue for some hours.
-
-    Raises `NotFound`, `HoursUnknown`, or `Invalid` where there would be too many.
-    """
-    hours = _known(session, venue_id)
-    others = (old for old in hours.closures if old != asked)
-    set_hours(session, venue_id, _with(hours, closures=(*others, asked)))
-
-
-def remove_closure(session: Session, venue_id: UUID, start: str, until: str) -> None:
-    """Take a timed closure out. Raises `NotFound` or `NoSuchEntry`."""
-    hours = _known(session, venue_id)
-    left = tuple(old for old in hours.closures if (old.from_, old.until) != (start, until))
-    if left == hours.closures:
-        raise NoSuchEntry
-    set_hours(session, venue_id, _with(hours, closures=left))
-
-
-def _known(session: Session, venue_id: UUID) -> Hours:
-    hours = find(session, Venue, venue_id).hours
-    if hours is None:
-        raise HoursUnknown
-    return hours
-
-
-def _with(hours: Hours, **entries: tuple[_Entry, ...]) -> Hours:
+    kind: _Kind = "closures" if isinstance(given, Closure) else "exceptions"
     try:
-        # Built anew, because copying would skip the limits.
-        return Hours.model_validate(dict(hours) | entries)
+        venue.hours = _hours(venue).changed(**{kind: (*_others(venue, kind, *given.ends), given)})
     except ValidationError:
-        (name,) = entries
-        raise wrong(name, "there are too many already") from None
+        raise wrong(kind, "there are too many already") from None
+
+
+def remove_entry(_: Session, venue: Venue, kind: _Kind, first: str, last: str) -> None:
+    """Take out the exception or closure with these ends. Raises `HoursUnknown`, `NoSuchEntry`."""
+    others = _others(venue, kind, first, last)
+    if others == getattr(_hours(venue), kind):
+        raise NoSuchEntry
+    venue.hours = _hours(venue).changed(**{kind: others})
+
+
+def _hours(venue: Venue) -> Hours:
+    if venue.hours is None:
+        raise HoursUnknown
+    return venue.hours
+
+
+def _others(
+    venue: Venue, kind: _Kind, first: str, last: str
+) -> tuple[DatedException | Closure, ...]:
+    entries: tuple[DatedException | Closure, ...] = getattr(_hours(venue), kind)
+    return tuple(entry for entry in entries if entry.ends != (first, last))
 
 
 # --- routes ----------------------------------------------------------------------------------
 
 router = APIRouter(prefix="/v1/admin/venues", tags=["register"])
+hours = Resource(
+    Venue,
+    HoursOut,
+    lambda _, venue: hours_view(venue.hours),
+    path=router.prefix,
+    shown="The hours",
+    changed="The hours as they are now",
+)
 
 First = Annotated[str, Path(description="`first` of the exception", examples=["2026-12-24"])]
 Last = Annotated[str, Path(description="`last` of the exception", examples=["2026-12-26"])]
 Begin = Annotated[str, Path(description="`from` of the closure", examples=["2026-11-27T14:00"])]
 Until = Annotated[str, Path(description="`until` of the closure", examples=["2026-11-27T17:00"])]
-_READS = responses(none_such(Venue), Invalid())
-_CHANGES = _READS | responses(Stale(), PreconditionRequired())
 _WRONG = wrong("text", "9am: Write times as in 09:00 or 17:30.")
-_NOW = "The hours as they are now"
 
 
-def _show(venue_id: UUID) -> Callable[[Session], HoursOut]:
-    return lambda session: show_hours(session, venue_id)
-
-
-@router.get(
-    "/{venue_id}/hours",
-    summary="A venue's opening hours",
-    response_model=HoursOut,
-    response_description="The hours",
-    responses=_READS,
-)
+@router.get("/{venue_id}/hours", summary="A venue's opening hours", **hours.reads())
 def hours_of_venue(venue_id: UUID, register: Register, _: Reader) -> Response:
     """When a venue opens: structured, as text, and what that comes to in the next seven days.
 
     As it shows those days, its `ETag` lasts until midnight in London.
     """
-    return register.read(_show(venue_id))
+    return hours.read(register, venue_id)
 
 
-@router.put(
-    "/{venue_id}/hours",
-    summary="Set the opening hours",
-    response_model=HoursOut,
-    response_description=_NOW,
-    responses=_CHANGES | responses(_WRONG),
-)
-def put_hours(venue_id: UUID, asked: HoursIn, register: Register, officer: Officer) -> Response:
+@router.put("/{venue_id}/hours", summary="Set the opening hours", **hours.changes(_WRONG))
+def put_hours(venue_id: UUID, given: HoursIn, register: Register, officer: Officer) -> Response:
     """Replace a venue's hours, with their exceptions and closures."""
-    return register.change(
-        officer, _show(venue_id), lambda session: set_hours(session, venue_id, asked.meant)
-    )
+    return hours.change(register, officer, venue_id, set_hours, given.meant)
 
 
-@router.delete(
-    "/{venue_id}/hours",
-    summary="Forget the opening hours",
-    response_model=HoursOut,
-    response_description=_NOW,
-    responses=_CHANGES,
-)
+@router.delete("/{venue_id}/hours", summary="Forget the opening hours", **hours.changes())
 def forget_hours(venue_id: UUID, register: Register, officer: Officer) -> Response:
     """Say that nobody knows when a venue opens; it is then never shown as open."""
-    return register.change(
-        officer, _show(venue_id), lambda session: set_hours(session, venue_id, None)
-    )
+    return hours.change(register, officer, venue_id, set_hours, None)
 
 
 @router.post(
@@ -221,73 +174,50 @@ def forget_hours(venue_id: UUID, register: Register, officer: Officer) -> Respon
     response_description="What the hours would come to",
     responses=responses(none_such(Venue), _WRONG),
 )
-def preview_hours(venue_id: UUID, asked: HoursIn, register: Register, _: Reader) -> Response:
+def preview_hours(venue_id: UUID, given: HoursIn, register: Register, _: Reader) -> Response:
     """What hours would come to in the next seven days; nothing is stored."""
-
-    def show(session: Session) -> HoursOut:
-        find(session, Venue, venue_id)
-        return preview(asked.meant, today())
-
-    return register.read(show)
+    return read_of(register, Venue, venue_id, lambda *_: hours_view(given.meant))
 
 
 @router.post(
     "/{venue_id}/hours/exceptions",
     summary="Add a dated exception",
-    response_model=HoursOut,
-    response_description=_NOW,
-    responses=_CHANGES | responses(HoursUnknown()),
+    **hours.changes(HoursUnknown()),
 )
 def post_exception(
-    venue_id: UUID, asked: DatedException, register: Register, officer: Officer
+    venue_id: UUID, given: DatedException, register: Register, officer: Officer
 ) -> Response:
     """Have other times on some days, or none; an exception for just these days is replaced."""
-    return register.change(
-        officer, _show(venue_id), lambda session: add_exception(session, venue_id, asked)
-    )
+    return hours.change(register, officer, venue_id, add_entry, given)
 
 
 @router.delete(
     "/{venue_id}/hours/exceptions/{first}/{last}",
     summary="Remove a dated exception",
-    response_model=HoursOut,
-    response_description=_NOW,
-    responses=_CHANGES | responses(NoSuchEntry(), HoursUnknown()),
+    **hours.changes(NoSuchEntry(), HoursUnknown()),
 )
 def delete_exception(
     venue_id: UUID, first: First, last: Last, register: Register, officer: Officer
 ) -> Response:
     """Have the usual times on these days again."""
-    return register.change(
-        officer, _show(venue_id), lambda session: remove_exception(session, venue_id, first, last)
-    )
+    return hours.change(register, officer, venue_id, remove_entry, "exceptions", first, last)
 
 
 @router.post(
-    "/{venue_id}/hours/closures",
-    summary="Add a timed closure",
-    response_model=HoursOut,
-    response_description=_NOW,
-    responses=_CHANGES | responses(HoursUnknown()),
+    "/{venue_id}/hours/closures", summary="Add a timed closure", **hours.changes(HoursUnknown())
 )
-def post_closure(venue_id: UUID, asked: Closure, register: Register, officer: Officer) -> Response:
+def post_closure(venue_id: UUID, given: Closure, register: Register, officer: Officer) -> Response:
     """Shut a venue for at most 24 hours, whatever its hours say."""
-    return register.change(
-        officer, _show(venue_id), lambda session: add_closure(session, venue_id, asked)
-    )
+    return hours.change(register, officer, venue_id, add_entry, given)
 
 
 @router.delete(
     "/{venue_id}/hours/closures/{begin}/{until}",
     summary="Remove a timed closure",
-    response_model=HoursOut,
-    response_description=_NOW,
-    responses=_CHANGES | responses(NoSuchEntry(), HoursUnknown()),
+    **hours.changes(NoSuchEntry(), HoursUnknown()),
 )
 def delete_closure(
     venue_id: UUID, begin: Begin, until: Until, register: Register, officer: Officer
 ) -> Response:
     """Have the usual times in these hours again."""
-    return register.change(
-        officer, _show(venue_id), lambda session: remove_closure(session, venue_id, begin, until)
-    )
+    return hours.change(register, officer, venue_id, remove_entry, "closures", begin, until)

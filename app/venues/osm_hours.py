@@ -23,8 +23,8 @@ from app.venues.hours import (
     Weekday,
     bank_holidays,
     clock,
+    merged_times,
     times_by_weekday,
-    united,
     weekly_periods,
 )
 from app.venues.osm_rules import ALL_DAY, MONTHS, HoursRefused, Rule, read_rules, valid
@@ -54,7 +54,7 @@ def _hours(rules: Sequence[Rule]) -> Hours:
             dated += [] if rule.cuts else [rule]
             continue
         for day in rule.weekdays:
-            weekly[day] = united((*weekly[day], *rule.times)) if rule.adds else rule.times
+            weekly[day] = merged_times((*weekly[day], *rule.times)) if rule.adds else rule.times
         overridden |= rule.weekdays
         if rule.bank_holidays:
             if holiday and holiday.times != rule.times:

@@ -22,9 +22,9 @@ from app.venues.hours import (
     Dates,
     Times,
     Weekday,
+    merged_times,
     message_of,
     times,
-    united,
 )
 
 LONGEST = 1000
@@ -243,7 +243,7 @@ class _Reader(Transformer[Token, list[Rule]]):
             weekdays=frozenset(day for day in WEEKDAYS if days is None or day in days),
             every_day=days is None,
             bank_holidays="PH" in (days or ()),
-            times=united(_opened(span) for span in spans),
+            times=merged_times(_opened(span) for span in spans),
         )
 
     def dates(self, _: Meta, *ranges: _Range) -> list[_Range]:

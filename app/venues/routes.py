@@ -1,20 +1,17 @@
 """The register of venues over HTTP: finding, registering, editing and closing them."""
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel
-from sqlmodel import Session
 
 from app.accounts.guards import Officer, Reader
-from app.core.db import find, none_such
+from app.core.db import none_such
 from app.core.errors import Invalid, responses, wrong
-from app.core.geo import Point
-from app.http.conditional import PreconditionRequired, Register, Stale
+from app.http.conditional import Register
 from app.http.paging import Page, Paged
-from app.venues import actions, businesses, contacts, lists, opening
+from app.http.resource import Resource, read_of
+from app.venues import actions, businesses, contacts, opening
 from app.venues.businesses import BusinessIsClosed
 from app.venues.duplicates import LikelyDuplicates, likely_duplicates
 from app.venues.fields import A_VENUE_ID
@@ -23,7 +20,7 @@ from app.venues.schemas import (
     Candidate,
     CandidatesOut,
     Checked,
-    DuplicatesAsked,
+    DuplicatesQuestion,
     Ending,
     FactsOut,
     Registration,
@@ -33,10 +30,19 @@ from app.venues.schemas import (
     VenueOut,
     WardsOut,
 )
+from app.venues.views import venue_history, venue_view, wards_view
 
-venues = APIRouter(prefix="/v1/admin/venues", tags=["register"])
-wards = APIRouter(prefix="/v1/admin/wards", tags=["register"])
+register_routes = APIRouter(prefix="/v1/admin/venues", tags=["register"])
+ward_routes = APIRouter(prefix="/v1/admin/wards", tags=["register"])
 
+venues = Resource(
+    Venue,
+    VenueOut,
+    venue_view,
+    path=register_routes.prefix,
+    shown="The venue",
+    changed="The venue as it is now",
+)
 _DUPLICATES = LikelyDuplicates(
     [
         Candidate(
@@ -51,42 +57,24 @@ _DUPLICATES = LikelyDuplicates(
         )
     ]
 )
-_READS = responses(none_such(Venue), Invalid())
-_CHANGES = _READS | responses(Stale(), PreconditionRequired())
-_CHANGED: dict[str, Any] = {
-    "response_model": VenueOut,
-    "response_description": "The venue as it is now",
-}
 _NOT_TO_COME = wrong("on", "lies in the future")
 
 
-def _show(venue_id: UUID) -> Callable[[Session], VenueOut]:
-    return lambda session: actions.show_venue(session, venue_id)
-
-
-@venues.post(
+@register_routes.post(
     "",
-    status_code=201,
     summary="Register a venue",
-    response_model=VenueOut,
-    response_description="The venue",
-    responses=responses(_DUPLICATES, actions.ReferenceTaken(), BusinessIsClosed()),
+    **venues.makes(_DUPLICATES, actions.ReferenceTaken(), BusinessIsClosed()),
 )
-def add_venue(asked: VenueIn, register: Register, officer: Officer) -> Response:
+def add_venue(given: VenueIn, register: Register, officer: Officer) -> Response:
     """Put a venue into the register. Its ward comes from its place, its reference by itself.
 
     Where venues with such a name are near by, the answer is 409 with all of them: the officer
     registers that prospect, edits that venue, or says which are others in `not_a_duplicate_of`.
     """
-
-    def make(session: Session) -> tuple[str, BaseModel]:
-        made = actions.register_venue(session, asked)
-        return f"{venues.prefix}/{made.id}", actions.show_venue(session, made.id)
-
-    return register.create(officer, asked, make)
+    return venues.create(register, officer, given, actions.register_venue)
 
 
-@venues.get(
+@register_routes.get(
     "/duplicates",
     summary="Likely duplicates",
     response_model=CandidatesOut,
@@ -94,128 +82,104 @@ def add_venue(asked: VenueIn, register: Register, officer: Officer) -> Response:
     responses=responses(wrong("lat", "is required")),
 )
 def duplicates_of_venue(
-    asked: Annotated[DuplicatesAsked, Query()], register: Register, _: Reader
+    question: Annotated[DuplicatesQuestion, Query()], register: Register, _: Reader
 ) -> Response:
     """The venues near a place whose names are like a name: is it registered already?"""
-    place = Point(asked.lat, asked.lon)
     return register.read(
-        lambda session: CandidatesOut(candidates=likely_duplicates(session, asked.name, place))
+        lambda session: CandidatesOut(
+            candidates=likely_duplicates(session, question.name, question.point)
+        )
     )
 
 
-@venues.get(
-    "/{venue_id}",
-    summary="One venue",
-    response_model=VenueOut,
-    response_description="The venue",
-    responses=_READS,
-)
+@register_routes.get("/{venue_id}", summary="One venue", **venues.reads())
 def one_venue(venue_id: UUID, register: Register, _: Reader) -> Response:
     """A venue as it is now."""
-    return register.read(_show(venue_id))
+    return venues.read(register, venue_id)
 
 
-@venues.put(
+@register_routes.put(
     "/{venue_id}",
     summary="Edit a venue",
-    **_CHANGED,
-    responses=_CHANGES | responses(actions.ReferenceTaken(), BusinessIsClosed()),
+    **venues.changes(actions.ReferenceTaken(), BusinessIsClosed()),
 )
-def put_venue(venue_id: UUID, asked: VenueEdit, register: Register, officer: Officer) -> Response:
+def put_venue(venue_id: UUID, given: VenueEdit, register: Register, officer: Officer) -> Response:
     """Change what is given of a venue; what is left out stays as it is.
 
     What reports count by changes from now on, or `as_from` a day in the past.
     """
-    return register.change(
-        officer, _show(venue_id), lambda session: actions.edit_venue(session, venue_id, asked)
-    )
+    return venues.change(register, officer, venue_id, actions.edit_venue, given)
 
 
-@venues.post(
+@register_routes.post(
     "/{venue_id}/register",
     summary="Register a prospect",
-    **_CHANGED,
-    responses=_CHANGES
-    | responses(actions.NotAProspect(), _DUPLICATES, actions.ReferenceTaken(), BusinessIsClosed()),
+    **venues.changes(
+        actions.NotAProspect(), _DUPLICATES, actions.ReferenceTaken(), BusinessIsClosed()
+    ),
 )
 def register_prospect(
-    venue_id: UUID, asked: Registration, register: Register, officer: Officer
+    venue_id: UUID, given: Registration, register: Register, officer: Officer
 ) -> Response:
     """Make a prospect an active venue, with what is given changed; it keeps its id.
 
     Likely duplicates are answered as when a venue is registered.
     """
-    return register.change(
-        officer,
-        _show(venue_id),
-        lambda session: actions.register_prospect(session, venue_id, asked),
-    )
+    return venues.change(register, officer, venue_id, actions.register_prospect, given)
 
 
-@venues.post(
+@register_routes.post(
     "/{venue_id}/close",
     summary="Close a venue",
-    **_CHANGED,
-    responses=_CHANGES | responses(actions.ClosedAlready(), _NOT_TO_COME),
+    **venues.changes(actions.ClosedAlready(), _NOT_TO_COME),
 )
-def close_venue(venue_id: UUID, asked: Ending, register: Register, officer: Officer) -> Response:
+def close_venue(venue_id: UUID, given: Ending, register: Register, officer: Officer) -> Response:
     """Close a venue, or dismiss a prospect. The public sees it no more from this instant on."""
-    return register.change(
-        officer, _show(venue_id), lambda session: actions.close_venue(session, venue_id, asked)
-    )
+    return venues.change(register, officer, venue_id, actions.close_venue, given)
 
 
-@venues.post(
+@register_routes.post(
     "/{venue_id}/reopen",
     summary="Reopen a venue",
-    **_CHANGED,
-    responses=_CHANGES | responses(actions.NotClosed(), BusinessIsClosed(), _NOT_TO_COME),
+    **venues.changes(actions.NotClosed(), BusinessIsClosed(), _NOT_TO_COME),
 )
 def reopen_venue(
-    venue_id: UUID, asked: Reopening, register: Register, officer: Officer
+    venue_id: UUID, given: Reopening, register: Register, officer: Officer
 ) -> Response:
     """Make a closed venue what it was; it is listed again if its accreditation is in force."""
-    return register.change(
-        officer, _show(venue_id), lambda session: actions.reopen_venue(session, venue_id, asked)
-    )
+    return venues.change(register, officer, venue_id, actions.reopen_venue, given)
 
 
-@venues.post(
+@register_routes.post(
     "/{venue_id}/checked",
     summary="Confirm a venue's details",
-    **_CHANGED,
-    responses=_CHANGES | responses(actions.NotActive(), _NOT_TO_COME),
+    **venues.changes(actions.NotActive(), _NOT_TO_COME),
 )
-def confirm_venue(venue_id: UUID, asked: Checked, register: Register, officer: Officer) -> Response:
+def confirm_venue(venue_id: UUID, given: Checked, register: Register, officer: Officer) -> Response:
     """Put down that an officer found all the details right; the public sees the day."""
-    return register.change(
-        officer, _show(venue_id), lambda session: actions.confirm_venue(session, venue_id, asked)
-    )
+    return venues.change(register, officer, venue_id, actions.confirm_venue, given)
 
 
-@venues.get(
+@register_routes.get(
     "/{venue_id}/facts",
     summary="What reports count a venue by",
     response_model=Page[FactsOut],
     response_description="A page of versions, the last to take effect first",
-    responses=_READS,
+    responses=responses(none_such(Venue), Invalid()),
 )
-def facts_of_venue(venue_id: UUID, asked: Paged, register: Register, _: Reader) -> Response:
+def facts_of_venue(venue_id: UUID, paging: Paged, register: Register, _: Reader) -> Response:
     """All that was ever recorded of what reports count a venue by, and when."""
-
-    def show(session: Session) -> Page[FactsOut]:
-        find(session, Venue, venue_id)
-        return lists.venue_history(session, venue_id, asked)
-
-    return register.read(show)
+    return read_of(register, Venue, venue_id, venue_history, paging)
 
 
-@wards.get("", summary="Wards", response_model=WardsOut, response_description="The wards by code")
+@ward_routes.get(
+    "", summary="Wards", response_model=WardsOut, response_description="The wards by code"
+)
 def list_wards(register: Register, _: Reader) -> Response:
     """The wards that venues lie in."""
-    return register.read(lists.wards)
+    return register.read(wards_view)
 
 
 router = APIRouter()
-for part in (venues, opening.router, businesses.router, contacts.router, wards):
+for part in (register_routes, opening.router, businesses.router, contacts.router, ward_routes):
     router.include_router(part)

@@ -12,6 +12,7 @@ from pydantic import (
     field_validator,
 )
 
+from app.core.geo import Point
 from app.core.london import Day
 from app.core.text import Line, Prose
 from app.http.fields import Absent, Given, Maybe, Text
@@ -34,6 +35,11 @@ class Place(Given):
 
     lat: float = Field(ge=-90, le=90, allow_inf_nan=False, examples=[51.5134])
     lon: float = Field(ge=-180, le=180, allow_inf_nan=False, examples=[-0.089])
+
+    @property
+    def point(self) -> Point:
+        """The place by itself."""
+        return Point(self.lat, self.lon)
 
 
 class Condition(Given):
@@ -129,7 +135,7 @@ class Registration(VenueEdit):
     not_a_duplicate_of: list[UUID] = Field(default=[], max_length=100)
 
 
-class DuplicatesAsked(Place):
+class DuplicatesQuestion(Place):
     """A name and a place to look for likely duplicates of."""
 
     name: Name = Field(examples=["The Lantern"])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
-from app.core.london import LONDON
+from app.core.london import LONDON, effective
 from app.venues.hours import Hours, Interval, bank_holidays, open_intervals
 
 _DAY = timedelta(days=1)
@@ -17,23 +17,24 @@ def days_in_words(hours: Hours, first: date, days: int = 7) -> dict[date, str]:
     An opening is told on the day it begins, its end on each day that it reaches. Bank holidays,
     dated exceptions, timed closures and clock changes are named.
     """
-    opened = open_intervals(hours, first, first + timedelta(days=days + _AHEAD))
-    told = (first + timedelta(days=n) for n in range(days))
-    return {day: f"{day:%A} {day.day} {day:%B}: {_in_words(hours, opened, day)}" for day in told}
+    intervals = open_intervals(hours, first, first + timedelta(days=days + _AHEAD))
+    return {
+        day: f"{day:%A} {day.day} {day:%B}: {_in_words(hours, intervals, day)}"
+        for day in (first + timedelta(days=n) for n in range(days))
+    }
 
 
-def _in_words(hours: Hours, opened: list[Interval], day: date) -> str:
-    begin, end = _midnight(day), _midnight(day + _DAY)
-    told = [interval for interval in opened if interval[0] < end and interval[1] > begin]
-    parts = [_opening(interval, begin, end) for interval in told]
-    if not any(closes >= end or opens >= begin for opens, closes in told):
+def _in_words(hours: Hours, intervals: list[Interval], day: date) -> str:
+    begin, end = effective(day), effective(day + _DAY)
+    openings = [(opens, closes) for opens, closes in intervals if opens < end and closes > begin]
+    parts = [_opening(opens, closes, begin, end) for opens, closes in openings]
+    if not any(closes >= end or opens >= begin for opens, closes in openings):
         parts.append("then closed" if parts else "closed")
-    notes = list(_notes(hours, told, day))
+    notes = list(_notes(hours, openings, day))
     return ", ".join(parts) + (f" ({'; '.join(notes)})" if notes else "")
 
 
-def _opening(interval: Interval, begin: datetime, end: datetime) -> str:
-    opens, closes = interval
+def _opening(opens: datetime, closes: datetime, begin: datetime, end: datetime) -> str:
     if opens <= begin and closes >= end:
         return "open all day"
     if opens < begin:
@@ -47,7 +48,7 @@ def _opening(interval: Interval, begin: datetime, end: datetime) -> str:
     return f"{_clock(opens)} to {_clock(closes)} ({closes.astimezone(LONDON):%A})"
 
 
-def _notes(hours: Hours, told: list[Interval], day: date) -> Iterator[str]:
+def _notes(hours: Hours, openings: list[Interval], day: date) -> Iterator[str]:
     exception = any(exception.include(day) for exception in hours.exceptions)
     if exception:
         yield "dated exception"
@@ -60,24 +61,19 @@ def _notes(hours: Hours, told: list[Interval], day: date) -> Iterator[str]:
             yield f"shut from {closure.from_[11:]} to {closure.until[11:]}{ends}"
     # A change in the small hours belongs to the night that leads up to it as well.
     for other in (day, day + _DAY):
-        change = _clock_change(other)
-        if change and (other == day or any(opens < change < closes for opens, closes in told)):
-            when = "" if other == day else f" on {other:%A}"
-            yield f"the clocks go {_direction(other)}{when}"
+        if not (change := _clock_change(other)):
+            continue
+        instant, direction = change
+        if other == day or any(opens < instant < closes for opens, closes in openings):
+            yield f"the clocks go {direction}" + ("" if other == day else f" on {other:%A}")
 
 
-def _clock_change(day: date) -> datetime | None:
-    """When London's clocks change on a day, if they do."""
-    length = _midnight(day + _DAY) - _midnight(day)
-    return None if length == _DAY else datetime.combine(day, time(1), UTC)
-
-
-def _direction(day: date) -> str:
-    return "forward" if _midnight(day + _DAY) - _midnight(day) < _DAY else "back"
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, LONDON).astimezone(UTC)
+def _clock_change(day: date) -> tuple[datetime, str] | None:
+    """When London's clocks change on a day and which way they go, if they do."""
+    length = effective(day + _DAY) - effective(day)
+    if length == _DAY:
+        return None
+    return datetime.combine(day, time(1), UTC), "forward" if length < _DAY else "back"
 
 
 def _clock(instant: datetime) -> str:
