@@ -14,7 +14,6 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 
 from app.accounts.guards import Guard, visiting
-from app.accounts.guards import signed_in as any_account
 from app.accounts.models import Role
 from tests.accounts import make_app, signed_in
 from tests.servers import serving, until
@@ -107,7 +106,7 @@ def _guards(dependant: Dependant | None) -> Iterator[frozenset[Role]]:
         return
     if isinstance(dependant.call, Guard):
         yield dependant.call.roles
-    elif dependant.call in (any_account, visiting):
+    elif dependant.call is visiting:
         yield EVERYBODY
     else:
         for needed in dependant.dependencies:

@@ -41,9 +41,9 @@ def add(session: Session, name: str, roles: Collection[Role]) -> Account:
     """
     if named(session, name):
         raise NameTaken
-    made = Account(name=name, roles=sorted(set(roles)))
-    session.add(made)
-    return made
+    account = Account(name=name, roles=sorted(set(roles)))
+    session.add(account)
+    return account
 
 
 def set_roles(session: Session, account: Account, roles: Collection[Role]) -> None:
@@ -60,7 +60,7 @@ def disable(session: Session, account: Account) -> None:
     end_sign_ins(session, account)
 
 
-def enable(account: Account) -> None:
+def enable(_: Session, account: Account) -> None:
     """Let an account in again; it has to sign in anew."""
     account.disabled = False
 
@@ -81,9 +81,9 @@ def set_password(
 
 def begin_sign_in(session: Session, account: Account, at: datetime) -> SignIn:
     """A new sign-in of an account whose password was right."""
-    begun = SignIn(account_id=account.id, began_at=at, expires_at=at + SIGN_IN_LASTS)
-    session.add(begun)
-    return begun
+    sign_in = SignIn(account_id=account.id, began_at=at, expires_at=at + SIGN_IN_LASTS)
+    session.add(sign_in)
+    return sign_in
 
 
 def end_sign_in(session: Session, sign_in: SignIn) -> None:

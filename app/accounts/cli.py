@@ -1,7 +1,5 @@
 """`havens account`: accounts from the command line, where the first administrator is made."""
 
-import getpass
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +18,7 @@ from app.accounts.schemas import Name
 from app.core import db
 from app.core.db import none_such, read_session
 from app.core.errors import DomainError
-from app.core.journal import Journal
+from app.core.journal import Journal, command_actor
 from app.core.settings import settings
 
 accounts = typer.Typer(no_args_is_help=True)
@@ -62,7 +60,7 @@ def disable(name: Named) -> None:
 def enable(name: Named) -> None:
     """Let somebody sign in again."""
     with _writing() as session:
-        actions.enable(_existing(session, name))
+        actions.enable(session, _existing(session, name))
 
 
 @accounts.command()
@@ -100,7 +98,7 @@ def _writing() -> Iterator[Session]:
     """A writing session of whoever runs the command; what a rule refuses ends it."""
     with _journal() as journal:
         try:
-            with journal.writing(f"command {_user()}") as session:
+            with journal.writing(command_actor()) as session:
                 yield session
         except DomainError as error:
             sys.exit(error.title)
@@ -119,19 +117,10 @@ def _journal() -> Iterator[Journal]:
         engine.dispose()
 
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        # A container's user need not have a name.
-        return str(os.getuid())
-
-
 def _existing(session: Session, name: str) -> Account:
-    found = actions.named(session, _valid(Name, name))
-    if found is None:
+    if (account := actions.named(session, _valid(Name, name))) is None:
         raise none_such(Account)
-    return found
+    return account
 
 
 def _valid(type_: Any, text: str) -> Any:

@@ -1,6 +1,5 @@
 """Signing in and out, and the administrator's accounts."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,15 +7,16 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from sqlmodel import Session, col, select
 
-from app.accounts import actions, entry
-from app.accounts.attempts import Attempts, TooManyAttempts
+from app.accounts import actions
+from app.accounts.attempts import TooManyAttempts
 from app.accounts.guards import Administrator, Forbidden, Visiting
 from app.accounts.models import Account, SignIn
+from app.accounts.password_checks import PasswordChecks, WrongPassword
 from app.accounts.passwords import Busy, hashed, temporary
 from app.accounts.schemas import (
     AccessToken,
-    AccountFilter,
     AccountShown,
+    AccountsQuestion,
     Credentials,
     Me,
     NewAccount,
@@ -25,12 +25,12 @@ from app.accounts.schemas import (
     TemporaryPassword,
 )
 from app.accounts.tokens import Tokens, Unauthorized
-from app.core.db import find, none_such
 from app.core.errors import responses, wrong
 from app.core.journal import WrongClock
-from app.http.conditional import KeyReused, PreconditionRequired, Register, Stale, to_json
+from app.http.conditional import KeyReused, Register, to_json
 from app.http.headers import client_address
 from app.http.paging import Page, page
+from app.http.resource import Resource
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -40,18 +40,14 @@ async def _tokens(request: Request) -> Tokens:
     return tokens
 
 
-async def _attempts(request: Request) -> Attempts:
-    attempts: Attempts = request.app.state.attempts
-    return attempts
-
-
-async def _address(request: Request) -> str:
-    return client_address(request, request.app.state.trusted_proxies)
+async def _password_checks(request: Request) -> PasswordChecks:
+    state = request.app.state
+    address = client_address(request, state.trusted_proxies)
+    return PasswordChecks(state.journal, state.tokens, state.attempts, address)
 
 
 Issuer = Annotated[Tokens, Depends(_tokens)]
-Tries = Annotated[Attempts, Depends(_attempts)]
-Address = Annotated[str, Depends(_address)]
+Checks = Annotated[PasswordChecks, Depends(_password_checks)]
 
 router = APIRouter(prefix="/v1/auth", tags=["accounts"])
 
@@ -62,22 +58,16 @@ router = APIRouter(prefix="/v1/auth", tags=["accounts"])
     response_model=AccessToken,
     response_description="You are signed in",
     responses=responses(
-        entry.WrongPassword(),
+        WrongPassword(),
         wrong("username", "is required"),
         TooManyAttempts(),
         Busy(),
         WrongClock(),
     ),
 )
-def sign_in(
-    credentials: Annotated[Credentials, Form()],
-    register: Register,
-    tokens: Issuer,
-    attempts: Tries,
-    address: Address,
-) -> Response:
+def sign_in(credentials: Annotated[Credentials, Form()], checks: Checks) -> Response:
     """Begin a sign-in, which lasts up to twelve hours; its tokens are short-lived."""
-    return _secret(entry.sign_in(register.journal, tokens, attempts, credentials, address))
+    return _secret(checks.sign_in(credentials))
 
 
 @router.post(
@@ -135,16 +125,14 @@ def me(visit: Visiting) -> Response:
         Busy(),
     ),
 )
-def change_password(
-    asked: PasswordChange, visit: Visiting, register: Register, attempts: Tries, address: Address
-) -> Response:
+def change_password(given: PasswordChange, visit: Visiting, checks: Checks) -> Response:
     """Choose a password of your own; your other sign-ins end."""
-    entry.change_password(register.journal, attempts, visit, asked, address)
+    checks.change_password(visit, given)
     return Response(status_code=204)
 
 
-def _secret(shown: AccessToken | Me | TemporaryPassword) -> Response:
-    return Response(to_json(shown), media_type="application/json", headers=NO_STORE)
+def _secret(model: AccessToken | Me | TemporaryPassword) -> Response:
+    return Response(to_json(model), media_type="application/json", headers=NO_STORE)
 
 
 admin = APIRouter(
@@ -152,8 +140,13 @@ admin = APIRouter(
     tags=["accounts"],
     responses=responses(Unauthorized(), Forbidden()),
 )
-
-_CHANGES = responses(none_such(Account), Stale(), PreconditionRequired())
+accounts = Resource(
+    Account,
+    AccountShown,
+    lambda _, account: AccountShown.of(account),
+    path=admin.prefix,
+    shown="The account",
+)
 
 
 @admin.get(
@@ -164,104 +157,70 @@ _CHANGES = responses(none_such(Account), Stale(), PreconditionRequired())
     responses=responses(wrong("after", "is not a page of this list")),
 )
 def list_accounts(
-    asked: Annotated[AccountFilter, Query()], register: Register, _: Administrator
+    question: Annotated[AccountsQuestion, Query()], register: Register, _: Administrator
 ) -> Response:
     """Who may sign in, and as what."""
     statement = select(Account)
-    if asked.role is not None:
-        statement = statement.where(sa.cast(Account.roles, sa.Text).contains(f'"{asked.role}"'))
-    if asked.disabled is not None:
-        statement = statement.where(Account.disabled == asked.disabled)
+    if question.role is not None:
+        statement = statement.where(sa.cast(Account.roles, sa.Text).contains(f'"{question.role}"'))
+    if question.disabled is not None:
+        statement = statement.where(Account.disabled == question.disabled)
     order: list[Any] = [col(Account.name)]
-    return register.read(lambda session: page(session, statement, order, asked, AccountShown.of))
+    return register.read(lambda session: page(session, statement, order, question, AccountShown.of))
 
 
-@admin.post(
-    "",
-    status_code=201,
-    summary="Add an account",
-    response_model=AccountShown,
-    response_description="The account",
-    responses=responses(actions.NameTaken(), KeyReused()),
-)
-def add_account(asked: NewAccount, register: Register, administrator: Administrator) -> Response:
+@admin.post("", summary="Add an account", **accounts.makes(actions.NameTaken(), KeyReused()))
+def add_account(given: NewAccount, register: Register, administrator: Administrator) -> Response:
     """An account without a password: nobody can sign in before you give it a temporary one."""
 
-    def make(session: Session) -> tuple[str, AccountShown]:
-        made = actions.add(session, asked.name, asked.roles)
-        return f"{admin.prefix}/{made.id}", AccountShown.of(made)
+    def make(session: Session, given: NewAccount) -> Account:
+        return actions.add(session, given.name, given.roles)
 
-    return register.create(administrator, asked, make)
+    return accounts.create(register, administrator, given, make)
 
 
-@admin.get(
-    "/{account_id}",
-    summary="One account",
-    response_model=AccountShown,
-    response_description="The account",
-    responses=responses(none_such(Account)),
-)
+@admin.get("/{account_id}", summary="One account", **accounts.reads())
 def one_account(account_id: UUID, register: Register, _: Administrator) -> Response:
     """An account as it is now."""
-    return register.read(_show(account_id))
+    return accounts.read(register, account_id)
 
 
 @admin.put(
     "/{account_id}/roles",
     summary="Change roles",
-    response_model=AccountShown,
-    response_description="The account as it is now",
-    responses=_CHANGES | responses(actions.LastAdministrator()),
+    **accounts.changes(actions.LastAdministrator()),
 )
 def change_roles(
-    account_id: UUID, asked: RolesGiven, register: Register, administrator: Administrator
+    account_id: UUID, given: RolesGiven, register: Register, administrator: Administrator
 ) -> Response:
     """Give an account these roles and no others; they count from its next request on."""
-    return register.change(
-        administrator,
-        _show(account_id),
-        lambda session: actions.set_roles(session, find(session, Account, account_id), asked.roles),
-    )
+    return accounts.change(register, administrator, account_id, actions.set_roles, given.roles)
 
 
 @admin.post(
     "/{account_id}/disable",
     summary="Disable an account",
-    response_model=AccountShown,
-    response_description="The account as it is now",
-    responses=_CHANGES | responses(actions.LastAdministrator()),
+    **accounts.changes(actions.LastAdministrator()),
 )
 def disable_account(account_id: UUID, register: Register, administrator: Administrator) -> Response:
     """Keep an account out from its next request on, and end its sign-ins."""
-    return register.change(
-        administrator,
-        _show(account_id),
-        lambda session: actions.disable(session, find(session, Account, account_id)),
-    )
+    return accounts.change(register, administrator, account_id, actions.disable)
 
 
-@admin.post(
-    "/{account_id}/enable",
-    summary="Enable an account",
-    response_model=AccountShown,
-    response_description="The account as it is now",
-    responses=_CHANGES,
-)
+@admin.post("/{account_id}/enable", summary="Enable an account", **accounts.changes())
 def enable_account(account_id: UUID, register: Register, administrator: Administrator) -> Response:
     """Let an account sign in again."""
-    return register.change(
-        administrator,
-        _show(account_id),
-        lambda session: actions.enable(find(session, Account, account_id)),
-    )
+    return accounts.change(register, administrator, account_id, actions.enable)
 
 
 @admin.post(
     "/{account_id}/password",
     summary="Give a temporary password",
-    response_model=TemporaryPassword,
-    response_description="The password, shown this once",
-    responses=_CHANGES | responses(Busy()),
+    **accounts.changes(Busy())
+    | {
+        "response_model": TemporaryPassword,
+        "response_description": "The password, shown this once",
+    },
 )
 def reset_password(account_id: UUID, register: Register, administrator: Administrator) -> Response:
     """A temporary password in place of any there was; the account's sign-ins end.
@@ -269,16 +228,6 @@ def reset_password(account_id: UUID, register: Register, administrator: Administ
     Its owner has to choose another before doing anything else.
     """
     password = temporary()
-    fresh = hashed(password)
-    register.change(
-        administrator,
-        _show(account_id),
-        lambda session: actions.set_password(
-            session, find(session, Account, account_id), fresh, temporary=True
-        ),
-    )
+    action, fresh = actions.set_password, hashed(password)
+    accounts.change(register, administrator, account_id, action, fresh, temporary=True)
     return _secret(TemporaryPassword(temporary_password=password.get_secret_value()))
-
-
-def _show(account_id: UUID) -> Callable[[Session], AccountShown]:
-    return lambda session: AccountShown.of(find(session, Account, account_id))

@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field
 
 from app.accounts.models import Account, Role, SignIn
 from app.accounts.passwords import ChosenPassword, Password
+from app.core.events import shown
+from app.http.fields import Absent, Given
 from app.http.paging import Paging
 
 
@@ -60,37 +61,26 @@ class Me(BaseModel):
     @classmethod
     def of(cls, account: Account, sign_in: SignIn) -> Self:
         """An account and its sign-in, as its owner sees them."""
-        return cls(
-            name=account.name,
-            roles=account.roles,
-            password_is_temporary=account.password_is_temporary,
-            signed_in_at=sign_in.began_at,
-            signed_in_until=sign_in.expires_at,
-        )
+        since, until = sign_in.began_at, sign_in.expires_at
+        return shown(cls, account, signed_in_at=since, signed_in_until=until)
 
 
-class PasswordChange(BaseModel):
+class PasswordChange(Given):
     """A password of your own, instead of the one you have."""
-
-    model_config = ConfigDict(extra="forbid")
 
     current_password: Password
     new_password: ChosenPassword
 
 
-class NewAccount(BaseModel):
+class NewAccount(Given):
     """Somebody who is to sign in."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: Name
     roles: Roles
 
 
-class RolesGiven(BaseModel):
+class RolesGiven(Given):
     """All the roles that an account is to have."""
-
-    model_config = ConfigDict(extra="forbid")
 
     roles: Roles
 
@@ -109,21 +99,15 @@ class AccountShown(BaseModel):
     @classmethod
     def of(cls, account: Account) -> Self:
         """An account without its secret."""
-        kind: Literal["temporary", "own"] = "temporary" if account.password_is_temporary else "own"
-        return cls(
-            id=account.id,
-            name=account.name,
-            roles=account.roles,
-            disabled=account.disabled,
-            password="none" if account.password_hash is None else kind,
-        )
+        chosen = "temporary" if account.password_is_temporary else "own"
+        return shown(cls, account, password=chosen if account.password_hash else "none")
 
 
-class AccountFilter(Paging):
+class AccountsQuestion(Paging):
     """Which accounts to list."""
 
-    role: Role | SkipJsonSchema[None] = None
-    disabled: bool | SkipJsonSchema[None] = None
+    role: Role | Absent = None
+    disabled: bool | Absent = None
 
 
 class TemporaryPassword(BaseModel):

@@ -231,7 +231,12 @@ class Journal:
 
 def command_actor() -> str:
     """Who the journal says it was when a command changes something."""
-    return f"command {getpass.getuser()}"
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        # A container's user need not have a name.
+        user = str(os.getuid())
+    return f"command {user}"
 
 
 def now(session: Session) -> datetime:

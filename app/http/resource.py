@@ -34,7 +34,8 @@ def read_of(
 class Resource(Generic[_Record]):
     """One kind of record: a row of `table`, which `view` shows as `out` at an address in `path`.
 
-    `shown` and `changed` are what the contract calls its state in an answer.
+    `shown` and `changed` are what the contract calls its state in an answer, the latter after a
+    change; empty, it is `shown` "as it is now".
     """
 
     table: type[_Record]
@@ -42,7 +43,7 @@ class Resource(Generic[_Record]):
     view: Callable[[Session, _Record], BaseModel]
     path: str
     shown: str
-    changed: str
+    changed: str = ""
 
     def reads(self) -> dict[str, Any]:
         """What the decorator says of a route that shows the record."""
@@ -55,7 +56,7 @@ class Resource(Generic[_Record]):
     def changes(self, *errors: DomainError) -> dict[str, Any]:
         """What the decorator says of a route that changes one, with the errors of its own."""
         usual = none_such(self.table), Invalid(), Stale(), PreconditionRequired()
-        return self._answers(self.changed, *usual, *errors)
+        return self._answers(self.changed or f"{self.shown} as it is now", *usual, *errors)
 
     def _answers(self, description: str, *errors: DomainError) -> dict[str, Any]:
         return {

@@ -157,7 +157,6 @@ businesses = Resource(
     lambda _, business: shown(BusinessOut, business),
     path=router.prefix,
     shown="The business",
-    changed="The business as it is now",
 )
 
 

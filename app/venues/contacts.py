@@ -141,7 +141,6 @@ contacts = Resource(
     lambda _, contact: shown(ContactOut, contact),
     path=f"{router.prefix}/contacts",
     shown="The contact",
-    changed="The contact as it is now",
 )
 Question = Annotated[ContactsQuestion, Query()]
 

@@ -8,7 +8,7 @@ from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date, timedelta
 from functools import partial
-from itertools import groupby, takewhile
+from itertools import chain, groupby, takewhile
 from typing import Literal, TypeVar
 
 from app.venues.hours import (
@@ -68,27 +68,31 @@ def _hours(rules: Sequence[Rule]) -> Hours:
     if on_holidays == "as_usual":
         # With no bank-holiday rule to come between them, it is free where seasons end.
         before_holiday = len(dated) - sum(1 for _ in takewhile(_plain, reversed(dated)))
-    seasons = [
-        (rule, Season(first=d.first, last=d.last, days=tuple(rule.weekdays), times=rule.times))
-        for rule in dated[:before_holiday]
-        for d in rule.dates
-    ]
-    exceptions = [
-        (rule, DatedException(first=d.first, last=d.last, times=rule.times))
-        for rule in dated[before_holiday:]
-        for d in rule.dates
-    ]
-    _refuse_hidden(seasons)
-    _refuse_hidden(exceptions)
+    seasons = _entries(Season, dated[:before_holiday])
+    exceptions = _entries(DatedException, dated[before_holiday:])
     if holiday and on_holidays != "as_usual":
-        _refuse_about(holiday, dated[:before_holiday], dated[before_holiday:])
+        _refuse_wrong_side(holiday, dated[:before_holiday], dated[before_holiday:])
     return Hours(
         weekly=weekly_periods(weekly),
-        seasons=tuple(season for _, season in seasons),
+        seasons=seasons,
         bank_holidays=on_holidays,
-        exceptions=tuple(exception for _, exception in exceptions),
+        exceptions=exceptions,
         closures=tuple(closure for rule in rules if rule.cuts for closure in _closures(rule)),
     )
+
+
+def _entries(kind: type[_Entry], rules: Sequence[Rule]) -> tuple[_Entry, ...]:
+    """What rules with dates come to; refuses one of which a later one leaves nothing."""
+    by_rule: list[list[_Entry]] = []
+    for rule in rules:
+        usual = {"times": rule.times} | ({"days": tuple(rule.weekdays)} if kind is Season else {})
+        by_rule.append([kind.model_validate(dict(dates) | usual) for dates in rule.dates])
+    entries = tuple(chain.from_iterable(by_rule))
+    shown = _shown(entries)
+    for rule, its_entries in zip(rules, by_rule, strict=True):
+        if not any(entry in shown for entry in its_entries):
+            raise HoursRefused(rule.part, "A later rule takes it back: name these dates once.")
+    return entries
 
 
 def _plain(rule: Rule) -> bool:
@@ -189,22 +193,12 @@ def _refuse_taken_back(rules: Sequence[Rule], weekly: Mapping[Weekday, tuple[Tim
             )
 
 
-def _refuse_hidden(entries: Sequence[tuple[Rule, _Entry]]) -> None:
-    shown = _shown([entry for _, entry in entries])
-    for rule, several in groupby(entries, lambda entry: entry[0]):
-        if not any(entry in shown for _, entry in several):
-            raise HoursRefused(rule.part, "A later rule takes it back: name these dates once.")
-
-
-# Such a text is not written either: what a longer one hides for now is left out.
-
-
 def _shown(entries: Sequence[_Entry]) -> list[_Entry]:
-    """Those that decide the times of some day."""
+    """Those that decide the times of some day. The others are refused, and not written either."""
     return [
-        one
-        for number, one in enumerate(entries)
-        if not any(_hides(later, one) for later in entries[number + 1 :])
+        entry
+        for number, entry in enumerate(entries)
+        if not any(_hides(later, entry) for later in entries[number + 1 :])
     ]
 
 
@@ -216,7 +210,7 @@ def _hides(later: _Entry, earlier: _Entry) -> bool:
     )
 
 
-def _refuse_about(holiday: Rule, before: Iterable[Rule], after: Iterable[Rule]) -> None:
+def _refuse_wrong_side(holiday: Rule, before: Iterable[Rule], after: Iterable[Rule]) -> None:
     """Refuse dates that are on the wrong side of the rule for bank holidays."""
     for rule in before:
         # That a bank holiday in a longer time of other hours has its own may be meant.
@@ -288,13 +282,9 @@ def _weekly_rules(hours: Hours) -> list[str]:
 
 
 def _bank_holiday_rule(hours: Hours) -> list[str]:
-    match hours.bank_holidays:
-        case "as_usual":
-            return []
-        case "closed":
-            return ["PH off"]
-        case opened:
-            return [f"PH {_times_text(opened)}"]
+    if hours.bank_holidays == "as_usual":
+        return []
+    return [f"PH {_times_text(() if hours.bank_holidays == 'closed' else hours.bank_holidays)}"]
 
 
 def _dated_rules(entries: Iterable[tuple[Dates, str]], *, months: bool = False) -> list[str]:

@@ -8,7 +8,7 @@ from calendar import monthrange
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple, NoReturn, TypeVar
+from typing import NamedTuple, NoReturn, TypeAlias, TypeVar
 
 from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedInput, UnexpectedToken, VisitError
@@ -120,22 +120,21 @@ _PARSER = Lark(
 )
 
 _WEEKDAYS = "Write weekdays as Mo, Tu, We, Th, Fr, Sa and Su."
-_NOT_READ = tuple(
-    (re.compile(pattern), reason)
-    for pattern, reason in (
-        (r'"[^"]*"?', "Leave comments out."),
-        (r"[0-9]{1,2}:[0-9]{2} *\+", "Write the closing time in place of +, as in 11:00-23:00."),
-        (r"\(?\b(sunrise|sunset|dawn|dusk)\b[^ ;,]*", "Write the time of day, as in 18:00."),
-        (r"\bweek\b[^;:A-Z]*", "Write dates, as in 2027 Jun 07-2027 Jun 13."),
-        (r"\bSH\b", "Write the dates of the school holidays, as in 2027 Jul 26-2027 Aug 31."),
-        (r"\beaster\b", "Write the dates for each year, as in 2027 Mar 28."),
-        (r"\b(Mo|Tu|We|Th|Fr|Sa|Su|PH) *\[[^];]*\]?", "Write the dates, as in 2027 Jun 07."),
-        (r"\|\|", "Write ; between rules, and leave out what is a guess."),
-        (r"\bunknown\b", "Leave out times that are not known."),
-        (r"(?i)\b(mon|tues?|wed|thu(rs?)?|fri|sat|sun)([a-z]*day)?s?\b", _WEEKDAYS),
-        (r"(?i)[0-9]{1,2}([:.][0-9]{2})? *[ap]\.?m\b", "Write times as in 09:00 or 17:30."),
-    )
-)
+_NOT_READ = {
+    r'"[^"]*"?': "Leave comments out.",
+    r"[0-9]{1,2}:[0-9]{2} *\+": "Write the closing time in place of +, as in 11:00-23:00.",
+    r"\(?\b(sunrise|sunset|dawn|dusk)\b[^ ;,]*": "Write the time of day, as in 18:00.",
+    r"\bweek\b[^;:A-Z]*": "Write dates, as in 2027 Jun 07-2027 Jun 13.",
+    r"\bSH\b": "Write the dates of the school holidays, as in 2027 Jul 26-2027 Aug 31.",
+    r"\beaster\b": "Write the dates for each year, as in 2027 Mar 28.",
+    r"\b(Mo|Tu|We|Th|Fr|Sa|Su|PH) *\[[^];]*\]?": "Write the dates, as in 2027 Jun 07.",
+    r"\|\|": "Write ; between rules, and leave out what is a guess.",
+    r"\bunknown\b": "Leave out times that are not known.",
+    r"(?i)\b(mon|tues?|wed|thu(rs?)?|fri|sat|sun)([a-z]*day)?s?\b": _WEEKDAYS,
+    r"(?i)[0-9]{1,2}([:.][0-9]{2})? *[ap]\.?m\b": "Write times as in 09:00 or 17:30.",
+}
+"""The reason by pattern, for what is refused at sight."""
+
 _WITHOUT_MINUTES = "Write times with their minutes, as in 10:00-12:00."
 _NO_TIMES = "Say when it opens and closes, as in 09:00-17:00, or write off."
 _NOT_UNDERSTOOD = "This is not understood here: write, for example, Mo-Fr 09:00-17:00; PH off."
@@ -149,9 +148,9 @@ def _refuse_at_sight(text: str) -> None:
         raise HoursRefused("", "Write the hours, or off if it never opens.")
     if len(text) > LONGEST:
         raise HoursRefused(text[:40], f"Write at most {LONGEST:,} characters.")
-    for pattern, reason in _NOT_READ:
-        if found := pattern.search(text):
-            raise HoursRefused(found[0].strip(), reason)
+    for pattern, reason in _NOT_READ.items():
+        if match := re.search(pattern, text):
+            raise HoursRefused(match[0].strip(), reason)
 
 
 def _refuse_syntax(text: str, error: UnexpectedInput) -> NoReturn:
@@ -179,8 +178,7 @@ def _word_at(text: str, position: int) -> str:
 # --- one rule --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Range:
+class _Range(NamedTuple):
     """Two points of a range of dates as written, each by the type of its tokens."""
 
     part: str
@@ -194,6 +192,11 @@ class _Span(NamedTuple):
     part: str
     start: int
     end: int
+
+
+_Dates: TypeAlias = list[_Range] | None
+_Days: TypeAlias = frozenset[str] | None
+_Spans: TypeAlias = tuple[_Span, ...]
 
 
 @v_args(meta=True, inline=True)
@@ -216,26 +219,14 @@ class _Reader(Transformer[Token, list[Rule]]):
     def always(self, meta: Meta, _: Token) -> Rule:
         return self.open(meta, None, None, (_Span(self._part(meta), 0, DAY),))
 
-    def off(self, meta: Meta, dates: list[_Range] | None, days: frozenset[str] | None) -> Rule:
+    def off(self, meta: Meta, dates: _Dates, days: _Days) -> Rule:
         return self.open(meta, dates, days, ())
 
-    def cut(
-        self,
-        meta: Meta,
-        dates: list[_Range] | None,
-        days: frozenset[str] | None,
-        spans: tuple[_Span, ...],
-    ) -> Rule:
+    def cut(self, meta: Meta, dates: _Dates, days: _Days, spans: _Spans) -> Rule:
         cuts = tuple(sorted((span.start, span.end) for span in spans))
         return replace(self.open(meta, dates, days, ()), cuts=cuts)
 
-    def open(
-        self,
-        meta: Meta,
-        dates: list[_Range] | None,
-        days: frozenset[str] | None,
-        spans: tuple[_Span, ...],
-    ) -> Rule:
+    def open(self, meta: Meta, dates: _Dates, days: _Days, spans: _Spans) -> Rule:
         return Rule(
             part=self._part(meta),
             dates=tuple(_resolved(dates or ())),
@@ -268,27 +259,28 @@ class _Reader(Transformer[Token, list[Rule]]):
         start, end = WEEKDAYS.index(first.value), WEEKDAYS.index(last.value)
         return frozenset(WEEKDAYS[n % 7] for n in range(start, start + (end - start) % 7 + 1))
 
-    def times(self, _: Meta, *spans: _Span) -> tuple[_Span, ...]:
+    def times(self, _: Meta, *spans: _Span) -> _Spans:
         return spans
 
     def span(self, meta: Meta, opens: Token, closes: Token) -> _Span:
         """A closing past 24:00 is on the next day, and so is one not after the opening."""
-        (start_hour, start), (end_hour, end) = (
-            (int(hour), int(minute))
-            for hour, minute in (token.split(":") for token in (opens, closes))
-        )
-        start, end = start + start_hour * 60, end + end_hour * 60
+        part, start, end = self._part(meta), _minutes(opens), _minutes(closes)
         if opens[-2:] > "59" or closes[-2:] > "59" or end > 2 * DAY:
-            raise HoursRefused(self._part(meta), "There is no such time of day.")
+            raise HoursRefused(part, "There is no such time of day.")
         if start >= DAY:
-            raise HoursRefused(self._part(meta), "Write an opening from 00:00 to 23:59.")
+            raise HoursRefused(part, "Write an opening from 00:00 to 23:59.")
         if end == start:
-            raise HoursRefused(self._part(meta), f"It {SAME_TIME}.")
+            raise HoursRefused(part, f"It {SAME_TIME}.")
         if end < start:
             end += DAY
         if end - start > DAY:
-            raise HoursRefused(self._part(meta), "Write at most 24 hours from opening to closing.")
-        return _Span(self._part(meta), start, end)
+            raise HoursRefused(part, "Write at most 24 hours from opening to closing.")
+        return _Span(part, start, end)
+
+
+def _minutes(clock: str) -> int:
+    hour, minute = clock.split(":")
+    return int(hour) * 60 + int(minute)
 
 
 def _opened(span: _Span) -> Times:
@@ -300,32 +292,31 @@ def _opened(span: _Span) -> Times:
 def _resolved(ranges: Sequence[_Range]) -> Iterator[Dates]:
     """Dates in full, from ranges that may leave out a month or year written just before."""
     before: Mapping[str, str] = {}
-    for one in ranges:
-        first = one.first
+    for part, begin, end in ranges:
+        first = begin
         if "MONTH" not in first:
             if "NUMBER" not in before:
-                raise HoursRefused(one.part, _WITHOUT_MINUTES)
+                raise HoursRefused(part, _WITHOUT_MINUTES)
             first = {**before, **first}
         elif "YEAR" in before and "YEAR" not in first:
-            raise HoursRefused(one.part, "Write the year with each of the dates.")
-        last = first if one.last is None else one.last
+            raise HoursRefused(part, "Write the year with each of the dates.")
+        last = end or first
         if ("NUMBER" in last) != ("NUMBER" in first):
-            raise HoursRefused(one.part, "Write the day of the month at both ends, or at neither.")
+            raise HoursRefused(part, "Write the day of the month at both ends, or at neither.")
         if "MONTH" not in last:
             last = {**first, **last}
             if int(last["NUMBER"]) < int(first["NUMBER"]):
-                raise HoursRefused(one.part, "Write the month at both ends, the first date first.")
+                raise HoursRefused(part, "Write the month at both ends, the first date first.")
         if ("YEAR" in last) != ("YEAR" in first):
-            raise HoursRefused(one.part, "Write the year at both ends, or at neither.")
-        if not all(end.get("YEAR", "2000").startswith("20") for end in (first, last)):
-            raise HoursRefused(one.part, "Write a year from 2000 to 2099.")
-        start, end = _iso(first, first=True), _iso(last, first=False)
-        yield valid(one.part, partial(Dates, first=start, last=end))
+            raise HoursRefused(part, "Write the year at both ends, or at neither.")
+        if not all(point.get("YEAR", "2000").startswith("20") for point in (first, last)):
+            raise HoursRefused(part, "Write a year from 2000 to 2099.")
+        ends = {"first": _iso(first, last=False), "last": _iso(last, last=True)}
+        yield valid(part, partial(Dates, **ends))
         before = last
 
 
-def _iso(point: Mapping[str, str], *, first: bool) -> str:
-    month = MONTHS.index(point["MONTH"]) + 1
-    year = point.get("YEAR")
-    day = 1 if first else monthrange(int(year or 2000), month)[1]
+def _iso(point: Mapping[str, str], *, last: bool) -> str:
+    month, year = MONTHS.index(point["MONTH"]) + 1, point.get("YEAR")
+    day = monthrange(int(year or 2000), month)[1] if last else 1
     return f"{year + '-' if year else ''}{month:02}-{int(point.get('NUMBER', day)):02}"

@@ -41,7 +41,6 @@ venues = Resource(
     venue_view,
     path=register_routes.prefix,
     shown="The venue",
-    changed="The venue as it is now",
 )
 _DUPLICATES = LikelyDuplicates(
     [
