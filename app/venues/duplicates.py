@@ -7,12 +7,12 @@ from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import numpy as np
-import sqlalchemy as sa
 from numpy.typing import NDArray
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from app.core.columns import Ints
 from app.core.errors import DomainError, FieldError
+from app.core.events import shown
 from app.core.geo import EARTH_RADIUS_M, Point, distance_m, haversine_m, within_m
 from app.venues.models import Venue
 from app.venues.rules import ALIKE, Written, alike, written_alike
@@ -46,10 +46,10 @@ class LikelyDuplicates(DomainError):
             [
                 LikelyDuplicate(
                     field="not_a_duplicate_of",
-                    message=f"{found.reference} {found.name} is {found.distance_m} m away",
-                    venue=found,
+                    message=f"{venue.reference} {venue.name} is {venue.distance_m} m away",
+                    venue=venue,
                 )
-                for found in candidates
+                for venue in candidates
             ]
         )
 
@@ -58,24 +58,23 @@ def refuse_likely_duplicates(
     session: Session, name: str, place: Point, besides: Collection[UUID]
 ) -> None:
     """Raise `LikelyDuplicates` if there are any but those that the officer knows of."""
-    found = [c for c in likely_duplicates(session, name, place) if c.id not in besides]
-    if found:
-        raise LikelyDuplicates(found)
+    candidates = [c for c in likely_duplicates(session, name, place) if c.id not in besides]
+    if candidates:
+        raise LikelyDuplicates(candidates)
 
 
 def likely_duplicates(session: Session, name: str, place: Point) -> list[Candidate]:
     """The venues of whatever status that are near and named alike, nearest first."""
-    away = distance_m(col(Venue.location), place)
-    shown = ("id", "reference", "name", "category", "status", "address", "postcode")
-    near = session.execute(
-        sa.select(away, *(getattr(Venue, column) for column in shown))
+    distance = distance_m(col(Venue.location), place)
+    near = session.exec(
+        select(Venue, distance)
         .where(within_m(col(Venue.location), place, NEAR_M))
-        .order_by(away, col(Venue.id))
+        .order_by(distance, col(Venue.id))
     )
     return [
-        Candidate.model_validate(dict(zip(shown, values, strict=True), distance_m=round(metres)))
-        for metres, *values in near
-        if alike(name, values[shown.index("name")])
+        shown(Candidate, venue, distance_m=round(metres))
+        for venue, metres in near
+        if alike(name, venue.name)
     ]
 
 
@@ -95,16 +94,16 @@ def likely_twins(names: Sequence[str], places: Sequence[Point]) -> dict[int, Twi
     Near is what `likely_duplicates` calls near, though not across the 180th meridian.
     """
     written = [Written.of(name) for name in names]
-    found: dict[int, Twin] = {}
-    for one, other in _maybe_alike(written, places):
-        if one in found and other in found:
+    twins: dict[int, Twin] = {}
+    for first, second in _maybe_alike(written, places):
+        if first in twins and second in twins:
             continue
-        here, there = places[one], places[other]
-        metres = haversine_m(here.lat, here.lon, there.lat, there.lon)
-        if metres <= NEAR_M and written_alike(written[one], written[other]):
-            found.setdefault(one, Twin(other, metres))
-            found.setdefault(other, Twin(one, metres))
-    return found
+        place, other = places[first], places[second]
+        metres = haversine_m(place.lat, place.lon, other.lat, other.lon)
+        if metres <= NEAR_M and written_alike(written[first], written[second]):
+            twins.setdefault(first, Twin(second, metres))
+            twins.setdefault(second, Twin(first, metres))
+    return twins
 
 
 def _maybe_alike(written: Sequence[Written], places: Sequence[Point]) -> Iterator[tuple[int, int]]:
@@ -112,14 +111,14 @@ def _maybe_alike(written: Sequence[Written], places: Sequence[Point]) -> Iterato
 
     A few of them are a little too far apart.
     """
-    words = _Letters([one.sorted for one in written])
-    unbroken = _Letters([one.unbroken for one in written])
+    words = _Letters([name.sorted for name in written])
+    unbroken = _Letters([name.unbroken for name in written])
     lat, lon = np.array([(place.lat, place.lon) for place in places]).reshape(-1, 2).T
     pairs = [np.empty((2, 0), np.int64)]
     for one, other in _maybe_near(lat, lon):
         shared = words.in_common(one, other)
-        among_the_other_s = shared >= np.minimum(words.number[one], words.number[other])
-        maybe = among_the_other_s | words.ratio_reaches(shared, one, other)
+        one_in_the_other = shared >= np.minimum(words.number[one], words.number[other])
+        maybe = one_in_the_other | words.ratio_reaches(shared, one, other)
         maybe |= unbroken.ratio_reaches(unbroken.in_common(one, other), one, other)
         pairs.append(np.sort([one[maybe], other[maybe]], axis=0))
     first, second = np.concatenate(pairs, axis=1)
@@ -188,10 +187,11 @@ def _maybe_near(lat: Floats, lon: Floats) -> Iterator[tuple[Ints, Ints]]:
     for begin, end in (to_the_east, to_the_north):
         number = np.maximum(0, end - begin)
         # So many at once that they fit into a processor's cache.
-        for some in np.array_split(np.arange(len(along)), len(along) // 200 + 1):
-            one = np.repeat(some, number[some])
-            before = np.repeat(np.cumsum(number[some]) - number[some], number[some])
-            other = np.repeat(begin[some], number[some]) + np.arange(len(one)) - before
+        for part in np.array_split(np.arange(len(along)), len(along) // 200 + 1):
+            count = number[part]
+            one = np.repeat(part, count)
+            before = np.repeat(np.cumsum(count) - count, count)
+            other = np.repeat(begin[part], count) + np.arange(len(one)) - before
             yield order[one], order[other]
 
 

@@ -7,7 +7,7 @@ has it, and one as known before this has not.
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import NamedTuple, Self
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from sqlmodel import Session, col, select
 from app.core.columns import Ints, last_by_day, places, read_columns
 from app.core.events import in_effect, known, recorded
 from app.core.journal import CLOCKS_AGREE, Entry, now
-from app.core.london import effective
+from app.core.london import end_of
 from app.venues.models import Category, Venue, VenueFacts, VenueStatus
 
 
@@ -52,10 +52,10 @@ def _took_effect() -> sa.ColumnElement[datetime]:
     recorded before them: they are no news of the future.
     """
     ahead = datetime.now(UTC) + CLOCKS_AGREE
-    theirs, before = aliased(Entry), aliased(Entry)
+    own, before = aliased(Entry), aliased(Entry)
     number = (
-        sa.select(sa.func.min(theirs.number))
-        .where(col(theirs.at) == VenueFacts.recorded_at)
+        sa.select(sa.func.min(own.number))
+        .where(col(own.at) == VenueFacts.recorded_at)
         .correlate(VenueFacts)
         .scalar_subquery()
     )
@@ -78,20 +78,14 @@ def facts_in_force(at: datetime, known_at: datetime | None) -> sa.Subquery:
         partition_by=col(VenueFacts.venue_id),
         order_by=(took_effect.desc(), col(VenueFacts.recorded_at).desc()),
     )
+    columns = ("venue_id", *FACTS)
     versions = (
-        sa.select(
-            col(VenueFacts.venue_id),
-            *(getattr(VenueFacts, name) for name in FACTS),
-            newest.label("newest"),
-        )
-        .where(
-            took_effect <= at,
-            known(VenueFacts, known_at),
-        )
+        sa.select(*(getattr(VenueFacts, name) for name in columns), newest.label("newest"))
+        .where(took_effect <= at, known(VenueFacts, known_at))
         .subquery()
     )
-    shown = (versions.c[name] for name in ("venue_id", *FACTS))
-    return sa.select(*shown).where(versions.c.newest == 1).subquery("facts")
+    in_force = sa.select(*(versions.c[name] for name in columns)).where(versions.c.newest == 1)
+    return in_force.subquery("facts")
 
 
 def facts_as(session: Session, at: datetime, known_at: datetime) -> dict[UUID, Facts]:
@@ -146,14 +140,12 @@ def facts_on(
     rows = rows[owner[rows] >= 0]
     effective_at, owner = effective_at[rows], owner[rows]
 
-    ends = [effective(day + timedelta(days=1)).replace(tzinfo=None) for day in days]
+    ends = [end_of(day).replace(tzinfo=None) for day in days]
     since = np.searchsorted(np.array(ends, "datetime64[us]"), effective_at, side="right")
-    with_facts, first = np.unique(owner, return_index=True)
+    with_facts, first, number = np.unique(owner, return_index=True, return_inverse=True)
     began = np.full(len(venues), len(days))
     began[with_facts] = since[first]
-    earliest = np.full(len(venues), np.datetime64("NaT", "us"))
-    earliest[with_facts] = effective_at[first]
-    since = np.where(effective_at == earliest[owner], 0, since)
+    since = np.where(effective_at == effective_at[first][number], 0, since)
     held = last_by_day(since, owner, len(days), len(venues))
 
     def by_day(column: Ints, absent: int) -> Ints:
@@ -232,20 +224,21 @@ def _versions(session: Session, change: _Change, ahead: Collection[UUID]) -> Ite
     stamp = recorded(session)
     facts = Facts.of(change.venue)
     at = change.at or stamp["recorded_at"]
-    starts = [(at, facts)]
-    retold = change.at is not None or change.venue.id in ahead
-    if retold and (told := _known(session, change.venue.id)):
-        changed = {name: getattr(facts, name) for name in change.facts}
+    versions = [(at, facts)]
+    # Where the change reaches other facts, those are said anew with it.
+    reaches = change.at is not None or change.venue.id in ahead
+    if reaches and (history := _history(session, change.venue.id)):
         if change.at is not None:
-            before = [old for start, old in told if start <= at]
-            starts = [(at, before[-1] if before else told[0][1])]
-        starts += [(start, old) for start, old in told if start > at]
-        starts = [(start, old._replace(**changed)) for start, old in starts]
-    for start, held in starts:
+            before = [old for start, old in history if start <= at]
+            versions = [(at, before[-1] if before else history[0][1])]
+        versions += [(start, old) for start, old in history if start > at]
+        changed = {name: getattr(facts, name) for name in change.facts}
+        versions = [(start, old._replace(**changed)) for start, old in versions]
+    for start, held in versions:
         yield VenueFacts(venue_id=change.venue.id, effective_at=start, **held._asdict(), **stamp)
 
 
-def _known(session: Session, venue_id: UUID) -> list[tuple[datetime, Facts]]:
+def _history(session: Session, venue_id: UUID) -> list[tuple[datetime, Facts]]:
     """Since when which facts of a venue hold, as known now, in order."""
     rows = session.exec(
         select(VenueFacts)

@@ -4,10 +4,7 @@ import re
 from collections.abc import Collection
 from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    Field,
-)
+from pydantic import AfterValidator, Field
 
 from app.core.text import Key, Line, Prose
 from app.venues import osm_hours

@@ -5,14 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import (
-    JSON,
-    CheckConstraint,
-    Dialect,
-    Index,
-    String,
-    UniqueConstraint,
-)
+from sqlalchemy import JSON, CheckConstraint, Dialect, Index, String, UniqueConstraint
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 

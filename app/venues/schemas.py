@@ -4,13 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator
 
 from app.core.geo import Point
 from app.core.london import Day
@@ -183,18 +177,23 @@ class WardsOut(BaseModel):
     wards: list[WardOut]
 
 
-class VenueOut(BaseModel):
-    """A venue as the register has it."""
+class _VenueFound(BaseModel):
+    """What tells one venue from others in every list."""
 
     id: UUID = Field(examples=[A_VENUE_ID])
     reference: str = Field(examples=["V-000123"])
     name: str = Field(examples=["The Lantern"])
     category: Category = Field(examples=["pub"])
     status: VenueStatus = Field(examples=["active"])
-    demonstration: bool = Field(examples=[False])
-    business: BusinessName | Absent = None
     address: Text = Field(default=None, examples=["12 Poultry"])
     postcode: Text = Field(default=None, examples=["EC2R 8AJ"])
+
+
+class VenueOut(_VenueFound):
+    """A venue as the register has it."""
+
+    demonstration: bool = Field(examples=[False])
+    business: BusinessName | Absent = None
     location: Place
     ward: WardOut | Absent = None
     opening_hours: str | Absent = Field(default=None, examples=["Mo-Sa 11:00-23:00"])
@@ -216,16 +215,9 @@ class VenueOut(BaseModel):
     closed_reason: Text = Field(default=None, examples=["The premises were sold"])
 
 
-class VenueSummary(BaseModel):
+class VenueSummary(_VenueFound):
     """A venue in a list."""
 
-    id: UUID = Field(examples=[A_VENUE_ID])
-    reference: str = Field(examples=["V-000123"])
-    name: str = Field(examples=["The Lantern"])
-    category: Category = Field(examples=["pub"])
-    status: VenueStatus = Field(examples=["active"])
-    address: Text = Field(default=None, examples=["12 Poultry"])
-    postcode: Text = Field(default=None, examples=["EC2R 8AJ"])
     ward: str | Absent = Field(default=None, examples=["Cheap"])
     business: str | Absent = Field(default=None, examples=["Lantern Inns Ltd"])
     licensed: bool
@@ -233,17 +225,14 @@ class VenueSummary(BaseModel):
     last_checked: date | Absent = Field(default=None, examples=["2026-11-20"])
 
 
-class Candidate(BaseModel):
+class Candidate(_VenueFound):
     """A venue that may be the one to be registered."""
 
     # As text, because errors are made into JSON by hand.
     id: Annotated[UUID, PlainSerializer(str)] = Field(examples=[A_VENUE_ID])
     reference: str = Field(examples=["fhrs-388812"])
     name: str = Field(examples=["Lantern"])
-    category: Category = Field(examples=["pub"])
     status: VenueStatus = Field(examples=["prospect"])
-    address: Text = Field(default=None, examples=["12 Poultry"])
-    postcode: Text = Field(default=None, examples=["EC2R 8AJ"])
     distance_m: int = Field(examples=[14])
 
 
