@@ -14,6 +14,7 @@ stays as it is, and what comes after it goes by the clock again: the numbers tel
 import getpass
 import hmac
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
