@@ -167,8 +167,9 @@ def _facts(entry: Mapping[str, Any]) -> dict[str, Any]:
     if not kind:
         raise ValueError("has no business type")
     facts |= {"category": CATEGORIES.get(kind, OTHERWISE), "location": _location(entry)}
+    given = _text(entry, "PostCode")
     try:
-        return {**facts, "postcode": postcode(_text(entry, "PostCode"))}
+        return {**facts, "postcode": postcode(given)}
     except ValueError:
         # The agency gives a part of some; the place is known without.
         return {**facts, "postcode": ""}

@@ -2,8 +2,11 @@
 
 import csv
 import io
+import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,14 +15,14 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from app.core.db import make_engine, migrate, read_session
+from app.core.db import read_session
 from app.core.geo import Point
 from app.core.london import effective, last_day
 from app.sheets.imports import BadCell, Change, ImportRejected, ImportReport
 from app.sheets.venues import CELLS
 from app.venues import osm_hours
 from app.venues.models import Business, Category, Facility, StepFree, Venue, VenueFacts, VenueStatus
-from tests.factories import journal_of, make_venue
+from tests.factories import connected, journal_of, make_venue
 from tests.sheets.register import awards, import_fhrs, import_venues, import_wards, stored, version
 
 NEW = {
@@ -218,7 +221,8 @@ def test_a_venue_far_from_the_wards_is_refused(
 
 
 def test_a_place_that_is_wrong_from_before_stays_till_it_moves(sqlite_engine: Engine) -> None:
-    import_venues(sqlite_engine, written({**NEW, "latitude": "52"}))
+    # Another lies inside, for wards that hold none at all are refused.
+    import_venues(sqlite_engine, written({**NEW, "latitude": "52"}, {**NEW, "reference": "A-2"}))
     import_wards(sqlite_engine, WARDS)
     row = {**NEW, "latitude": "52", "name": "Another"}
     assert import_venues(sqlite_engine, written(row)).updated
@@ -696,10 +700,10 @@ FILE = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def scratch(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    url = f"sqlite:///{tmp_path_factory.mktemp('fuzz') / 'havens.sqlite'}"
-    migrate(url)
-    return make_engine(url)
+def scratch(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    path = shutil.copyfile(sqlite_template, tmp_path_factory.mktemp("fuzz") / "havens.sqlite")
+    with connected(f"sqlite:///{path}") as engine:
+        yield engine
 
 
 @given(content=FILE)
