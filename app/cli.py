@@ -25,10 +25,8 @@ from app.core.settings import SECRET_BYTES, Settings, UnsafeSettings, settings
 from app.directory.snapshot import MixedData
 from app.register.journal_cli import journal
 from app.sheets.fhrs import import_fhrs
+from app.sheets.files import EVENT_SHEETS, SheetName, export_sheet, import_sheet
 from app.sheets.imports import ImportRejected, ImportReport
-from app.sheets.sheet import SheetName
-from app.sheets.transfer import SHEETS, export_sheet, import_sheet
-from app.sheets.venues import import_venues
 from app.sheets.wards import import_wards
 
 _Item = TypeVar("_Item")
@@ -79,7 +77,7 @@ def migrate(
 @imports.command()
 def venues(file: File, dry_run: DryRun = False) -> None:
     """Venues from a CSV file: all of them, or none if a cell is bad."""
-    _import(partial(import_venues, track=_track), file, dry_run)
+    _import(partial(import_sheet, SheetName.VENUES, track=_track), file, dry_run)
 
 
 @imports.command()
@@ -101,7 +99,7 @@ def _command(sheet: SheetName) -> Callable[..., None]:
     return command
 
 
-for _sheet in SHEETS:
+for _sheet in EVENT_SHEETS:
     _about = f"New {_sheet} from a CSV file: all of it, or nothing if a row is bad."
     imports.command(_sheet.value, help=_about)(_command(_sheet))
 

@@ -15,20 +15,24 @@ from itertools import zip_longest
 from typing import Any
 
 from app.core.text import shown
-from app.sheets.imports import BadCell, ImportRejected, read_text
+from app.sheets.imports import BadCell, ImportRejected, read_text, rejected
 
-_ERROR = r"(?:#(?:[A-Z]+(?:/0)?[!?]|N/A|GETTING_DATA|#+)|Err:[0-9]+)\Z"
+# --- what spreadsheets do to texts -----------------------------------------------------------
+
+# `#REF!`, `#DIV/0!`, `#N/A`, a column too narrow (`###`), and LibreOffice's `Err:508`.
+_SPREADSHEET_ERROR = r"(?:#(?:[A-Z]+(?:/0)?[!?]|N/A|GETTING_DATA|#+)|Err:[0-9]+)\Z"
+# `1.00023E+11` was a long number, `24/07/2026`, `01-Feb` and `Mar-99` a text with two numbers.
 _SHORT_MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)"
-_MADE = (
+_REFORMATTED = (
     r"(?:[+-]?[0-9]+(?:[.,][0-9]+)?[Ee][+-][0-9]+|[0-9]{1,2}/[0-9]{1,2}/(?:[0-9]{2}){1,2}"
     rf"|[0-9]{{1,2}}-{_SHORT_MONTH}|{_SHORT_MONTH}-[0-9]{{2}})\Z"
 )
 # What `é`, `ŵ`, `£` and a dash become where a file in UTF-8 is opened as one in Windows-1252.
 _GARBLED = "(?s:.*(?:[ÃÄÅ][\xa0-\xbf€ƒ†‡\u02c6‰Š\u2039ŒŽ•\u02dc™š\u203aœžŸ]|Â[\xa0-\xbf]|â€))"
 _REFUSED = [
-    (re.compile(_ERROR), "is an error of the spreadsheet: enter what should be there"),
+    (re.compile(_SPREADSHEET_ERROR), "is an error of the spreadsheet: enter what should be there"),
     (
-        re.compile(_MADE),
+        re.compile(_REFORMATTED),
         "is what a spreadsheet makes of another text: enter that, in a column formatted as text",
     ),
     (
@@ -37,31 +41,48 @@ _REFUSED = [
     ),
 ]
 
-_WORD = (
+# The letters that dates, times and numbers can have: `Sept 11`, `10:30 PM`, `1 E5`, `01T10`.
+_DATE_WORD = (
     "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     "|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
     "|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?"
     r"|[ap]m|(?<=\d\s)[ap]|(?<=[\d.\s])e(?=[\d+-])|(?<=\d)t(?=\d))"
 )
-# Digits, and no letters but those of dates, times and numbers. A whole number that no spreadsheet
-# changes stays bare, and so do groups of digits, as of a telephone number.
-_FIGURES = (
+# Digits, and no other letters than those: what may be read as a number or a date. A whole number
+# that no spreadsheet changes stays bare, and so do groups of digits, as of a telephone number.
+_NUMBER_OR_DATE = (
     r"(?!(?:0|[1-9][0-9]{0,10}|[0-9]+(?: [0-9]+)+)\Z)(?=\D*\d)"
-    rf"(?:[\W\d_]|(?<![^\W\d_]){_WORD}(?![^\W\d_]))+\Z"
+    rf"(?:[\W\d_]|(?<![^\W\d_]){_DATE_WORD}(?![^\W\d_]))+\Z"
 )
-_CHANGED = (
-    rf"(?:\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r]|(?i:{_FIGURES}|(?:true|false|0x[0-9a-f]+)\Z)"
-    f"|{_ERROR}|{_MADE}|{_GARBLED})"
+# Formulas begin with = + - @, wide ones too; tabs and line ends before a text are lost.
+_TAKEN_FOR_ANOTHER = (
+    r"(?:\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r]"
+    rf"|(?i:{_NUMBER_OR_DATE}|(?:true|false|0x[0-9a-f]+)\Z)"
+    f"|{_SPREADSHEET_ERROR}|{_REFORMATTED}|{_GARBLED})"
 )
 # With apostrophes of its own the text gets one more, so that it comes back as it was.
-_UNSAFE = re.compile(f"'*+{_CHANGED}")
-_SHIELDED = re.compile(f"'++{_CHANGED}")
+_TO_SHIELD = re.compile(f"'*+{_TAKEN_FOR_ANOTHER}")
+_SHIELDED = re.compile(f"'++{_TAKEN_FOR_ANOTHER}")
 
 
-def written(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
+def cell_text(cell: str, *, is_text: bool = True) -> str:
+    """What is meant by a cell. Raises ValueError for a text that a spreadsheet has changed."""
+    if _SHIELDED.match(cell):
+        return shown(cell[1:])
+    for pattern, reason in _REFUSED if is_text else ():
+        if pattern.match(cell.strip()):
+            raise ValueError(f"{reason}; or put an apostrophe before it, if it is meant so")
+    return shown(cell)
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+def write_rows(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
     """A file of these rows; what a row lacks is an empty cell. Only texts are shielded."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
+    columns = list(columns)
     writer.writerow(columns)
     writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
     # Without the mark at its beginning spreadsheets take the file for another encoding.
@@ -70,7 +91,7 @@ def written(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 def _cell(value: Any) -> str:
     if isinstance(value, str):
-        return f"'{value}" if _UNSAFE.match(value) else value
+        return f"'{value}" if _TO_SHIELD.match(value) else value
     return "" if value is None else str(value)
 
 
@@ -80,8 +101,8 @@ def read_rows(
     """The rows with the header's columns, by their lines, and what is wrong with the others.
 
     Blank rows and nameless blank columns are passed over; cells that lack at the end of a row are
-    empty. `meant` says what a cell stands for. Raises `ImportRejected` for what is no text, or a
-    header without the needed columns.
+    empty. `cell_text` says what a cell stands for. Raises `ImportRejected` for what is no text, or
+    a header without the needed columns.
     """
     text = read_text(content)
     source = io.StringIO(text, newline="")
@@ -89,39 +110,35 @@ def read_rows(
     columns: list[str] = []
     rows: list[tuple[int, dict[str, str]]] = []
     bad: list[BadCell] = []
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            bad.append(BadCell(line=line, reason=f"can't be read as CSV: {error}"))
-            break
-        if _are_blank(cells):
-            continue
-        if not columns:
-            if not cells[0].lower().startswith("sep="):
-                columns = _columns(cells, line, known, needed)
-            continue
-        lacking = len(columns) - len(cells)
-        if lacking > 0 and source.tell() == len(text) and not text.endswith(("\r", "\n")):
-            # To take the rest for empty would clear what is stored.
-            bad.append(BadCell(line=line, reason="ends too soon: the file may have been cut off"))
-            continue
-        cells += [""] * lacking
-        stray = [
-            BadCell(line=line, column=f"column {place}", value=cell, reason=_STRAY)
-            for place, (name, cell) in enumerate(zip_longest(columns, cells), 1)
-            if not name and not _are_blank([cell])
-        ]
-        bad += stray
-        if not stray:
-            rows.append(
-                (line, {name: cell for name, cell in zip(columns, cells, strict=False) if name})
-            )
+    next_line = 1
+    try:
+        for cells in reader:
+            line, next_line = next_line, reader.line_num + 1
+            if _are_blank(cells):
+                continue
+            if not columns:
+                if not cells[0].lower().startswith("sep="):
+                    columns = _columns(cells, line, known, needed)
+                continue
+            is_last = source.tell() == len(text)
+            if len(cells) < len(columns) and is_last and not text.endswith(("\r", "\n")):
+                # To take the rest for empty would clear what is stored.
+                reason = "ends too soon: the file may have been cut off"
+                bad.append(BadCell(line=line, reason=reason))
+                continue
+            named = list(zip_longest(columns, cells, fillvalue=""))
+            stray = [
+                BadCell(line=line, column=f"column {place}", value=cell, reason=_STRAY)
+                for place, (name, cell) in enumerate(named, 1)
+                if not name and not _are_blank([cell])
+            ]
+            bad += stray
+            if not stray:
+                rows.append((line, {name: cell for name, cell in named if name}))
+    except csv.Error as error:
+        bad.append(BadCell(line=next_line, reason=f"can't be read as CSV: {error}"))
     if not columns:
-        raise ImportRejected(bad or [BadCell(reason="is empty")])
+        raise ImportRejected(bad) if bad else rejected("is empty")
     return rows, bad
 
 
@@ -163,16 +180,6 @@ def _columns(
     if bad:
         raise ImportRejected(bad)
     return columns
-
-
-def meant(cell: str, *, is_text: bool = True) -> str:
-    """What is meant by a cell. Raises ValueError for a text that a spreadsheet has changed."""
-    if _SHIELDED.match(cell):
-        return shown(cell[1:])
-    for pattern, reason in _REFUSED if is_text else ():
-        if pattern.match(cell.strip()):
-            raise ValueError(f"{reason}; or put an apostrophe before it, if it is meant so")
-    return shown(cell)
 
 
 def day(cell: str) -> date:

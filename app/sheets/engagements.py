@@ -1,98 +1,90 @@
 """Engagements as a sheet, each with its next step and when that was done."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
-from sqlmodel import col
+from pydantic import ValidationError
 
-from app.core.errors import FieldError, Invalid, wrong
+from app.core.errors import FieldError, Invalid, field_errors, wrong
+from app.core.text import key, prose
 from app.outreach.engagements import record_done, record_engagement
 from app.outreach.models import Engagement
 from app.outreach.schemas import DoneIn, EngagementIn
-from app.sheets.csv_file import day
-from app.sheets.sheet import Book, Column, Sheet, Values, key, prose
+from app.sheets.events import EventSheet, of_model
+from app.sheets.register import Register
+from app.sheets.rows import Column, DayColumn, Values
 from app.venues.businesses import BusinessIn, business_named, register_business
 
-_PLAIN = ("on", "kind", "outcome", "note", "next_step", "next_step_on")
 
-
-def _values(book: Book, event: Engagement) -> Values:
-    done = book.done.get(event.id)
+def _describe(register: Register, event: Engagement) -> Values:
+    done = register.steps_done.get(event.id)
     return {
-        **{name: getattr(event, name) for name in _PLAIN},
-        "venue": book.venues[event.venue_id].reference if event.venue_id else None,
-        "business": book.businesses[event.business_id].name if event.business_id else None,
+        "business": register.businesses[event.business_id] if event.business_id else None,
         "done_on": done and done.on,
         "done_note": done and done.note,
     }
 
 
-def _record(book: Book, values: Values) -> Engagement:
-    given = {name: values[name] for name in _PLAIN if name in values}
+def _record(register: Register, values: Values) -> Engagement:
+    ids: dict[str, Any] = {}
     if "venue" in values:
-        given["venue_id"] = book.venue(values)
+        ids["venue_id"] = register.venue_id(values)
     if "business" in values:
-        given["business_id"] = _business(book, values["business"])
-    return record_engagement(book.session, EngagementIn(**given))
+        ids["business_id"] = _business(register, values["business"])
+    return record_engagement(
+        register.session, EngagementIn(**ids, **of_model(EngagementIn, values))
+    )
 
 
-def _business(book: Book, name: str) -> UUID:
+def _business(register: Register, name: str) -> UUID:
     """The business with a name; a new one joins the register, as in an import of venues."""
-    if name in book.by_name:
-        return book.by_name[name]
+    if name in register.business_ids:
+        return register.business_ids[name]
     # A row before this one may have brought it.
-    found = business_named(book.session, name)
-    if found is None:
-        found = register_business(book.session, BusinessIn(name=name))
-        book.made.append(f"business {name}")
-    return found.id
+    business = business_named(register.session, name)
+    if business is None:
+        business = register_business(register.session, BusinessIn(name=name))
+        register.made.append(f"business {name}")
+    return business.id
 
 
-def _complete(book: Book, event: Engagement, values: Values) -> Sequence[str]:
+def _complete(register: Register, event: Engagement, values: Values) -> Sequence[str]:
+    """Record that the next step is done, where that is new."""
     if "done_on" not in values:
         if "done_note" in values:
             raise wrong("done_note", "must not be given without done_on")
         return ()
-    with _of_done():
-        asked = DoneIn(on=values["done_on"], note=values.get("done_note", ""))
-        known = book.done.get(event.id)
-        if known and (known.on, known.note) == (asked.on, asked.note):
+    try:
+        given = DoneIn(on=values["done_on"], note=values.get("done_note", ""))
+        done = register.steps_done.get(event.id)
+        if done and (done.on, done.note) == (given.on, given.note):
             return ()
-        record_done(book.session, event, asked)
+        record_done(register.session, event, given)
+    except (Invalid, ValidationError) as error:
+        errors = error.errors if isinstance(error, Invalid) else field_errors(error.errors())
+        # These lie in the columns of the step done, not of the engagement.
+        raise Invalid(
+            [FieldError(field=f"done_{each.field}", message=each.message) for each in errors]
+        ) from None
     return [name for name in ("done_on", "done_note") if name in values]
 
 
-@contextmanager
-def _of_done() -> Iterator[None]:
-    """What is refused here lies in the columns of the step done, not of the engagement."""
-    try:
-        yield
-    except Invalid as error:
-        raise Invalid(
-            [FieldError(field=f"done_{one.field}", message=one.message) for one in error.errors]
-        ) from None
-
-
-ENGAGEMENTS = Sheet(
+ENGAGEMENTS = EventSheet(
     model=Engagement,
-    columns=(
-        Column("on", day, required=True),
-        Column("venue", key),
-        Column("business", filled_in=True),
-        Column("kind", required=True),
-        Column("outcome", required=True),
-        Column("note", prose),
-        Column("next_step"),
-        Column("next_step_on", day),
-        Column("done_on", day, compared=False),
-        Column("done_note", prose, compared=False),
-    ),
-    stored=sa.select(Engagement).order_by(
-        col(Engagement.effective_at), col(Engagement.recorded_at), col(Engagement.id)
-    ),
-    values=_values,
+    columns={
+        "on": DayColumn(required=True),
+        "venue": Column(key),
+        "business": Column(filled_in=True),
+        "kind": Column(required=True),
+        "outcome": Column(required=True),
+        "note": Column(prose),
+        "next_step": Column(),
+        "next_step_on": DayColumn(),
+        "done_on": DayColumn(compared=False),
+        "done_note": Column(prose, compared=False),
+    },
+    describe=_describe,
     record=_record,
     complete=_complete,
 )

@@ -10,18 +10,15 @@ from app.core.geo import Point
 from app.core.journal import Journal
 from app.core.settings import settings
 from app.sheets.imports import (
-    BadCell,
-    Change,
-    ImportRejected,
     ImportReport,
-    Remark,
     Skipped,
     Track,
     degrees,
     import_session,
-    longest,
-    one_line,
+    line_of,
     read_json,
+    rejected,
+    store,
 )
 from app.venues.fields import postcode
 from app.venues.models import Category, Venue, VenueStatus, Ward
@@ -64,9 +61,8 @@ def import_fhrs(
     An entry that can't be taken is skipped with the reason. What is already an active or closed
     venue, or was a prospect and is missing now, stays as it is. Raises `ImportRejected`.
     """
-    entries = _read(content)
-    report = ImportReport(dry_run=dry_run)
-    with import_session(journal, actor, dry_run=dry_run) as session:
+    entries = _entries(content)
+    with import_session(journal, actor, dry_run=dry_run) as (session, report):
         prospects: dict[str, Venue] = {}
         registered: set[str] = set()
         for venue in session.exec(select(Venue)):
@@ -75,18 +71,18 @@ def import_fhrs(
             else:
                 registered |= {venue.reference, f"fhrs-{venue.fhrs_id}"}
         wards = WardMap(session.exec(select(Ward)))
-        seen: set[str] = set()
+        references: set[str] = set()
         for number, entry in enumerate(track(entries), start=1):
             reference, name = f"entry {number}", ""
             try:
                 if not isinstance(entry, dict):
                     raise ValueError("is not an establishment")
                 name = " ".join(str(entry.get("BusinessName") or "").split())
-                fhrs_id = _id(entry)
+                fhrs_id = _fhrs_id(entry)
                 reference = f"fhrs-{fhrs_id}"
-                if reference in seen:
+                if reference in references:
                     raise ValueError("is in the file twice")
-                seen.add(reference)
+                references.add(reference)
                 if reference in registered:
                     raise ValueError("is already registered")
                 facts = _facts(entry)
@@ -98,52 +94,39 @@ def import_fhrs(
                 continue
             if not facts["postcode"] and (given := _text(entry, "PostCode")):
                 reason = f"its postcode {given!r} is left out: it is no whole postcode"
-                report.remarks.append(Remark(reference=reference, reason=reason))
-            if not (prospect := prospects.get(reference)):
-                session.add(
-                    Venue(
-                        reference=reference,
-                        fhrs_id=fhrs_id,
-                        status=VenueStatus.PROSPECT,
-                        demonstration=settings().demonstration,
-                        **facts,
-                    )
-                )
-                report.created.append(reference)
-            elif changed := [key for key, fact in facts.items() if getattr(prospect, key) != fact]:
-                for key in changed:
-                    setattr(prospect, key, facts[key])
-                report.updated.append(Change(reference=reference, columns=changed))
-            else:
-                report.unchanged += 1
+                report.remark(reference, reason)
+            prospect = Venue(
+                reference=reference,
+                fhrs_id=fhrs_id,
+                status=VenueStatus.PROSPECT,
+                demonstration=settings().demonstration,
+                **facts,
+            )
+            store(session, report, reference, prospects.get(reference), prospect, facts)
     return report
 
 
-def _read(content: bytes) -> list[Any]:
+def _entries(content: bytes) -> list[Any]:
     """The entries of the file, whatever they are. Raises `ImportRejected`."""
     match read_json(content):
-        case (
-            {"establishments": list(entries)}
-            # The open data file, as it is and as it was.
-            | {"FHRSEstablishment": {"EstablishmentCollection": list(entries)}}
-            | {
-                "FHRSEstablishment": {
-                    "EstablishmentCollection": {"EstablishmentDetail": list(entries)}
-                }
+        # The open data file has its entries in a list of their own, or had.
+        case {"establishments": list(entries)} | {
+            "FHRSEstablishment": {
+                "EstablishmentCollection": list(entries) | {"EstablishmentDetail": list(entries)}
             }
-        ):
+        }:
             return entries
-    reason = (
+    raise rejected(
         "must be a list of establishments: take the JSON of the agency's API (establishments), or "
-        "its open data file as JSON (FHRSEstablishment)"
+        "its open data file as JSON (FHRSEstablishment)",
+        column="establishments",
     )
-    raise ImportRejected([BadCell(column="establishments", reason=reason)])
 
 
 # --- an entry: each of these raises ValueError with the reason to skip it ----------------------
 
 
-def _id(entry: Mapping[str, Any]) -> str:
+def _fhrs_id(entry: Mapping[str, Any]) -> str:
     number = str(entry.get("FHRSID"))
     if not re.fullmatch("[1-9][0-9]{0,14}", number):
         raise ValueError("has no FHRSID that is a number")
@@ -159,7 +142,7 @@ def _facts(entry: Mapping[str, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for column, text in (("name", _text(entry, "BusinessName")), ("address", ", ".join(lines))):
         try:
-            facts[column] = one_line(text, longest(Venue, column))
+            facts[column] = line_of(Venue, column)(text)
         except ValueError as error:
             raise ValueError(f"{column} {error}") from None
     if not facts["name"]:

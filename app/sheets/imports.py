@@ -3,9 +3,9 @@
 import codecs
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel
 from sqlalchemy import inspect
@@ -17,8 +17,6 @@ from app.core.settings import settings
 from app.core.text import line
 from app.venues.models import Venue
 
-_Item = TypeVar("_Item")
-
 MOST_BYTES_OF_JSON = 50_000_000
 """Several times what one authority's register or wards take; in memory it is ten times as much."""
 
@@ -26,10 +24,8 @@ _Short = Annotated[str, AfterValidator(lambda t: t if len(t) <= 100 else f"{t[:9
 """A piece of the file, shown."""
 
 
-class Track(Protocol):
-    """Passes items on and may show how far it has come; `iter` shows nothing."""
-
-    def __call__(self, items: Sequence[_Item], /) -> Iterable[_Item]: ...
+Track = Callable[[Sequence[Any]], Iterable[Any]]
+"""Passes items on and may show how far it has come; `iter` shows nothing."""
 
 
 class Change(BaseModel):
@@ -69,6 +65,19 @@ class ImportReport(BaseModel):
     outside: list[str] = []
     """Venues that lie in none of the wards."""
 
+    def count(self, reference: str, *, is_new: bool, columns: Collection[str]) -> None:
+        """Count a record as created, as changed in these columns, or as unchanged."""
+        if is_new:
+            self.created.append(reference)
+        elif columns:
+            self.updated.append(Change(reference=reference, columns=list(columns)))
+        else:
+            self.unchanged += 1
+
+    def remark(self, reference: str, reason: str) -> None:
+        """Have somebody look at a record."""
+        self.remarks.append(Remark(reference=reference, reason=reason))
+
 
 class BadCell(BaseModel):
     """Something for which a file is refused. `line` is the file's own, from 1."""
@@ -86,19 +95,31 @@ class BadCell(BaseModel):
 
 
 class ImportRejected(DomainError):
-    """The file breaks its contract; `cells` says all that is wrong with it."""
+    """The file breaks its contract; `cells` says all that is wrong with it, line by line."""
 
     status = 422
     code = "import-rejected"
     title = "The file is rejected, and nothing of it was imported"
 
-    def __init__(self, cells: Sequence[BadCell]) -> None:
-        super().__init__([FieldError(field=cell.where, message=cell.reason) for cell in cells])
-        self.cells = list(cells)
+    def __init__(self, cells: Iterable[BadCell]) -> None:
+        self.cells = sorted(cells, key=lambda cell: cell.line or 0)
+        super().__init__([FieldError(field=c.where, message=c.reason) for c in self.cells])
+
+
+def rejected(
+    reason: str, *, line: int | None = None, column: str = "", value: str = ""
+) -> ImportRejected:
+    """One thing is wrong with the file, and where."""
+    return ImportRejected([BadCell(line=line, column=column, value=value, reason=reason)])
+
+
+# --- the transaction -------------------------------------------------------------------------
 
 
 @contextmanager
-def import_session(journal: Journal, actor: str, *, dry_run: bool) -> Iterator[Session]:
+def import_session(
+    journal: Journal, actor: str, *, dry_run: bool
+) -> Iterator[tuple[Session, ImportReport]]:
     """The one transaction of an import; a dry run does everything and then takes it back.
 
     Refuses a database whose venues are demonstration ones where this process has real ones, or
@@ -108,16 +129,30 @@ def import_session(journal: Journal, actor: str, *, dry_run: bool) -> Iterator[S
         other = not settings().demonstration
         if session.exec(select(Venue.id).where(Venue.demonstration == other).limit(1)).first():
             kept, ours = ("demonstration", "real") if other else ("real", "demonstration")
-            raise ImportRejected(
-                [
-                    BadCell(
-                        reason=f"the database holds {kept} venues: {ours} ones must not join them"
-                    )
-                ]
-            )
-        yield session
+            raise rejected(f"the database holds {kept} venues: {ours} ones must not join them")
+        yield session, ImportReport(dry_run=dry_run)
         if dry_run:
             session.rollback()
+
+
+def store(
+    session: Session,
+    report: ImportReport,
+    reference: str,
+    stored: SQLModel | None,
+    given: SQLModel,
+    columns: Iterable[str],
+) -> None:
+    """Add a record, or bring the one that is stored up to what was given in these columns."""
+    changed = [c for c in columns if stored and getattr(stored, c) != getattr(given, c)]
+    for column in changed:
+        setattr(stored, column, getattr(given, column))
+    if stored is None:
+        session.add(given)
+    report.count(reference, is_new=stored is None, columns=changed)
+
+
+# --- reading ---------------------------------------------------------------------------------
 
 
 def read_text(content: bytes) -> str:
@@ -130,8 +165,9 @@ def read_text(content: bytes) -> str:
     except UnicodeDecodeError as error:
         # Positions count from behind the byte order mark.
         line = error.object.count(b"\n", 0, error.start) + 1
-    reason = "is not UTF-8 text: save the file as UTF-8 (in Excel, as “CSV UTF-8”)"
-    raise ImportRejected([BadCell(line=line, reason=reason)])
+    raise rejected(
+        "is not UTF-8 text: save the file as UTF-8 (in Excel, as “CSV UTF-8”)", line=line
+    )
 
 
 def read_json(content: bytes) -> Any:
@@ -141,8 +177,9 @@ def read_json(content: bytes) -> Any:
     """
     line = None
     if len(content) > MOST_BYTES_OF_JSON:
-        reason = "is larger than 50 MB: take what one authority publishes, not the whole country"
-        raise ImportRejected([BadCell(reason=reason)])
+        raise rejected(
+            "is larger than 50 MB: take what one authority publishes, not the whole country"
+        )
     try:
         return json.loads(content)
     except json.JSONDecodeError as error:
@@ -153,21 +190,23 @@ def read_json(content: bytes) -> Any:
         reason = "is not UTF-8 text: save it as JSON in UTF-8, unpacked"
     except (ValueError, RecursionError):
         reason = "is not JSON that can be read: a number is too long, or brackets too deep"
-    raise ImportRejected([BadCell(line=line, reason=reason)])
+    raise rejected(reason, line=line)
 
 
-def longest(model: type[SQLModel], column: str) -> int:
-    """How many characters a column of a table holds."""
-    length: int = inspect(model).columns[column].type.length
-    return length
+def line_of(model: type[SQLModel], column: str) -> Callable[[str], str]:
+    """A reader of texts that a column of a table can hold, as one line.
 
+    It raises ValueError with the reason.
+    """
+    most: int = inspect(model).columns[column].type.length
 
-def one_line(text: str, most: int) -> str:
-    """The text as one line. Raises ValueError with the reason."""
-    text = line(text)
-    if len(text) > most:
-        raise ValueError(f"must be at most {most} characters long, not {len(text)}")
-    return text
+    def read(text: str) -> str:
+        text = line(text)
+        if len(text) > most:
+            raise ValueError(f"must be at most {most} characters long, not {len(text)}")
+        return text
+
+    return read
 
 
 def degrees(text: str, most: float) -> float:

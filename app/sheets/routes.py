@@ -9,9 +9,9 @@ from app.core.db import read_session
 from app.core.errors import DomainError, FieldError, responses
 from app.http.conditional import TheJournal, download
 from app.http.middleware import TooLarge, body_limit
-from app.sheets import transfer
-from app.sheets.imports import BadCell, ImportRejected, ImportReport
-from app.sheets.sheet import SheetName
+from app.sheets import files
+from app.sheets.files import SheetName
+from app.sheets.imports import ImportReport, rejected
 
 router = APIRouter(prefix="/v1/admin/bulk", tags=["bulk"])
 
@@ -61,7 +61,7 @@ async def _content(request: Request) -> bytes:
 def export_sheet(sheet: SheetName, journal: TheJournal, _: Reader) -> Response:
     """All of one kind that is in the register and counts, as a spreadsheet takes it."""
     with read_session(journal.engine) as session:
-        content = transfer.export_sheet(session, sheet)
+        content = files.export_sheet(session, sheet)
     return download(content, _CSV, f"{sheet}.csv")
 
 
@@ -73,7 +73,7 @@ def export_sheet(sheet: SheetName, journal: TheJournal, _: Reader) -> Response:
 )
 def sheet_template(sheet: SheetName, _: Reader) -> Response:
     """The columns of a sheet, and rows to show what goes into them."""
-    return download(transfer.template(sheet), _CSV, f"{sheet}-template.csv")
+    return download(files.template(sheet), _CSV, f"{sheet}-template.csv")
 
 
 @router.post(
@@ -82,7 +82,7 @@ def sheet_template(sheet: SheetName, _: Reader) -> Response:
     response_model=ImportReport,
     responses=_REPORT
     | responses(
-        ImportRejected([BadCell(line=2, column="on", reason="must be a date that exists")]),
+        rejected("must be a date that exists", line=2, column="on"),
         TooLarge(body_limit(router.prefix + "/")),
         NotCsv(),
     ),
@@ -96,4 +96,4 @@ def import_sheet(
     dry_run: Annotated[bool, Query(description="Say what it would bring; keep nothing")] = False,
 ) -> ImportReport:
     """Record what a file says and the register does not know yet: all of it, or nothing."""
-    return transfer.import_sheet(sheet, journal, content, actor=officer.actor, dry_run=dry_run)
+    return files.import_sheet(sheet, journal, content, actor=officer.actor, dry_run=dry_run)

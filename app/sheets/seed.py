@@ -10,8 +10,7 @@ from app.core.journal import Journal
 from app.core.settings import settings
 from app.schemes.season_schemas import SeasonIn
 from app.schemes.seasons import add_season
-from app.sheets.transfer import SHEETS, import_sheet
-from app.sheets.venues import import_venues
+from app.sheets.files import EVENT_SHEETS, SheetName, import_sheet
 from app.sheets.wards import import_wards
 from app.venues.models import Venue
 
@@ -30,10 +29,14 @@ def load_seed(journal: Journal) -> bool:
         if session.exec(select(Venue.id).limit(1)).first():
             return False
     import_wards(journal, (SEED / "wards.geojson").read_bytes(), actor=ACTOR)
-    import_venues(journal, (SEED / "venues.csv").read_bytes(), actor=ACTOR)
+    _import(journal, SheetName.VENUES)
     with journal.writing(ACTOR) as session:
         for season in orjson.loads((SEED / "seasons.json").read_bytes()):
             add_season(session, SeasonIn.model_validate(season))
-    for name in SHEETS:
-        import_sheet(name, journal, (SEED / f"{name}.csv").read_bytes(), actor=ACTOR)
+    for name in EVENT_SHEETS:
+        _import(journal, name)
     return True
+
+
+def _import(journal: Journal, name: SheetName) -> None:
+    import_sheet(name, journal, (SEED / f"{name}.csv").read_bytes(), actor=ACTOR)

@@ -8,8 +8,10 @@ from sqlalchemy.orm import contains_eager
 from sqlmodel import col
 
 from app.core.events import in_effect
-from app.sheets.csv_file import day
-from app.sheets.sheet import Book, Column, Sheet, Values, amount, key, number, prose
+from app.core.text import key, prose
+from app.sheets.events import EventSheet, of_model
+from app.sheets.register import Register
+from app.sheets.rows import Column, DayColumn, NumberColumn, Values
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.record import add_attendance, declare_headcount, record_session
 from app.training.schemas import AttendanceIn, HeadcountIn, SessionIn
@@ -17,94 +19,74 @@ from app.training.schemas import AttendanceIn, HeadcountIn, SessionIn
 _OF_SESSION = ("course", "on", "place", "provider", "note")
 
 
-def _delivery(values: Values, nth: int) -> tuple[Any, ...]:
+def _session_key(values: Values, number: int) -> tuple[Any, ...]:
     """What tells a training session of a file from any other."""
-    return (*(values.get(name) or "" for name in _OF_SESSION), nth)
+    return (*(values.get(name) or "" for name in _OF_SESSION), number)
 
 
-def _attendance(book: Book, event: Attendance) -> Values:
+def _describe_attendance(register: Register, event: Attendance) -> Values:
     training = event.session
     values: dict[str, Any] = {name: getattr(training, name) for name in _OF_SESSION}
-    known = book.deliveries
-    nth = next(n for n in count(1) if known.get(_delivery(values, n)) in (None, training.id))
-    known[_delivery(values, nth)] = training.id
-    return values | {
-        "session": nth,
-        "venue": book.venues[event.venue_id].reference,
-        "role": event.role,
-        "new": event.new_count,
-        "refresher": event.refresher_count,
-    }
+    ids = register.training_sessions
+    number = next(n for n in count(1) if ids.get(_session_key(values, n)) in (None, training.id))
+    ids[_session_key(values, number)] = training.id
+    counts = {"new": event.new_count, "refresher": event.refresher_count}
+    return values | counts | {"session": number}
 
 
-def _record_attendance(book: Book, values: Values) -> Attendance:
-    venue_id = book.venue(values)
-    counted = {name: values[name] for name in ("role", "new", "refresher") if name in values}
-    asked = AttendanceIn(venue_id=venue_id, **counted)
-    delivery = _delivery(values, values.get("session", 1))
-    if delivery in book.deliveries:
-        return add_attendance(book.session, book.deliveries[delivery], asked)
-    told = {name: values[name] for name in _OF_SESSION if name in values}
-    made = record_session(book.session, SessionIn(**told, attendances=[asked]))
-    book.deliveries[delivery] = made.id
-    return made.attendances[0]
+def _record_attendance(register: Register, values: Values) -> Attendance:
+    venue_id = register.venue_id(values)
+    given = AttendanceIn(venue_id=venue_id, **of_model(AttendanceIn, values))
+    key = _session_key(values, values.get("session", 1))
+    if key in register.training_sessions:
+        return add_attendance(register.session, register.training_sessions[key], given)
+    session = SessionIn(attendances=[given], **of_model(SessionIn, values))
+    recorded = record_session(register.session, session)
+    register.training_sessions[key] = recorded.id
+    return recorded.attendances[0]
 
 
-ATTENDANCE = Sheet(
+ATTENDANCE = EventSheet(
     model=Attendance,
-    columns=(
-        Column("on", day, required=True),
-        Column("course", required=True),
-        Column("venue", key, required=True),
-        Column("role", required=True),
-        Column("new", number, amount),
-        Column("refresher", number, amount),
-        Column("place"),
-        Column("provider"),
-        Column("note", prose),
+    columns={
+        "on": DayColumn(required=True),
+        "course": Column(required=True),
+        "venue": Column(key, required=True),
+        "role": Column(required=True),
+        "new": NumberColumn(empty=0),
+        "refresher": NumberColumn(empty=0),
+        "place": Column(),
+        "provider": Column(),
+        "note": Column(prose),
         # Which of the day's sessions, where all else that is said of them is the same.
-        Column("session", number, lambda nth: None if nth == 1 else nth, compared=False),
-    ),
-    stored=sa.select(Attendance)
+        "session": NumberColumn(lambda number: "" if number == 1 else number, compared=False),
+    },
+    statement=sa.select(Attendance)
     .join(TrainingSession)
     .options(contains_eager(Attendance.session))  # type: ignore[arg-type]
     .where(in_effect(TrainingSession))
     .order_by(
-        col(Attendance.effective_at),
-        col(TrainingSession.recorded_at),
-        col(TrainingSession.id),
-        col(Attendance.recorded_at),
-        col(Attendance.id),
+        col(TrainingSession.effective_at), col(TrainingSession.recorded_at), col(TrainingSession.id)
     ),
-    values=_attendance,
+    describe=_describe_attendance,
     record=_record_attendance,
     once=(*_OF_SESSION, "session", "venue", "role"),
 )
 
 
-def _headcount(book: Book, event: Headcount) -> Values:
-    venue = book.venues[event.venue_id].reference
-    return {"venue": venue, "on": event.on, "staff": event.staff, "left": event.left}
+def _record_headcount(register: Register, values: Values) -> Headcount:
+    given = HeadcountIn(**of_model(HeadcountIn, values))
+    return declare_headcount(register.session, register.venue_id(values), given)
 
 
-def _record_headcount(book: Book, values: Values) -> Headcount:
-    venue_id = book.venue(values)
-    asked = HeadcountIn(on=values["on"], staff=values["staff"], left=values["left"])
-    return declare_headcount(book.session, venue_id, asked)
-
-
-HEADCOUNTS = Sheet(
+HEADCOUNTS = EventSheet(
     model=Headcount,
-    columns=(
-        Column("on", day, required=True),
-        Column("venue", key, required=True),
-        Column("staff", number, required=True),
-        Column("left", number, required=True),
-    ),
-    stored=sa.select(Headcount).order_by(
-        col(Headcount.effective_at), col(Headcount.recorded_at), col(Headcount.id)
-    ),
-    values=_headcount,
+    columns={
+        "on": DayColumn(required=True),
+        "venue": Column(key, required=True),
+        "staff": NumberColumn(required=True),
+        "left": NumberColumn(required=True),
+    },
     record=_record_headcount,
     once=("on", "venue"),
 )

@@ -1,41 +1,35 @@
-"""Import of the venue CSV: the columns of `CELLS`, one venue in each row."""
+"""Venues as a sheet, one in each row, with the first award of their Safe Haven accreditation."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from datetime import date
 from enum import StrEnum
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlmodel import Session, col, select
 
 from app.core.geo import Point
-from app.core.journal import Journal, now
+from app.core.journal import now
 from app.core.london import effective, last_day, london_day
 from app.core.settings import settings
-from app.core.text import key
-from app.schemes.imported import award_from_import, imported_window
-from app.sheets.csv_file import day, meant, read_rows
-from app.sheets.imports import (
-    BadCell,
-    Change,
-    ImportRejected,
-    ImportReport,
-    Remark,
-    Track,
-    degrees,
-    import_session,
-    longest,
-    one_line,
-)
+from app.core.text import key, line
+from app.schemes.imported import award_from_import
+from app.sheets.imports import ImportReport, Track, degrees, line_of
+from app.sheets.register import Register
+from app.sheets.rows import Column, DayColumn, Row, Sheet, Values
 from app.venues import osm_hours
 from app.venues.duplicates import likely_twins
 from app.venues.facts import take_effect
 from app.venues.fields import postcode
 from app.venues.hours import Hours, keep_exceptions
-from app.venues.models import Business, Category, Facility, StepFree, Venue, VenueStatus, Ward
-from app.venues.wards import Misplaced, WardMap
+from app.venues.models import Business, Category, Facility, StepFree, Venue, VenueStatus
+from app.venues.wards import Misplaced
+
+_AWARD = ("safe_haven_from", "safe_haven_until")
+_PLACE = ("latitude", "longitude")
+
+# --- cells -----------------------------------------------------------------------------------
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -47,8 +41,8 @@ def _word(kind: type[_Word], text: str) -> _Word:
         raise ValueError(f"must be one of {', '.join(kind)}") from None
 
 
-def _hours(text: str) -> Hours | None:
-    return osm_hours.parse(text) if text else None
+def _hours(text: str) -> Hours:
+    return osm_hours.parse(line(text))
 
 
 def _facilities(text: str) -> list[Facility]:
@@ -56,337 +50,249 @@ def _facilities(text: str) -> list[Facility]:
     return [facility for facility in Facility if facility in named]
 
 
-def _step_free(text: str) -> StepFree:
-    return _word(StepFree, text or StepFree.UNKNOWN)
-
-
 def _yes(text: str) -> bool:
-    if text.lower() not in ("yes", "no", "true", "false", ""):
+    if text.lower() not in ("yes", "no", "true", "false"):
         raise ValueError("must be yes or no")
     return text.lower() in ("yes", "true")
 
 
 def _uprn(text: str) -> str:
-    if not re.fullmatch(r"[0-9]{0,12}", text):
+    if not re.fullmatch(r"[0-9]{1,12}", text):
         raise ValueError("must be up to 12 digits")
     return text
 
 
-def _date(text: str) -> date | None:
-    return day(text) if text else None
+_TextColumn = partial(Column, empty="")
+_YES_OR_NO = Column(_yes, lambda value: "yes" if value else "no", empty=False)
+_reference = line_of(Venue, "reference")
 
-
-CELLS: dict[str, Callable[[str], Any]] = {
-    "reference": str,
-    "name": str,
-    "category": partial(_word, Category),
-    "business": str,
-    "address": str,
-    "postcode": postcode,
-    "latitude": lambda text: degrees(text, 90),
-    "longitude": lambda text: degrees(text, 180),
-    "opening_hours": _hours,
-    "phone": str,
-    "entrance": str,
-    "facilities": _facilities,
-    "step_free": _step_free,
-    "licensed": _yes,
-    "late_night": _yes,
-    "premises_licence": str,
-    "uprn": _uprn,
-    "fhrs_id": str,
-    "safe_haven_from": _date,
-    "safe_haven_until": _date,
+_COLUMNS = {
+    "reference": Column(lambda text: _reference(key(text)), required=True),
+    "name": Column(line_of(Venue, "name"), required=True),
+    "category": Column(partial(_word, Category), required=True),
+    "business": _TextColumn(line_of(Business, "name")),
+    "address": _TextColumn(line_of(Venue, "address")),
+    "postcode": _TextColumn(postcode),
+    "latitude": Column(lambda text: degrees(text, 90), is_text=False, required=True),
+    "longitude": Column(lambda text: degrees(text, 180), is_text=False, required=True),
+    "opening_hours": Column(_hours, osm_hours.text, empty=None),
+    "phone": _TextColumn(line_of(Venue, "phone")),
+    "entrance": _TextColumn(line_of(Venue, "entrance")),
+    "facilities": Column(_facilities, ";".join, empty=[]),
+    "step_free": Column(partial(_word, StepFree), empty=StepFree.UNKNOWN),
+    "licensed": _YES_OR_NO,
+    "late_night": _YES_OR_NO,
+    "premises_licence": _TextColumn(line_of(Venue, "premises_licence")),
+    "uprn": _TextColumn(_uprn),
+    "fhrs_id": _TextColumn(line_of(Venue, "fhrs_id")),
+    "safe_haven_from": DayColumn(empty=None),
+    "safe_haven_until": DayColumn(empty=None),
 }
-"""What each column's text stands for. An empty text is what clears it."""
+"""A new venue needs those that are required; in the others an empty cell clears what there is."""
 
-REQUIRED = ("reference", "name", "category", "latitude", "longitude")
-"""The columns that a new venue needs, and that nothing clears."""
-
-_LONGEST = {
-    column: longest(Business, "name") if column == "business" else longest(Venue, column)
-    for column, read in CELLS.items()
-    if read is str
-}
+# --- the sheet -------------------------------------------------------------------------------
 
 
-_AWARD = ("safe_haven_from", "safe_haven_until")
-_PLACE = ("latitude", "longitude")
-_FIGURES = (*_PLACE, *_AWARD)
-
-
-@dataclass
-class _Row:
-    """A row of the file: its cells as they stand there, and what comes of them step by step."""
-
-    line: int
-    cells: dict[str, str]
-    values: dict[str, Any] = field(default_factory=dict)
-    venue: Venue | None = None
-    changes: dict[str, Any] = field(default_factory=dict)
-    remark: str = ""
-    bad: list[BadCell] = field(default_factory=list)
-
-    def refuse(self, column: str, reason: str) -> None:
-        value = self.cells.get(column, "")
-        self.bad.append(BadCell(line=self.line, column=column, value=value, reason=reason))
-
-    def read(self) -> None:
-        """Fill in `values` from the good cells."""
-        for column, cell in self.cells.items():
-            try:
-                text = meant(cell, is_text=column not in _FIGURES)
-                if column == "reference":
-                    text = key(text)
-                text = one_line(text, _LONGEST.get(column, len(text)))
-                if not text and column in REQUIRED:
-                    raise ValueError("must not be empty")
-                self.values[column] = CELLS[column](text)
-            except ValueError as error:
-                self.refuse(column, str(error))
-
-    def compare(self, stored: dict[str, Any], *, decided: bool) -> None:
-        """Fill in `changes` to the values of a venue as stored; a new one has none.
-
-        Once its accreditation has been `decided` on, a file may repeat that but not change it.
-        """
-        if not stored and "reference" in self.values:
-            for column in REQUIRED:
-                if column not in self.cells:
-                    self.refuse(column, "is needed for a new venue")
-        if hours := self.values.get("opening_hours"):
-            try:
-                self.values["opening_hours"] = keep_exceptions(hours, stored.get("opening_hours"))
-            except ValueError:
-                self.refuse("opening_hours", "has too many exceptions, with those already stored")
-        if not {*_AWARD} & {cell.column for cell in self.bad}:
-            self._complete_award(stored)
-        self.changes = {
-            column: value
-            for column, value in self.values.items()
-            if not stored or stored[column] != value
-        }
-        for column in _AWARD:
-            if decided and column in self.changes:
-                self.refuse(column, "is not what was decided: record a decision instead")
-
-    def locate(self, stored: dict[str, Any], wards: WardMap) -> None:
-        """Fill in the `remark` on a place that is new to the public."""
-        given = stored | self.values
-        wrong = {*_PLACE} - given.keys() | {*_PLACE} & {cell.column for cell in self.bad}
-        if wrong or not self.changes.keys() & {*_PLACE, "status"}:
-            return
-        try:
-            self.remark = wards.remark(Point(given["latitude"], given["longitude"]))
-        except Misplaced as error:
-            self.refuse("latitude", str(error))
-
-    def _complete_award(self, stored: dict[str, Any]) -> None:
-        first = self.values.get("safe_haven_from", stored.get("safe_haven_from"))
-        last = self.values.get("safe_haven_until")
-        if last and not first:
-            self.refuse("safe_haven_until", "must not be given without safe_haven_from")
-        elif last and last < first:
-            self.refuse("safe_haven_until", "must not be before safe_haven_from")
-        elif not last and (
-            "safe_haven_until" in self.cells or first != stored.get("safe_haven_from")
-        ):
-            self.values["safe_haven_until"] = (
-                last_day(first, settings().safe_haven_months) if first else None
-            )
-
-
-class _Register:
-    """What the database holds, by the keys that a row may name."""
-
-    def __init__(self, session: Session, references: Collection[str]) -> None:
-        self.session = session
-        venues = session.exec(select(Venue)).all()
-        self.venues = {venue.reference: venue for venue in venues}
-        self.spelled = {reference.casefold(): reference for reference in self.venues}
-        # A prospect that the file names by its own reference is not there for another row.
-        self.prospects = {
-            venue.fhrs_id: venue
-            for venue in venues
-            if venue.status == VenueStatus.PROSPECT
-            and venue.fhrs_id
-            and venue.reference not in references
-        }
-        self.businesses = {business.name: business for business in session.exec(select(Business))}
-        self.business_names = {business.id: name for name, business in self.businesses.items()}
-        self._names = {name.casefold(): name for name in self.businesses}
-        self.wards = WardMap(session.exec(select(Ward)))
-        self.awards = imported_window(session)
-
-    def find(self, row: _Row) -> None:
-        """Fill in the `venue` that a row is about; a prospect has its FHRS number, and once."""
-        reference = row.values.get("reference", "")
-        row.venue = self.venues.get(reference)
-        if not row.venue and (other := self.spelled.get(reference.casefold())):
-            row.refuse("reference", f"is {other} in the register: write it so")
-        elif not row.venue:
-            row.venue = self.prospects.pop(row.values.get("fhrs_id", ""), None)
-
-    def named(self, business: str) -> str:
-        """A business as the register spells it, or else as the file first does."""
-        if business in self.businesses:
-            return business
-        return self._names.setdefault(business.casefold(), business)
-
-    def stored(self, venue: Venue) -> dict[str, Any]:
-        """What the values of a row would be for a venue as it is."""
-        elsewhere = {
-            "business": self.business_names[venue.business_id] if venue.business_id else "",
-            "latitude": venue.location.lat,
-            "longitude": venue.location.lon,
-            "opening_hours": venue.hours,
-            **dict(zip(_AWARD, self.awards.get(venue.id, (None, None)), strict=True)),
-        }
-        return {c: elsewhere[c] if c in elsewhere else getattr(venue, c) for c in CELLS}
-
-    def write(self, rows: Iterable[_Row]) -> None:
-        """Store what the rows change."""
-        rows = list(rows)
-        names = {row.changes["business"] for row in rows if row.changes.get("business")}
-        for name in sorted(names - self.businesses.keys()):
-            self.businesses[name] = Business(name=name)
-            self.session.add(self.businesses[name])
-        # Nothing else tells the session that venues must come after their businesses.
-        self.session.flush()
-        venues = [(row.venue or _new(row.changes), row.changes) for row in rows]
-        for venue, changes in venues:
-            self._write(venue, changes)
-        self.session.flush()
-        today = london_day(now(self.session))
-        for row, (venue, changes) in zip(rows, venues, strict=True):
-            if first := changes.get("safe_haven_from"):
-                award_from_import(self.session, venue, first, changes["safe_haven_until"])
-                if row.venue is None and first < today:
-                    # What was accredited then was there then, for reports on that time.
-                    take_effect(self.session, venue, effective(first))
-
-    def _write(self, venue: Venue, changes: dict[str, Any]) -> None:
-        for column, value in changes.items():
-            if column == "business":
-                venue.business_id = self.businesses[value].id if value else None
-            elif column == "opening_hours":
-                venue.hours = value
-            elif column not in ("latitude", "longitude", *_AWARD):
-                setattr(venue, column, value)
-        if changes.keys() & {"latitude", "longitude"}:
-            lat = changes.get("latitude", venue.location.lat)
-            lon = changes.get("longitude", venue.location.lon)
-            venue.location = Point(lat, lon)
-            venue.ward_id = self.wards.ward_of(venue.location)
-        self.session.add(venue)
-
-
-def _new(values: dict[str, Any]) -> Venue:
-    return Venue(
-        reference=values["reference"],
-        name=values["name"],
-        category=values["category"],
-        location=Point(values["latitude"], values["longitude"]),
-        demonstration=settings().demonstration,
-    )
-
-
-def import_venues(
-    journal: Journal,
-    content: bytes,
-    *,
-    actor: str,
-    dry_run: bool = False,
-    track: Track = iter,
-) -> ImportReport:
-    """Create and update venues from a CSV file, all of it or nothing.
+class VenueSheet(Sheet):
+    """Venues, created and changed by what a file says of them.
 
     A row is about the venue with its reference, or else the prospect with its FHRS number, which
-    takes the reference. A prospect becomes active. Raises `ImportRejected` with every bad cell.
+    takes the reference. A prospect becomes active.
     """
-    cells, bad = read_rows(content, CELLS, ["reference"])
-    rows = [_Row(*numbered) for numbered in cells]
-    for row in track(rows):
-        row.read()
-    report = ImportReport(dry_run=dry_run)
-    with import_session(journal, actor, dry_run=dry_run) as session:
-        register = _Register(session, {row.values.get("reference", "") for row in rows})
+
+    columns = _COLUMNS
+    needed = ("reference",)
+
+    def stored(self, session: Session) -> Iterable[Values]:
+        """The rows of the active venues, by reference.
+
+        A file can't say that a venue is a prospect, or closed: whatever it names becomes active.
+        """
+        register = Register(session)
+        for _, venue in sorted(register.venues_by_reference.items()):
+            if venue.status == VenueStatus.ACTIVE:
+                yield _values(register, venue)
+
+    def take_over(
+        self, session: Session, rows: Sequence[Row], report: ImportReport, track: Track
+    ) -> None:
+        """Create and update venues, if there is nothing wrong with any."""
+        register = Register(session)
+        _find_venues(register, rows)
+        names = {name.casefold(): name for name in register.business_ids}
         for row in rows:
-            register.find(row)
-            if business := row.values.get("business"):
-                row.values["business"] = register.named(business)
-            stored = register.stored(row.venue) if row.venue else {}
-            decided = row.venue is not None and row.venue.id in register.awards
-            row.compare(stored, decided=decided)
-            if row.venue and row.venue.status == VenueStatus.PROSPECT:
-                row.changes["status"] = VenueStatus.ACTIVE
-            row.locate(stored, register.wards)
-        _refuse_duplicates(rows)
-        bad += [cell for row in rows for cell in row.bad]
-        if bad:
-            raise ImportRejected(sorted(bad, key=lambda cell: cell.line or 0))
+            # A business as the register spells it, or else as the file first does.
+            if (name := row.values.get("business")) and name not in register.business_ids:
+                row.values["business"] = names.setdefault(name.casefold(), name)
+            stored = _values(register, row.record) if row.record else {}
+            _compare(row, stored, is_decided=row.record and row.record.id in register.awards)
+            _locate(register, row, stored, report)
+        if any(row.bad for row in rows):
+            return
         for row in rows:
-            reference = row.values["reference"]
-            if not row.venue:
-                report.created.append(reference)
-            elif row.changes:
-                report.updated.append(Change(reference=reference, columns=list(row.changes)))
-            else:
-                report.unchanged += 1
-        register.write(row for row in rows if row.changes)
-        report.remarks = _remarks(session, rows)
-    return report
+            reference, is_new = row.values["reference"], row.record is None
+            report.count(reference, is_new=is_new, columns=row.changes)
+        _write(register, [row for row in rows if row.changes])
+        _remark_twins(session, rows, report)
 
 
-def _refuse_duplicates(rows: Iterable[_Row]) -> None:
-    same: dict[str, int] = {}
-    but_for_capitals: dict[str, int] = {}
+VENUES = VenueSheet()
+
+
+def _values(register: Register, venue: Venue) -> Values:
+    """What the values of a row would be for a venue as it is."""
+    first, last = register.awards.get(venue.id, (None, None))
+    elsewhere = {
+        "business": register.businesses[venue.business_id] if venue.business_id else "",
+        "latitude": venue.location.lat,
+        "longitude": venue.location.lon,
+        "opening_hours": venue.hours,
+        "safe_haven_from": first,
+        "safe_haven_until": last,
+    }
+    return {c: elsewhere[c] if c in elsewhere else getattr(venue, c) for c in _COLUMNS}
+
+
+# --- what a row changes ----------------------------------------------------------------------
+
+
+def _find_venues(register: Register, rows: Iterable[Row]) -> None:
+    """Fill in the venue that each row is about; a prospect has its FHRS number, and once."""
+    # A prospect that the file names by its own reference is not there for another row.
+    references = {row.values.get("reference") for row in rows}
+    prospects = {
+        venue.fhrs_id: venue
+        for venue in register.venues.values()
+        if venue.status == VenueStatus.PROSPECT
+        and venue.fhrs_id
+        and venue.reference not in references
+    }
+    first: dict[tuple[bool, str], Row] = {}
     for row in rows:
-        if not (reference := row.values.get("reference")):
-            continue
-        if (line := same.setdefault(reference, row.line)) != row.line:
-            row.refuse("reference", f"is on line {line} too")
-        elif not row.venue:
-            line = but_for_capitals.setdefault(reference.casefold(), row.line)
-            if line != row.line:
-                row.refuse("reference", f"is on line {line} too, but for its capitals")
+        reference = row.values.get("reference", "")
+        row.record = register.venues_by_reference.get(reference)
+        if not row.record and (spelling := register.spelling(reference)):
+            row.refuse("reference", f"is {spelling} in the register: write it so")
+        # Of venues of old that differ in capitals alone, each may have its row.
+        spelled = reference if row.record else reference.casefold()
+        twin = first.setdefault((row.record is None, spelled), row)
+        if reference and twin is not row:
+            same = twin.values["reference"] == reference
+            row.refuse_as_twin("reference", twin, "" if same else ", but for its capitals")
+        if not row.record:
+            row.record = prospects.pop(row.values.get("fhrs_id", ""), None)
 
 
-def _remarks(session: Session, rows: Iterable[_Row]) -> list[Remark]:
-    """What to look at in the rows that bring a venue, or a new name or place of one."""
-    remarks = [
-        Remark(reference=row.values["reference"], reason=row.remark) for row in rows if row.remark
-    ]
+def _compare(row: Row, stored: Values, *, is_decided: bool) -> None:
+    """Fill in `changes` to the venue as it is; a new one has no stored values.
+
+    Once its accreditation has been decided on, a file may repeat that but not change it.
+    """
+    if not stored and "reference" in row.values:
+        for name, column in _COLUMNS.items():
+            if column.required and name not in row.cells:
+                row.refuse(name, "is needed for a new venue")
+    if hours := row.values.get("opening_hours"):
+        try:
+            row.values["opening_hours"] = keep_exceptions(hours, stored.get("opening_hours"))
+        except ValueError:
+            row.refuse("opening_hours", "has too many exceptions, with those already stored")
+    if not row.is_bad_in(*_AWARD):
+        _complete_award(row, stored)
+    row.changes = {
+        name: value for name, value in row.values.items() if not stored or stored[name] != value
+    }
+    for name in _AWARD:
+        if is_decided and name in row.changes:
+            row.refuse(name, "is not what was decided: record a decision instead")
+    if row.record and row.record.status == VenueStatus.PROSPECT:
+        row.changes["status"] = VenueStatus.ACTIVE
+
+
+def _complete_award(row: Row, stored: Values) -> None:
+    """Give an award the scheme's usual end where the row names none."""
+    first: date | None = row.values.get("safe_haven_from", stored.get("safe_haven_from"))
+    last: date | None = row.values.get("safe_haven_until")
+    if last and not first:
+        row.refuse("safe_haven_until", "must not be given without safe_haven_from")
+    elif last and first and last < first:
+        row.refuse("safe_haven_until", "must not be before safe_haven_from")
+    elif not last and ("safe_haven_until" in row.cells or first != stored.get("safe_haven_from")):
+        months = settings().safe_haven_months
+        row.values["safe_haven_until"] = last_day(first, months) if first else None
+
+
+def _locate(register: Register, row: Row, stored: Values, report: ImportReport) -> None:
+    """Refuse or remark on a place that is new to the public."""
+    place = {**stored, **row.values}
+    is_new = row.changes.keys() & {*_PLACE, "status"}
+    if not is_new or row.is_bad_in(*_PLACE) or not place.keys() >= {*_PLACE}:
+        return
+    try:
+        remark = register.wards.remark(Point(place["latitude"], place["longitude"]))
+    except Misplaced as error:
+        row.refuse("latitude", str(error))
+        return
+    if remark:
+        report.remark(row.values.get("reference", ""), remark)
+
+
+# --- writing ---------------------------------------------------------------------------------
+
+
+def _write(register: Register, rows: Sequence[Row]) -> None:
+    """Store what the rows change."""
+    session = register.session
+    names = {name for row in rows if (name := row.changes.get("business"))}
+    for name in sorted(names - register.business_ids.keys()):
+        business = Business(name=name)
+        session.add(business)
+        register.business_ids[name] = business.id
+    # Nothing else tells the session that venues must come after their businesses.
+    session.flush()
+    new = [row for row in rows if row.record is None]
+    for row in new:
+        place = Point(row.values["latitude"], row.values["longitude"])
+        named = {name: row.values[name] for name in ("reference", "name", "category")}
+        row.record = Venue(**named, location=place, demonstration=settings().demonstration)
+    for row in rows:
+        _change(register, row.record, row.changes)
+    session.flush()
+    for row in rows:
+        if first := row.changes.get("safe_haven_from"):
+            award_from_import(session, row.record, first, row.changes["safe_haven_until"])
+    for row in new:
+        first = row.changes.get("safe_haven_from")
+        if first and first < london_day(now(session)):
+            # What was accredited then was there then, for reports on that time.
+            take_effect(session, row.record, effective(first))
+
+
+def _change(register: Register, venue: Venue, changes: Values) -> None:
+    for column, value in changes.items():
+        if column == "business":
+            venue.business_id = register.business_ids[value] if value else None
+        elif column == "opening_hours":
+            venue.hours = value
+        elif column not in (*_PLACE, *_AWARD):
+            setattr(venue, column, value)
+    if changes.keys() & {*_PLACE}:
+        lat = changes.get("latitude", venue.location.lat)
+        lon = changes.get("longitude", venue.location.lon)
+        venue.location = Point(lat, lon)
+        venue.ward_id = register.wards.ward_of(venue.location)
+    register.session.add(venue)
+
+
+def _remark_twins(session: Session, rows: Iterable[Row], report: ImportReport) -> None:
+    """Have somebody look at what may be there twice by a new name or place."""
     new = {row.values["reference"] for row in rows if row.changes.keys() & {"name", *_PLACE}}
     if not new:
-        return remarks
+        return
     venues = session.exec(select(Venue.reference, Venue.name, col(Venue.location))).all()
     references, names, places = zip(*venues, strict=True)
-    for place, (other, metres) in likely_twins(names, places).items():
+    for place, (twin, metres) in likely_twins(names, places).items():
         if references[place] in new:
-            reason = f"may be {references[other]} {names[other]}, {metres:.0f} m away, once more"
-            remarks.append(Remark(reference=references[place], reason=reason))
-    return sorted(remarks, key=lambda remark: remark.reference)
-
-
-def venue_rows(session: Session) -> Iterator[dict[str, Any]]:
-    """The active venues as rows that an import would find unchanged, by reference.
-
-    A file can't say that a venue is a prospect, or closed: whatever it names becomes active.
-    """
-    register = _Register(session, ())
-    for _, venue in sorted(register.venues.items()):
-        if venue.status == VenueStatus.ACTIVE:
-            yield {column: _text(value) for column, value in register.stored(venue).items()}
-
-
-def _text(value: Any) -> Any:
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case list():
-            return ";".join(value)
-        case Hours():
-            return osm_hours.text(value)
-        case _:
-            return value
+            reason = f"may be {references[twin]} {names[twin]}, {metres:.0f} m away, once more"
+            report.remark(references[place], reason)
+    report.remarks.sort(key=lambda remark: remark.reference)

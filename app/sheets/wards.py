@@ -12,13 +12,13 @@ from sqlmodel import select
 from app.core.journal import Journal
 from app.sheets.imports import (
     BadCell,
-    Change,
     ImportRejected,
     ImportReport,
     import_session,
-    longest,
-    one_line,
+    line_of,
     read_json,
+    rejected,
+    store,
 )
 from app.venues.models import Venue, Ward
 from app.venues.wards import _BRITISH_ISLES, _WGS84, WardMap, _shape
@@ -40,33 +40,21 @@ def import_wards(
 
     Raises `ImportRejected`.
     """
-    given = _read(content)
-    report = ImportReport(dry_run=dry_run)
-    with import_session(journal, actor, dry_run=dry_run) as session:
+    given = _wards(content)
+    with import_session(journal, actor, dry_run=dry_run) as (session, report):
         stored = {ward.code: ward for ward in session.exec(select(Ward))}
         for code, ward in given.items():
-            if not (old := stored.get(code)):
-                session.add(ward)
-                report.created.append(code)
-            elif changed := [
-                c for c in ("name", "boundary") if getattr(old, c) != getattr(ward, c)
-            ]:
-                for column in changed:
-                    setattr(old, column, getattr(ward, column))
-                report.updated.append(Change(reference=code, columns=changed))
-            else:
-                report.unchanged += 1
+            store(session, report, code, stored.get(code), ward, ("name", "boundary"))
         # Venues point at wards: new ones must be there before, old ones until after.
         session.flush()
         wards = WardMap(stored.get(code, ward) for code, ward in given.items())
         venues = session.exec(select(Venue).order_by(Venue.reference)).all()
         ward_ids = wards.wards_of([venue.location for venue in venues])
         if venues and not any(ward_ids):
-            reason = (
+            raise rejected(
                 "every venue of the register would lie outside these wards: they are another "
                 f"area's, or not in longitude and latitude; if so, {_EXPORT_ANEW}"
             )
-            raise ImportRejected([BadCell(reason=reason)])
         for venue, ward_id in zip(venues, ward_ids, strict=True):
             if ward_id != venue.ward_id:
                 venue.ward_id = ward_id
@@ -80,21 +68,21 @@ def import_wards(
     return report
 
 
-def _read(content: bytes) -> dict[str, Ward]:
+def _wards(content: bytes) -> dict[str, Ward]:
+    """The wards of the file by code. Raises `ImportRejected`."""
     document = read_json(content)
     kind = document.get("type") if isinstance(document, dict) else None
     if kind != "FeatureCollection":
-        cell = BadCell(value=str(kind or ""), reason="must be a GeoJSON FeatureCollection")
-        raise ImportRejected([cell])
+        raise rejected("must be a GeoJSON FeatureCollection", value=str(kind or ""))
     features = document.get("features")
     if not isinstance(features, list) or not features:
-        raise ImportRejected([BadCell(column="features", reason="must be a list of wards")])
-    wards: dict[str, Ward] = {}
-    bad = []
+        raise rejected("must be a list of wards", column="features")
     try:
         _check_system(document)
     except ValueError as error:
-        raise ImportRejected([BadCell(column="crs", reason=str(error))]) from None
+        raise rejected(str(error), column="crs") from None
+    wards: dict[str, Ward] = {}
+    bad = []
     for number, feature in enumerate(features):
         code = ""
         try:
@@ -142,18 +130,18 @@ def _code_and_name(feature: Any) -> tuple[str, str]:
     properties = feature.get("properties") if isinstance(feature, dict) else None
     if not isinstance(properties, dict):
         raise ValueError("must be a Feature with properties")
-    found = []
+    texts = []
     for what, ons in (("code", "CD"), ("name", "NM")):
         # The Office for National Statistics puts the year into the name: WD13CD, WD24NM.
         key = re.compile(rf"WD[0-9]{{2}}{ons}|{what}", re.IGNORECASE)
         values = [properties[name] for name in properties if key.fullmatch(name)]
         if len(values) != 1 or not isinstance(values[0], str):
             raise ValueError(f"must have one property {what} or WDyy{ons}, a text")
-        text = one_line(values[0], longest(Ward, what))
+        text = line_of(Ward, what)(values[0])
         if not text:
             raise ValueError(f"must have a {what} that is not empty")
-        found.append(text)
-    return found[0], found[1]
+        texts.append(text)
+    return texts[0], texts[1]
 
 
 def _boundary(geometry: Any) -> dict[str, Any]:

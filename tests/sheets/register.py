@@ -8,7 +8,7 @@ from sqlmodel import select
 from app.core.db import read_session
 from app.schemes.imported import Window, imported_window
 from app.sheets import fhrs, wards
-from app.sheets import venues as venue_csv
+from app.sheets.files import SheetName, import_sheet
 from app.sheets.imports import ImportReport
 from app.venues.models import DirectoryState, Venue
 from tests.factories import journal_of
@@ -16,7 +16,7 @@ from tests.factories import journal_of
 
 def import_venues(engine: Engine, content: bytes, **options: Any) -> ImportReport:
     """Import venues as a test."""
-    return venue_csv.import_venues(journal_of(engine), content, actor="test", **options)
+    return import_sheet(SheetName.VENUES, journal_of(engine), content, actor="test", **options)
 
 
 def import_fhrs(engine: Engine, content: bytes, **options: Any) -> ImportReport:

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.core.text import line, prose
-from app.sheets.csv_file import meant, read_rows, written
+from app.sheets.csv_file import cell_text, read_rows, write_rows
 from app.sheets.imports import BadCell, ImportRejected
 
 ROW = {"a": "1", "b": "2", "c": "3"}
@@ -54,20 +54,20 @@ KEPT = [
 @pytest.mark.parametrize("text", CHANGED + KEPT)
 def test_every_text_comes_back(text: str, shield: str) -> None:
     text = shield + text
-    (row,) = rows_of(written(["a", "b"], [{"a": text, "b": -1.5}]))
-    assert (meant(row["a"]), row["b"]) == (text, "-1.5")
+    (row,) = rows_of(write_rows(["a", "b"], [{"a": text, "b": -1.5}]))
+    assert (cell_text(row["a"]), row["b"]) == (text, "-1.5")
 
 
 @pytest.mark.parametrize(
     ("text", "cell"), [*((text, f"'{text}") for text in CHANGED), *((text, text) for text in KEPT)]
 )
 def test_a_text_is_shielded_if_a_spreadsheet_would_change_it(text: str, cell: str) -> None:
-    _, (there,) = csv.reader(io.StringIO(written(["a"], [{"a": text}]).decode("utf-8-sig")))
+    _, (there,) = csv.reader(io.StringIO(write_rows(["a"], [{"a": text}]).decode("utf-8-sig")))
     assert there == cell
 
 
 def test_numbers_are_not_shielded() -> None:
-    _, row = csv.reader(io.StringIO(written(["a", "b"], [{"a": 10**16, "b": -1}]).decode()))
+    _, row = csv.reader(io.StringIO(write_rows(["a", "b"], [{"a": 10**16, "b": -1}]).decode()))
     assert row == [str(10**16), "-1"]
 
 
@@ -102,12 +102,12 @@ def test_what_the_register_takes_comes_back_from_a_spreadsheet(
     except ValueError:
         assume(False)
     _, (cell, _) = csv.reader(
-        io.StringIO(written(["a", "b"], [{"a": text, "b": 1}]).decode("utf-8-sig"), newline="")
+        io.StringIO(write_rows(["a", "b"], [{"a": text, "b": 1}]).decode("utf-8-sig"), newline="")
     )
     buffer = io.StringIO(newline="")
     csv.writer(buffer).writerows([["a", "b"], [saved(cell), 1]])
     (row,) = rows_of(buffer.getvalue())
-    assert clean(meant(row["a"])) == text
+    assert clean(cell_text(row["a"])) == text
 
 
 @pytest.mark.parametrize(
@@ -123,11 +123,11 @@ def test_what_the_register_takes_comes_back_from_a_spreadsheet(
         ),
     ],
 )
-def test_what_a_spreadsheet_made_is_no_text_unless_it_is_meant(cell: str, reason: str) -> None:
+def test_what_a_spreadsheet_made_is_no_text_unless_it_is_cell_text(cell: str, reason: str) -> None:
     with pytest.raises(ValueError, match=f"{reason}.*; or put an apostrophe before it"):
-        meant(cell)
-    assert meant(f"'{cell}") == cell
-    assert meant(cell, is_text=False) == cell
+        cell_text(cell)
+    assert cell_text(f"'{cell}") == cell
+    assert cell_text(cell, is_text=False) == cell
 
 
 # --- rows and columns ------------------------------------------------------------------------

@@ -9,8 +9,7 @@ from typer.testing import CliRunner
 from app.cli import cli
 from app.core.settings import settings
 from app.http.middleware import BODY_LIMIT
-from app.sheets.sheet import SheetName
-from app.sheets.transfer import template
+from app.sheets.files import SheetName, template
 
 CSV = {"Content-Type": "text/csv; charset=utf-8"}
 BULK = "/v1/admin/bulk"

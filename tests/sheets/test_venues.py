@@ -19,7 +19,7 @@ from app.core.db import read_session
 from app.core.geo import Point
 from app.core.london import effective, last_day
 from app.sheets.imports import BadCell, Change, ImportRejected, ImportReport
-from app.sheets.venues import CELLS
+from app.sheets.venues import VENUES
 from app.venues import osm_hours
 from app.venues.models import Business, Category, Facility, StepFree, Venue, VenueFacts, VenueStatus
 from tests.factories import connected, journal_of, make_venue
@@ -127,7 +127,7 @@ def test_every_column_is_stored(engine: Engine) -> None:
 
 
 def test_the_columns_are_the_published_ones() -> None:
-    assert ",".join(CELLS) == (
+    assert ",".join(VENUES.columns) == (
         "reference,name,category,business,address,postcode,latitude,longitude,opening_hours,phone,"
         "entrance,facilities,step_free,licensed,late_night,premises_licence,uprn,fhrs_id,"
         "safe_haven_from,safe_haven_until"
@@ -686,7 +686,7 @@ CELL = st.one_of(
 FILE = st.one_of(
     st.binary(max_size=200),
     st.text(max_size=200).map(lambda text: f"reference,name\n{text}".encode(errors="replace")),
-    st.lists(st.sampled_from(list(CELLS)), min_size=1, max_size=6, unique=True).flatmap(
+    st.lists(st.sampled_from(list(VENUES.columns)), min_size=1, max_size=6, unique=True).flatmap(
         lambda columns: st.lists(
             st.fixed_dictionaries(dict.fromkeys(columns, CELL)), min_size=1, max_size=4
         ).map(lambda rows: written(*rows))

@@ -24,7 +24,7 @@ def as_csv(report: Report, name: str | None) -> bytes:
     table = by_name[name or next(iter(by_name))]
     titles = [column.title for column in table.columns]
     rows = (dict(zip(titles, map(_text, values), strict=True)) for values in table.values())
-    return csv_file.written(titles, rows)
+    return csv_file.write_rows(titles, rows)
 
 
 def _text(value: Any) -> Any:

@@ -17,7 +17,7 @@ from app.audit.frame.question import Limits
 from app.audit.frame.report import About, Report, Row, Share, columns
 from app.core.errors import Invalid
 from app.outreach.models import Result, SchemeTest, SchemeTested
-from app.sheets.csv_file import meant, read_rows
+from app.sheets.csv_file import cell_text, read_rows
 from tests.audit.records import add, add_venue
 from tests.factories import make_ward
 
@@ -103,7 +103,7 @@ def test_a_csv_cell_is_never_a_formula_and_reads_back(name: str) -> None:
     cell = cells[titles.index("Venue")]
     assert cell.lstrip("'")[:1] not in ("=", "+", "-", "@", "\t") or cell[0] == "'"
     ((_, row),), bad = read_rows(content, titles, titles)
-    assert (meant(row["Venue"]), bad) == (name, [])
+    assert (cell_text(row["Venue"]), bad) == (name, [])
 
 
 def test_a_csv_file_has_accents_leading_zeros_and_titles() -> None:

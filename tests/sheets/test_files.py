@@ -16,11 +16,9 @@ from app.outreach.models import Engagement, StepDone
 from app.schemes.models import Accreditation, Decision
 from app.schemes.season_schemas import SeasonIn
 from app.schemes.seasons import add_season
-from app.sheets.csv_file import written
+from app.sheets.csv_file import write_rows
+from app.sheets.files import EVENT_SHEETS, SHEETS, SheetName, export_sheet, import_sheet, template
 from app.sheets.imports import BadCell, ImportRejected, ImportReport
-from app.sheets.sheet import SheetName
-from app.sheets.transfer import SHEETS, export_sheet, import_sheet, template
-from app.sheets.venues import CELLS
 from app.training.actions import evidence
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.venues.models import Business, Venue, VenueStatus
@@ -123,14 +121,14 @@ ALL = {
 
 
 def columns(name: SheetName) -> list[str]:
-    return list(CELLS) if name == "venues" else [c.name for c in SHEETS[name].columns]
+    return list(SHEETS[name].columns)
 
 
 def bring(
     journal: Journal, name: SheetName, rows: Iterable[dict[str, Any]] | bytes, **options: Any
 ) -> ImportReport:
     """Import rows, or a file, as a test."""
-    content = rows if isinstance(rows, bytes) else written(columns(name), rows)
+    content = rows if isinstance(rows, bytes) else write_rows(columns(name), rows)
     return import_sheet(name, journal, content, actor="test", **options)
 
 
@@ -214,7 +212,7 @@ def test_an_export_is_found_unchanged(journal: Journal) -> None:
 
 def test_the_same_file_brings_nothing_twice(journal: Journal) -> None:
     fill(journal)
-    for name in SHEETS:
+    for name in EVENT_SHEETS:
         report = bring(journal, name, ALL[name])
         assert report == ImportReport(dry_run=False, unchanged=len(ALL[name])), name
 
@@ -491,7 +489,7 @@ def test_what_the_rules_refuse_lies_in_a_cell(
     assert cell.reason.startswith(reason)
 
 
-@pytest.mark.parametrize("name", SHEETS)
+@pytest.mark.parametrize("name", EVENT_SHEETS)
 def test_a_wrong_header_is_refused(register: Journal, name: SheetName) -> None:
     with pytest.raises(ImportRejected) as rejected:
         bring(register, name, b"venue,venue,name\n")
