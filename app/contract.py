@@ -18,9 +18,10 @@ from app.core.errors import PROBLEM_JSON, DomainError, Invalid, Problem, describ
 from app.core.journal import WrongClock
 from app.directory.nearest_question import NearestQuestion
 from app.directory.schemas import HavenFeatures
-from app.http.conditional import KEY_LENGTH, KeyReused, PreconditionRequired, Stale, register_of
+from app.http.conditional import PreconditionRequired, Stale, register_of
 from app.http.examples import add_examples
 from app.http.headers import described, parameter
+from app.http.idempotency import KEY_LENGTH, KeyReused
 from app.http.middleware import Compressed, TooLarge, body_limit
 
 VERSION = "1.0.0"

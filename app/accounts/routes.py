@@ -27,8 +27,10 @@ from app.accounts.schemas import (
 from app.accounts.tokens import Tokens, Unauthorized
 from app.core.errors import responses, wrong
 from app.core.journal import WrongClock
-from app.http.conditional import KeyReused, Register, to_json
+from app.http.conditional import Register
+from app.http.fields import to_json
 from app.http.headers import client_address
+from app.http.idempotency import KeyReused
 from app.http.paging import Page, page
 from app.http.resource import Resource
 

@@ -11,7 +11,8 @@ from app.audit.reports import calendar
 from app.audit.reports.calendar import CalendarOut, CalendarSecret, NoAddress, NoSuchCalendar
 from app.core.db import read_session
 from app.core.errors import responses
-from app.http.conditional import PreconditionRequired, Register, Stale, to_json, unstored
+from app.http.conditional import PreconditionRequired, Register, Stale, unstored
+from app.http.fields import to_json
 
 router = APIRouter(prefix="/v1/audit/calendar", tags=["audit"])
 public = APIRouter(tags=["audit"])

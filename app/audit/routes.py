@@ -34,7 +34,8 @@ from app.audit.reports.ward_map import WardFeatures, ward_features
 from app.core.db import none_such, read_session
 from app.core.errors import responses, wrong
 from app.core.journal import WrongClock
-from app.http.conditional import TheJournal, download, to_json, unstored
+from app.http.conditional import TheJournal, download, unstored
+from app.http.fields import to_json
 from app.venues.models import Venue
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])

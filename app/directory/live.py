@@ -20,15 +20,7 @@ from app.core.settings import WALKING_FACTOR
 from app.directory import render
 from app.directory.builder import Outcome, builder
 from app.directory.engine.search import Search
-from app.directory.snapshot import (
-    CURRENT,
-    HOUR,
-    MixedData,
-    Unusable,
-    load,
-    published,
-    refuse_mixed,
-)
+from app.directory.snapshot import CURRENT, HOUR, MixedData, Unusable, load, published, refuse_mixed
 from app.venues.models import DirectoryState
 
 log = logging.getLogger(__name__)

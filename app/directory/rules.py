@@ -1,8 +1,6 @@
-"""When a haven counts as in reach, as closing or as opening next, in which order, and how long the
-way to it takes on foot.
+"""When a haven counts as in reach, as closing or as opening next, in which order.
 
-Minutes on foot are metres, by the distance on the sphere, times the operator's walking factor, at
-`METRES_A_MINUTE`, rounded up. Somebody who asks of the instant `at` arrives that much later.
+Somebody who asks of the instant `at` arrives later by the minutes on foot, see `walking`.
 
 - `havens`: open at `at`, and until `MARGIN` after arrival. Nearest first, then by id.
 - `closing`: open at `at` and on arrival, but not for that margin; in the same order, and none that
@@ -22,8 +20,6 @@ from datetime import datetime
 
 from app.core.london import LONDON
 from app.venues.hours import Hours, open_intervals
-
-METRES_A_MINUTE = 80
 
 MARGIN = 5 * 60
 """In seconds."""

@@ -15,6 +15,12 @@ from pydantic_core.core_schema import CoreSchema
 
 from app.core.london import Day, KnownAt
 
+
+def to_json(shown: BaseModel) -> bytes:
+    """A model as JSON; what does not apply is absent."""
+    return shown.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
 _T = TypeVar("_T")
 
 

@@ -17,8 +17,9 @@ from sqlmodel import Session, SQLModel, select
 from app.core.db import find, none_such
 from app.core.errors import DomainError, responses
 from app.core.events import AlreadyVoid, VoidReason, in_effect, void, within
-from app.http.conditional import Register, Stale, Writer
+from app.http.conditional import Register, Stale
 from app.http.fields import Period
+from app.http.idempotency import Writer
 from app.http.paging import Page, Paging, page_together
 
 _Record = TypeVar("_Record", bound=SQLModel)

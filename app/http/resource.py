@@ -11,7 +11,8 @@ from sqlmodel import Session, SQLModel
 
 from app.core.db import find, none_such
 from app.core.errors import DomainError, Invalid, responses
-from app.http.conditional import PreconditionRequired, Register, Stale, Writer
+from app.http.conditional import PreconditionRequired, Register, Stale
+from app.http.idempotency import Writer
 
 _Record = TypeVar("_Record", bound=SQLModel)
 _Given = TypeVar("_Given", bound=BaseModel)

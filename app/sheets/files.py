@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlmodel import Session
 
 from app.core.journal import Journal
-from app.sheets.csv_file import read_rows, write_rows
+from app.sheets.csv_cells import read_rows, write_rows
 from app.sheets.decisions import DECISIONS
 from app.sheets.engagements import ENGAGEMENTS
 from app.sheets.events import EventSheet

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from app.core.text import line
-from app.sheets.csv_file import cell_text, day
+from app.sheets.csv_cells import cell_text, day
 from app.sheets.imports import BadCell
 
 Values = Mapping[str, Any]

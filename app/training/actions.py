@@ -13,7 +13,8 @@ from app.core.events import in_effect, known, within
 from app.core.settings import settings
 from app.training.courses import COURSES
 from app.training.models import Attendance, Headcount, TrainingSession
-from app.training.rules import Attended, CourseState, Declared, Thresholds, course_state
+from app.training.rag import Thresholds
+from app.training.rules import Attended, CourseState, Declared, course_state
 from app.venues.facts import facts_on
 
 

@@ -11,12 +11,11 @@ from datetime import date, timedelta
 from enum import StrEnum
 from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple, Self, TypeVar
+from typing import NamedTuple
 
-from app.core.columns import Ints
 from app.core.london import last_day
-from app.core.settings import Settings
 from app.training.courses import Course
+from app.training.rag import USUAL, Rag, Thresholds, rag
 
 
 class Attended(NamedTuple):
@@ -40,27 +39,6 @@ class Status(StrEnum):
     LAPSED = "lapsed"
     DUE = "due"
     CURRENT = "current"
-
-
-# From the worst on, for `rag_place`.
-class Rag(StrEnum):
-    RED = "red"
-    AMBER = "amber"
-    GREEN = "green"
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """From what percentage of coverage on a venue is green or amber, and how far `due` looks."""
-
-    green: int = 75
-    amber: int = 50
-    due_days: int = 60
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """Those of the operator."""
-        return cls(settings.rag_green, settings.rag_amber, settings.due_days)
 
 
 @dataclass(frozen=True)
@@ -87,7 +65,7 @@ def course_state(
     declared: Iterable[Declared],
     refresh_months: int | None,
     on: date,
-    thresholds: Thresholds = Thresholds(),
+    thresholds: Thresholds = USUAL,
 ) -> CourseState:
     """A venue's standing in a course at the end of a day, from what happened up to it.
 
@@ -166,19 +144,3 @@ def _leave(people: list[date], number: int) -> int:
     leavers = max(0, min(number, len(people)))
     del people[len(people) - leavers :]
     return number - leavers
-
-
-def rag(trained: int, headcount: int | None, thresholds: Thresholds) -> Rag | None:
-    """The colour of a coverage; None without a headcount, or with one of nobody."""
-    return list(Rag)[rag_place(trained, headcount, thresholds)] if headcount else None
-
-
-_Number = TypeVar("_Number", int, Ints)
-
-
-def rag_place(trained: _Number, headcount: _Number, thresholds: Thresholds) -> _Number:
-    """The place of a colour in `Rag`, or of many in columns; each headcount is of somebody."""
-    # Whole numbers: exactly three quarters must be green whatever the headcount.
-    percent = 100 * trained
-    # `1 *`, for to numpy the sum of two truths is a truth.
-    return 1 * (percent >= thresholds.amber * headcount) + (percent >= thresholds.green * headcount)

@@ -12,7 +12,8 @@ from app.core.text import Line, Prose
 from app.http.fields import Absent, Given, Maybe, Period, Text
 from app.http.paging import Paging
 from app.training.courses import CourseKey, StaffRole
-from app.training.rules import Rag, Status
+from app.training.rag import Rag
+from app.training.rules import Status
 
 MOST_PEOPLE = 10_000
 """More people than one venue has; so many more are a slip of the finger."""

@@ -15,14 +15,7 @@ from app.venues.duplicates import refuse_likely_duplicates
 from app.venues.facts import FACTS, take_effect
 from app.venues.models import Venue, VenueFacts, VenueStatus, Ward
 from app.venues.rules import next_reference
-from app.venues.schemas import (
-    Checked,
-    Ending,
-    Registration,
-    Reopening,
-    VenueEdit,
-    VenueIn,
-)
+from app.venues.schemas import Checked, Ending, Registration, Reopening, VenueEdit, VenueIn
 from app.venues.wards import Misplaced, WardMap
 
 

@@ -15,8 +15,9 @@ from app.accounts.guards import Officer, Reader
 from app.core.errors import DomainError, Invalid, responses, wrong
 from app.core.events import day_or_today, shown
 from app.core.text import Line, Prose, folded
-from app.http.conditional import KeyReused, Register
+from app.http.conditional import Register
 from app.http.fields import Absent, Given, Maybe, Text
+from app.http.idempotency import KeyReused
 from app.http.paging import Page, Paging, page
 from app.http.resource import Resource
 from app.venues.fields import Name

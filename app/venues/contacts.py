@@ -15,8 +15,9 @@ from app.core.errors import DomainError, Invalid, responses
 from app.core.events import day_or_today, shown
 from app.core.london import Day
 from app.core.text import Line
-from app.http.conditional import KeyReused, Register
+from app.http.conditional import Register
 from app.http.fields import Absent, Given, Maybe, Text
+from app.http.idempotency import KeyReused
 from app.http.paging import Page, Paging, page
 from app.http.resource import Resource, read_of
 from app.venues.fields import A_BUSINESS_ID, A_VENUE_ID, Email, Name

@@ -7,7 +7,7 @@ Dates and times of day are London's, kept as the text that JSON shows (`12-25`, 
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from app.core.london import LONDON
+from app.core.clock_changes import closing_instant, opening_instant
 
 DAY = 24 * 60
 """Minutes in a day of 24 hours."""
@@ -357,11 +357,13 @@ def open_intervals(hours: Hours, first: date, last: date) -> list[Interval]:
         (start, end)
         for day in days
         for period in times_on(hours, day)
-        if (start := _opening(day, period.start)) < (end := _closing(day, period.end))
+        if (start := opening_instant(day, period.start)) < (end := closing_instant(day, period.end))
     ]
     # A venue shuts where a closure begins and opens where it ends: read so, a closure whose ends
     # are in doubt is the longer of what it could be.
-    closed = [(_closing(c.day, c.start), _opening(c.day, c.end)) for c in hours.closures]
+    closed = [
+        (closing_instant(c.day, c.start), opening_instant(c.day, c.end)) for c in hours.closures
+    ]
     return list(_without(_merged(opened), _merged(closed)))
 
 
@@ -398,41 +400,6 @@ def keep_exceptions(new: Hours, old: Hours | None) -> Hours:
     return new.changed(
         exceptions=(*exceptions, *new.exceptions), closures=(*closures, *new.closures)
     )
-
-
-# --- London's clock --------------------------------------------------------------------------
-#
-# On a day when the clocks change, at 01:00 UTC, a time of day can be reached twice or never. Then
-# the shorter opening holds: a door opens at the later instant and shuts at the earlier.
-
-
-def _opening(day: date, minutes: int) -> datetime:
-    """The latest instant that a clock time stands for; an absent one is read on the old clock."""
-    old, new, change = _by_both_clocks(day, minutes)
-    return new if new >= change else old
-
-
-def _closing(day: date, minutes: int) -> datetime:
-    """The earliest instant that a clock time stands for; an absent one is the change itself."""
-    old, new, change = _by_both_clocks(day, minutes)
-    return old if old <= change else max(new, change)
-
-
-def _by_both_clocks(day: date, minutes: int) -> tuple[datetime, datetime, datetime]:
-    """A time by the clock that its day begins with, by the one it ends with; the change. In UTC."""
-    old, new, change = _midnights(day + timedelta(minutes // DAY))
-    passed = timedelta(minutes=minutes % DAY)
-    return old + passed, new + passed, change
-
-
-@lru_cache(maxsize=1000)
-def _midnights(day: date) -> tuple[datetime, datetime, datetime]:
-    """In UTC: 00:00 by the clock the day begins with and by the one it ends with; the change."""
-    before, after = (
-        datetime.combine(day, at, LONDON).utcoffset() or timedelta() for at in (time.min, time.max)
-    )
-    midnight = datetime.combine(day, time.min, UTC)
-    return midnight - before, midnight - after, midnight + timedelta(hours=1)
 
 
 def _without(opened: Sequence[Interval], closed: Sequence[Interval]) -> Iterator[Interval]:

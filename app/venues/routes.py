@@ -11,7 +11,8 @@ from app.core.errors import Invalid, responses, wrong
 from app.http.conditional import Register
 from app.http.paging import Page, Paged
 from app.http.resource import Resource, read_of
-from app.venues import actions, businesses, contacts, opening
+from app.venues import actions, businesses, contacts
+from app.venues import hours_routes as opening
 from app.venues.businesses import BusinessIsClosed
 from app.venues.duplicates import LikelyDuplicates, likely_duplicates
 from app.venues.fields import A_VENUE_ID

@@ -20,7 +20,7 @@ from app.core import journal as journal_module
 from app.core.db import read_session, write_session
 from app.core.geo import Point
 from app.core.journal import HEAD_FILE, Entry, Journal, actor, now
-from app.http.conditional import AnsweredCreate
+from app.http.idempotency import AnsweredCreate
 from app.venues.hours import Hours
 from app.venues.models import Business, Category, Venue, Ward
 from app.venues.osm_hours import parse

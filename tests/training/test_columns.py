@@ -13,15 +13,8 @@ from app.core.columns import Ints
 from app.training import columns
 from app.training.columns import NOBODY, UNKNOWN, Standings, standings
 from app.training.courses import COURSES, Course
-from app.training.rules import (
-    Attended,
-    CourseState,
-    Declared,
-    Status,
-    Thresholds,
-    course_state,
-    rag,
-)
+from app.training.rag import Thresholds, rag
+from app.training.rules import Attended, CourseState, Declared, Status, course_state
 
 WAVE = COURSES["wave"]
 

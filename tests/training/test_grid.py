@@ -18,7 +18,8 @@ from app.training.actions import evidence
 from app.training.courses import COURSES, StaffRole
 from app.training.grid import Grid, training_grid
 from app.training.models import Attendance, Headcount, TrainingSession
-from app.training.rules import Attended, CourseState, Declared, Thresholds, course_state
+from app.training.rag import Thresholds
+from app.training.rules import Attended, CourseState, Declared, course_state
 from app.venues.facts import FACTS, Facts, facts_as
 from app.venues.models import Business, Category, Venue, VenueFacts, VenueStatus
 from tests.factories import connected, make_venue, make_ward

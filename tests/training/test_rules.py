@@ -9,16 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.training.courses import COURSES
-from app.training.rules import (
-    Attended,
-    CourseState,
-    Declared,
-    Rag,
-    Thresholds,
-    course_state,
-    rag,
-    rag_place,
-)
+from app.training.rag import Rag, Thresholds, rag, rag_place
+from app.training.rules import Attended, CourseState, Declared, course_state
 from tests.audit.oracle import trained_staff
 
 WAVE = COURSES["wave"]

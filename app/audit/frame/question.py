@@ -16,7 +16,7 @@ from app.core.london import Day, KnownAt, effective, end_of, london_day
 from app.core.settings import settings
 from app.core.text import Line
 from app.http.fields import Given, Maybe
-from app.training.rules import Thresholds
+from app.training.rag import Thresholds
 from app.venues.facts import Facts, facts_as
 from app.venues.fields import A_BUSINESS_ID
 from app.venues.models import Business, Category, VenueStatus, Ward

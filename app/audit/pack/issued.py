@@ -21,7 +21,7 @@ from app.audit.pack.pack import Parameters, QuarterlyPack, QuarterName, compose,
 from app.audit.pack.quarters import Quarter
 from app.core.errors import wrong
 from app.core.journal import Entry, actor, now
-from app.http.conditional import to_json
+from app.http.fields import to_json
 
 log = logging.getLogger(__name__)
 

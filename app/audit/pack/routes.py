@@ -22,8 +22,9 @@ from app.core.db import find, none_such, read_session
 from app.core.errors import Invalid, responses, wrong
 from app.core.journal import WrongClock
 from app.core.london import KnownAt
-from app.http.conditional import KeyReused, Register, TheJournal, download, to_json, unstored
-from app.http.fields import Given, Maybe
+from app.http.conditional import Register, TheJournal, download, unstored
+from app.http.fields import Given, Maybe, to_json
+from app.http.idempotency import KeyReused
 from app.http.paging import Page, Paged, page
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])

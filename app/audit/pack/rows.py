@@ -8,7 +8,7 @@ from pydantic import Field
 from app.audit.frame.figures import Aside, Key, Label
 from app.audit.frame.report import Mark, Row, Share
 from app.http.fields import Absent
-from app.training.rules import Rag
+from app.training.rag import Rag
 from app.venues.fields import A_VENUE_ID
 
 Change = Annotated[Annotated[float, Field(ge=-1, le=1)] | Absent, Mark.PERCENT, Mark.SIGNED]

@@ -24,7 +24,8 @@ from app.schemes.timelines import Timelines, standings, timelines
 from app.training.columns import UNKNOWN
 from app.training.courses import CourseKey
 from app.training.grid import Grid, training_grid
-from app.training.rules import Rag, Status, rag, rag_place
+from app.training.rag import Rag, rag, rag_place
+from app.training.rules import Status
 from app.venues.facts import FactsOn
 from app.venues.models import Category, VenueStatus
 

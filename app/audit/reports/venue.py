@@ -38,13 +38,7 @@ from app.outreach.models import (
     Step,
     StepDone,
 )
-from app.outreach.rules import (
-    asks_for_retest,
-    days_to_resolve,
-    is_overdue,
-    report_state,
-    retest_by,
-)
+from app.outreach.rules import asks_for_retest, days_to_resolve, is_overdue, report_state, retest_by
 from app.outreach.scheme_tests import known_tests
 from app.schemes.models import Decision
 from app.schemes.registry import schemes

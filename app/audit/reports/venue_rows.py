@@ -13,7 +13,8 @@ from app.outreach.models import EngagementKind, Outcome, ReportKind, ReportState
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind, State
 from app.training.courses import CourseKey, StaffRole
-from app.training.rules import Rag, Status
+from app.training.rag import Rag
+from app.training.rules import Status
 from app.venues.fields import A_BUSINESS_ID
 from app.venues.models import Category, VenueStatus
 

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from app.core.geo import Point
 from app.core.settings import WALKING_FACTOR
-from app.directory.rules import MARGIN, METRES_A_MINUTE, NEAR_M
+from app.directory.rules import MARGIN, NEAR_M
 from app.directory.snapshot import Snapshot
+from app.directory.walking import METRES_A_MINUTE
 
 
 class Question(NamedTuple):

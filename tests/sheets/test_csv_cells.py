@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.core.text import line, prose
-from app.sheets.csv_file import cell_text, read_rows, write_rows
+from app.sheets.csv_cells import cell_text, read_rows, write_rows
 from app.sheets.imports import BadCell, ImportRejected
 
 ROW = {"a": "1", "b": "2", "c": "3"}
