@@ -31,8 +31,8 @@ from app.http.conditional import Register
 from app.http.fields import to_json
 from app.http.headers import client_address
 from app.http.idempotency import KeyReused
-from app.http.paging import Page, page
-from app.http.resource import Resource
+from app.http.paging import page
+from app.http.records import Records
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -142,21 +142,20 @@ admin = APIRouter(
     tags=["accounts"],
     responses=responses(Unauthorized(), Forbidden()),
 )
-accounts = Resource(
+ACCOUNTS = Records(
     Account,
     AccountShown,
-    lambda _, account: AccountShown.of(account),
-    path=admin.prefix,
+    "accounts",
+    lambda _, accounts: [AccountShown.of(account) for account in accounts],
     shown="The account",
+    changed="The account as it is now",
 )
 
 
 @admin.get(
     "",
-    summary="Accounts",
-    response_model=Page[AccountShown],
+    **ACCOUNTS.lists("Accounts", wrong("after", "is not a page of this list")),
     response_description="A page of accounts, by name",
-    responses=responses(wrong("after", "is not a page of this list")),
 )
 def list_accounts(
     question: Annotated[AccountsQuestion, Query()], register: Register, _: Administrator
@@ -171,54 +170,51 @@ def list_accounts(
     return register.read(lambda session: page(session, statement, order, question, AccountShown.of))
 
 
-@admin.post("", summary="Add an account", **accounts.makes(actions.NameTaken(), KeyReused()))
+@admin.post("", **ACCOUNTS.creates("Add an account", actions.NameTaken(), KeyReused()))
 def add_account(given: NewAccount, register: Register, administrator: Administrator) -> Response:
     """An account without a password: nobody can sign in before you give it a temporary one."""
 
     def make(session: Session, given: NewAccount) -> Account:
         return actions.add(session, given.name, given.roles)
 
-    return accounts.create(register, administrator, given, make)
+    return ACCOUNTS.create(register, administrator, given, make)
 
 
-@admin.get("/{account_id}", summary="One account", **accounts.reads())
+@admin.get("/{account_id}", **ACCOUNTS.shows("One account"))
 def one_account(account_id: UUID, register: Register, _: Administrator) -> Response:
     """An account as it is now."""
-    return accounts.read(register, account_id)
+    return ACCOUNTS.read(register, account_id)
 
 
 @admin.put(
     "/{account_id}/roles",
-    summary="Change roles",
-    **accounts.changes(actions.LastAdministrator()),
+    **ACCOUNTS.changes("Change roles", actions.LastAdministrator()),
 )
 def change_roles(
     account_id: UUID, given: RolesGiven, register: Register, administrator: Administrator
 ) -> Response:
     """Give an account these roles and no others; they count from its next request on."""
-    return accounts.change(register, administrator, account_id, actions.set_roles, given.roles)
+    return ACCOUNTS.change(register, administrator, account_id, actions.set_roles, given.roles)
 
 
 @admin.post(
     "/{account_id}/disable",
-    summary="Disable an account",
-    **accounts.changes(actions.LastAdministrator()),
+    **ACCOUNTS.changes("Disable an account", actions.LastAdministrator()),
 )
 def disable_account(account_id: UUID, register: Register, administrator: Administrator) -> Response:
     """Keep an account out from its next request on, and end its sign-ins."""
-    return accounts.change(register, administrator, account_id, actions.disable)
+    return ACCOUNTS.change(register, administrator, account_id, actions.disable)
 
 
-@admin.post("/{account_id}/enable", summary="Enable an account", **accounts.changes())
+@admin.post("/{account_id}/enable", **ACCOUNTS.changes("Enable an account"))
 def enable_account(account_id: UUID, register: Register, administrator: Administrator) -> Response:
     """Let an account sign in again."""
-    return accounts.change(register, administrator, account_id, actions.enable)
+    return ACCOUNTS.change(register, administrator, account_id, actions.enable)
 
 
 @admin.post(
     "/{account_id}/password",
-    summary="Give a temporary password",
-    **accounts.changes(Busy())
+    **ACCOUNTS.changes("Give a temporary password", Busy())
     | {
         "response_model": TemporaryPassword,
         "response_description": "The password, shown this once",
@@ -231,5 +227,5 @@ def reset_password(account_id: UUID, register: Register, administrator: Administ
     """
     password = temporary()
     action, fresh = actions.set_password, hashed(password)
-    accounts.change(register, administrator, account_id, action, fresh, temporary=True)
+    ACCOUNTS.change(register, administrator, account_id, action, fresh, temporary=True)
     return _secret(TemporaryPassword(temporary_password=password.get_secret_value()))

@@ -30,7 +30,7 @@ def list_problem_reports(
 @router.get("/{report_id}", **REPORTS.shows("One problem report"))
 def one_problem_report(report_id: UUID, register: Register, _: Reader) -> Response:
     """What somebody told us about a haven, and what officers did."""
-    return register.read(lambda session: REPORTS.view(session, report_id))
+    return REPORTS.read(register, report_id)
 
 
 @router.post(
@@ -60,12 +60,7 @@ def resolve_problem_report(
 def _step(
     report_id: UUID, step: Step, given: StepIn, register: Register, officer: Officer
 ) -> Response:
-    return REPORTS.change(
-        register,
-        officer,
-        report_id,
-        lambda session, report: reports.record_step(session, report, step, given),
-    )
+    return REPORTS.change(register, officer, report_id, reports.record_step, step, given)
 
 
 @router.post(
@@ -76,9 +71,4 @@ def void_report_step(
     report_id: UUID, step_id: UUID, given: VoidReason, register: Register, officer: Officer
 ) -> Response:
     """Say that a step was recorded by mistake; the report is where it was before it."""
-    return REPORTS.change(
-        register,
-        officer,
-        report_id,
-        lambda session, report: reports.void_step(session, report, step_id, given.reason),
-    )
+    return REPORTS.change(register, officer, report_id, reports.void_step, step_id, given.reason)

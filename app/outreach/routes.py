@@ -39,9 +39,7 @@ STEPS_DONE = Records(StepDone, DoneOut, "engagements", whole="engagement_id")
 )
 def record_engagement(given: EngagementIn, register: Register, officer: Officer) -> Response:
     """Log a contact with a business; it takes the place of the next step agreed before."""
-    return ENGAGEMENTS.create(
-        register, officer, given, lambda session: engagements.record_engagement(session, given)
-    )
+    return ENGAGEMENTS.create(register, officer, given, engagements.record_engagement)
 
 
 @router.get("/engagements", **ENGAGEMENTS.lists("Engagements, newest first"))
@@ -55,7 +53,7 @@ def list_engagements(
 @router.get("/engagements/{engagement_id}", **ENGAGEMENTS.shows("One engagement"))
 def one_engagement(engagement_id: UUID, register: Register, _: Reader) -> Response:
     """One contact with a business, with its next step and whether that is done."""
-    return register.read(lambda session: ENGAGEMENTS.view(session, engagement_id))
+    return ENGAGEMENTS.read(register, engagement_id)
 
 
 @router.post("/engagements/{engagement_id}/void", **ENGAGEMENTS.voids("Void an engagement"))
@@ -82,7 +80,7 @@ def record_step_done(
 ) -> Response:
     """Complete the next step of an engagement where no later engagement does so by itself."""
 
-    def record(session: Session) -> StepDone:
+    def record(session: Session, given: DoneIn) -> StepDone:
         return engagements.record_done(session, find(session, Engagement, engagement_id), given)
 
     return STEPS_DONE.create(register, officer, given, record)
@@ -96,12 +94,7 @@ def void_step_done(
     engagement_id: UUID, given: VoidReason, register: Register, officer: Officer
 ) -> Response:
     """Say that a next step was called done by mistake, so that it is open again."""
-    return ENGAGEMENTS.change(
-        register,
-        officer,
-        engagement_id,
-        lambda session, engagement: engagements.void_done(session, engagement, given.reason),
-    )
+    return ENGAGEMENTS.change(register, officer, engagement_id, engagements.void_done, given.reason)
 
 
 @router.get("/next-steps", **ENGAGEMENTS.lists("Whom do I owe a call?"))

@@ -42,9 +42,7 @@ DEBRIEFS = Records(Debrief, DebriefOut, "scheme-tests", whole="test_id")
 )
 def record_scheme_test(given: SchemeTestIn, register: Register, officer: Officer) -> Response:
     """Record what happened when an officer asked. A failed test asks for a debrief and a retest."""
-    return TESTS.create(
-        register, officer, given, lambda session: scheme_tests.record_test(session, given)
-    )
+    return TESTS.create(register, officer, given, scheme_tests.record_test)
 
 
 @router.get("", **TESTS.lists("Scheme tests, newest first"))
@@ -76,7 +74,7 @@ def list_retests(
 @router.get("/{test_id}", **TESTS.shows("One scheme test"))
 def one_scheme_test(test_id: UUID, register: Register, _: Reader) -> Response:
     """One unannounced visit, with its debrief and retest."""
-    return register.read(lambda session: TESTS.view(session, test_id))
+    return TESTS.read(register, test_id)
 
 
 @router.post("/{test_id}/void", **TESTS.voids("Void a scheme test"))
@@ -102,7 +100,7 @@ def record_debrief(
 ) -> Response:
     """Record the talk with a venue about a test that it failed."""
 
-    def record(session: Session) -> Debrief:
+    def record(session: Session, given: DebriefIn) -> Debrief:
         return scheme_tests.record_debrief(session, find(session, SchemeTest, test_id), given)
 
     return DEBRIEFS.create(register, officer, given, record)
@@ -116,9 +114,4 @@ def void_debrief(
     test_id: UUID, given: VoidReason, register: Register, officer: Officer
 ) -> Response:
     """Say that a debrief was recorded by mistake."""
-    return TESTS.change(
-        register,
-        officer,
-        test_id,
-        lambda session, test: scheme_tests.void_debrief(session, test, given.reason),
-    )
+    return TESTS.change(register, officer, test_id, scheme_tests.void_debrief, given.reason)

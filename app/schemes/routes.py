@@ -9,17 +9,17 @@ from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from sqlalchemy.orm import joinedload
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from app.accounts.guards import Guard, Officer, Reader
 from app.accounts.models import Account, Role
-from app.core.db import find, none_such
+from app.core.db import none_such
 from app.core.errors import FieldError, responses, wrong
 from app.core.events import VoidReason
 from app.core.london import end_of, london_day
 from app.http.conditional import Register
 from app.http.paging import Page, page
-from app.http.records import Records, matching
+from app.http.records import Records, matching, read_of
 from app.schemes import actions, views
 from app.schemes.history import standing_at
 from app.schemes.models import Accreditation, Decision
@@ -96,12 +96,9 @@ def list_decisions(
     statement = select(Decision).where(
         col(Decision.venue_id) == venue_id, *matching(Decision, question)
     )
-
-    def listed(session: Session) -> Page[DecisionOut]:
-        find(session, Venue, venue_id)
-        return DECISIONS.page(session, question, statement)
-
-    return register.read(listed)
+    return read_of(
+        register, Venue, venue_id, lambda session, _: DECISIONS.page(session, question, statement)
+    )
 
 
 @router.post(
@@ -128,9 +125,7 @@ def add_decision(
     award needs a passed assessment or an `override_reason`; it and a reinstatement need what the
     scheme asks for (409 `prerequisite-lacking`).
     """
-    return DECISIONS.create(
-        register, officer, asked, lambda session: actions.decide(session, venue_id, asked)
-    )
+    return DECISIONS.create(register, officer, asked, actions.decide, venue_id)
 
 
 @router.post(
@@ -148,15 +143,13 @@ def add_assessment(
     venue_id: UUID, given: Assessment, register: Register, assessor: Assessor
 ) -> Response:
     """Record an assessment in a scheme that the licensing team assesses too, Safety Thirst."""
-    return DECISIONS.create(
-        register, assessor, given, lambda session: actions.assess(session, venue_id, given)
-    )
+    return DECISIONS.create(register, assessor, given, actions.assess, venue_id)
 
 
 @router.get("/decisions/{decision_id}", **DECISIONS.shows("One decision"))
 def one_decision(decision_id: UUID, register: Register, _: Reader) -> Response:
     """A decision as it was recorded, and whether it was voided."""
-    return register.read(lambda session: DECISIONS.view(session, decision_id))
+    return DECISIONS.read(register, decision_id)
 
 
 @router.post(
@@ -170,12 +163,7 @@ def void_decision(
 
     One on which a later decision rests can't be voided before that.
     """
-    return DECISIONS.change(
-        register,
-        officer,
-        decision_id,
-        lambda session, decision: actions.void_decision(session, decision, given.reason),
-    )
+    return DECISIONS.change(register, officer, decision_id, actions.void_decision, given.reason)
 
 
 @router.get(

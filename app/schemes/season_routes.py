@@ -33,15 +33,13 @@ def list_seasons(
 )
 def add_season(given: SeasonIn, register: Register, officer: Officer) -> Response:
     """Add a year's round of a scheme, with its own dates, areas and grades."""
-    return SEASONS.create(
-        register, officer, given, lambda session: seasons.add_season(session, given)
-    )
+    return SEASONS.create(register, officer, given, seasons.add_season)
 
 
 @router.get("/seasons/{season_id}", **SEASONS.shows("One season"))
 def one_season(season_id: UUID, register: Register, _: Reader) -> Response:
     """A season's dates, areas and grades."""
-    return register.read(lambda session: SEASONS.view(session, season_id))
+    return SEASONS.read(register, season_id)
 
 
 @router.put(
@@ -51,6 +49,4 @@ def edit_season(
     season_id: UUID, given: SeasonEdit, register: Register, officer: Officer
 ) -> Response:
     """Change a season's dates, areas and grades. Needs `If-Match`."""
-    return SEASONS.change(
-        register, officer, season_id, lambda _, season: season.sqlmodel_update(given.model_dump())
-    )
+    return SEASONS.change(register, officer, season_id, seasons.edit_season, given)

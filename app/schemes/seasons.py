@@ -5,7 +5,7 @@ from sqlmodel import Session, col, select
 from app.core.errors import DomainError, wrong
 from app.schemes.models import Season
 from app.schemes.registry import schemes
-from app.schemes.season_schemas import SeasonIn
+from app.schemes.season_schemas import SeasonEdit, SeasonIn
 
 
 class SeasonExists(DomainError):
@@ -30,3 +30,8 @@ def add_season(session: Session, given: SeasonIn) -> Season:
     season = Season(**given.model_dump() | usual)
     session.add(season)
     return season
+
+
+def edit_season(_: Session, season: Season, given: SeasonEdit) -> None:
+    """Change a season's dates, areas and grades."""
+    season.sqlmodel_update(given.model_dump())

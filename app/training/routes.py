@@ -4,16 +4,14 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from sqlmodel import Session
 
 from app.accounts.guards import Officer, Reader
-from app.core.db import find, none_such
+from app.core.db import none_such
 from app.core.errors import responses, wrong
 from app.core.events import VoidReason
 from app.core.london import today
 from app.http.conditional import Register
-from app.http.paging import Page
-from app.http.records import Records
+from app.http.records import Records, read_of
 from app.training import actions, record, views
 from app.training.courses import COURSES, StaffRole
 from app.training.models import Attendance, Headcount, TrainingSession
@@ -56,9 +54,7 @@ def training_courses(register: Register, _: Reader) -> Response:
 @router.post("/training/sessions", **SESSIONS.creates("Record a training session", _TO_COME))
 def record_training_session(given: SessionIn, register: Register, officer: Officer) -> Response:
     """Records one delivery of a course with all who attended it, in numbers and never names."""
-    return SESSIONS.create(
-        register, officer, given, lambda session: record.record_session(session, given)
-    )
+    return SESSIONS.create(register, officer, given, record.record_session)
 
 
 @router.get(
@@ -78,7 +74,7 @@ def training_sessions(
 @router.get("/training/sessions/{session_id}", **SESSIONS.shows("One training session"))
 def training_session(session_id: UUID, register: Register, _: Reader) -> Response:
     """A session with its attendances, those that were voided too."""
-    return register.read(lambda session: SESSIONS.view(session, session_id))
+    return SESSIONS.read(register, session_id)
 
 
 @router.post(
@@ -105,15 +101,13 @@ def add_attendance(
     session_id: UUID, given: AttendanceIn, register: Register, officer: Officer
 ) -> Response:
     """Records people of a session who were left out, or those of a voided attendance anew."""
-    return ATTENDANCES.create(
-        register, officer, given, lambda session: record.add_attendance(session, session_id, given)
-    )
+    return ATTENDANCES.create(register, officer, given, record.add_attendance, session_id)
 
 
 @router.get("/training/attendances/{attendance_id}", **ATTENDANCES.shows("One attendance"))
 def attendance(attendance_id: UUID, register: Register, _: Reader) -> Response:
     """How many people of one role, from one venue, took part in a session."""
-    return register.read(lambda session: ATTENDANCES.view(session, attendance_id))
+    return ATTENDANCES.read(register, attendance_id)
 
 
 @router.post(
@@ -140,9 +134,7 @@ def declare_headcount(
     venue_id: UUID, given: HeadcountIn, register: Register, officer: Officer
 ) -> Response:
     """Records how many relevant staff a venue has, and how many trained ones have left."""
-    return HEADCOUNTS.create(
-        register, officer, given, lambda session: record.declare_headcount(session, venue_id, given)
-    )
+    return HEADCOUNTS.create(register, officer, given, record.declare_headcount, venue_id)
 
 
 @router.get(
@@ -153,18 +145,15 @@ def headcounts(
 ) -> Response:
     """What a venue has declared, newest first."""
     statement = actions.declared_at(venue_id, voided=question.voided)
-
-    def page(session: Session) -> Page[HeadcountOut]:
-        find(session, Venue, venue_id)
-        return HEADCOUNTS.page(session, question, statement)
-
-    return register.read(page)
+    return read_of(
+        register, Venue, venue_id, lambda session, _: HEADCOUNTS.page(session, question, statement)
+    )
 
 
 @router.get("/headcounts/{headcount_id}", **HEADCOUNTS.shows("One headcount"))
 def headcount(headcount_id: UUID, register: Register, _: Reader) -> Response:
     """What a venue declared on a day."""
-    return register.read(lambda session: HEADCOUNTS.view(session, headcount_id))
+    return HEADCOUNTS.read(register, headcount_id)
 
 
 @router.post("/headcounts/{headcount_id}/void", **HEADCOUNTS.voids("Void a headcount", _NO_REASON))

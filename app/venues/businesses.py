@@ -19,7 +19,7 @@ from app.http.conditional import Register
 from app.http.fields import Absent, Given, Maybe, Text
 from app.http.idempotency import KeyReused
 from app.http.paging import Page, Paging, page
-from app.http.resource import Resource
+from app.http.records import Records
 from app.venues.fields import Name
 from app.venues.models import FOLDED_LENGTH, Business, Venue, VenueStatus
 from app.venues.schemas import BusinessName, Ending
@@ -152,12 +152,12 @@ def reopen_business(_: Session, business: Business) -> None:
 # --- routes ----------------------------------------------------------------------------------
 
 router = APIRouter(prefix="/v1/admin/businesses", tags=["register"])
-businesses = Resource(
+BUSINESSES = Records(
     Business,
     BusinessOut,
-    lambda _, business: shown(BusinessOut, business),
-    path=router.prefix,
+    "businesses",
     shown="The business",
+    changed="The business as it is now",
 )
 
 
@@ -188,43 +188,38 @@ def list_businesses(
     return register.read(lambda session: page(session, statement, order, question, show))
 
 
-@router.post(
-    "", summary="Register a business", **businesses.makes(BusinessNameTaken(), KeyReused())
-)
+@router.post("", **BUSINESSES.creates("Register a business", BusinessNameTaken(), KeyReused()))
 def add_business(given: BusinessIn, register: Register, officer: Officer) -> Response:
     """Put a business into the register, to say of venues that it runs them."""
-    return businesses.create(register, officer, given, register_business)
+    return BUSINESSES.create(register, officer, given, register_business)
 
 
-@router.get("/{business_id}", summary="One business", **businesses.reads())
+@router.get("/{business_id}", **BUSINESSES.shows("One business"))
 def one_business(business_id: UUID, register: Register, _: Reader) -> Response:
     """A business as it is now."""
-    return businesses.read(register, business_id)
+    return BUSINESSES.read(register, business_id)
 
 
-@router.put("/{business_id}", summary="Edit a business", **businesses.changes(BusinessNameTaken()))
+@router.put("/{business_id}", **BUSINESSES.changes("Edit a business", BusinessNameTaken()))
 def put_business(
     business_id: UUID, given: BusinessIn, register: Register, officer: Officer
 ) -> Response:
     """Describe a business anew; what is left out is cleared."""
-    return businesses.change(register, officer, business_id, edit_business, given)
+    return BUSINESSES.change(register, officer, business_id, edit_business, given)
 
 
 @router.post(
     "/{business_id}/close",
-    summary="Close a business",
-    **businesses.changes(BusinessHasVenues(), BusinessIsClosed()),
+    **BUSINESSES.changes("Close a business", BusinessHasVenues(), BusinessIsClosed()),
 )
 def end_business(
     business_id: UUID, given: Ending, register: Register, officer: Officer
 ) -> Response:
     """Say that a business is no more. One that runs active venues can't be closed."""
-    return businesses.change(register, officer, business_id, close_business, given)
+    return BUSINESSES.change(register, officer, business_id, close_business, given)
 
 
-@router.post(
-    "/{business_id}/reopen", summary="Reopen a business", **businesses.changes(BusinessIsOpen())
-)
+@router.post("/{business_id}/reopen", **BUSINESSES.changes("Reopen a business", BusinessIsOpen()))
 def resume_business(business_id: UUID, register: Register, officer: Officer) -> Response:
     """Undo the closing of a business."""
-    return businesses.change(register, officer, business_id, reopen_business)
+    return BUSINESSES.change(register, officer, business_id, reopen_business)

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from app.accounts.guards import Officer, Reader
 from app.core.db import find, none_such
-from app.core.errors import DomainError, Invalid, responses
+from app.core.errors import DomainError
 from app.core.events import day_or_today, shown
 from app.core.london import Day
 from app.core.text import Line
@@ -19,7 +19,7 @@ from app.http.conditional import Register
 from app.http.fields import Absent, Given, Maybe, Text
 from app.http.idempotency import KeyReused
 from app.http.paging import Page, Paging, page
-from app.http.resource import Resource, read_of
+from app.http.records import Records, read_of
 from app.venues.fields import A_BUSINESS_ID, A_VENUE_ID, Email, Name
 from app.venues.models import Business, Contact, Venue
 
@@ -87,7 +87,7 @@ def contacts_of(
 
 
 def add_contact(
-    owner: type[Business | Venue], owner_id: UUID, session: Session, given: ContactIn
+    session: Session, owner: type[Business | Venue], owner_id: UUID, given: ContactIn
 ) -> Contact:
     """A new contact of a business or a venue; one that is preferred replaces another.
 
@@ -136,26 +136,22 @@ def _prefer(session: Session, contact: Contact) -> None:
 # --- routes ----------------------------------------------------------------------------------
 
 router = APIRouter(prefix="/v1/admin", tags=["register"])
-contacts = Resource(
+CONTACTS = Records(
     Contact,
     ContactOut,
-    lambda _, contact: shown(ContactOut, contact),
-    path=f"{router.prefix}/contacts",
+    "contacts",
     shown="The contact",
+    changed="The contact as it is now",
 )
 Question = Annotated[ContactsQuestion, Query()]
 
-
-def _listed(owner: type[Business | Venue]) -> dict[str, Any]:
-    return {
-        "response_model": Page[ContactOut],
-        "response_description": "A page of contacts, by name",
-        "responses": responses(none_such(owner), Invalid()),
-    }
+_BY_NAME = "A page of contacts, by name"
 
 
 @router.get(
-    "/businesses/{business_id}/contacts", summary="Contacts of a business", **_listed(Business)
+    "/businesses/{business_id}/contacts",
+    **CONTACTS.lists("Contacts of a business", none_such(Business)),
+    response_description=_BY_NAME,
 )
 def contacts_of_business(
     business_id: UUID, question: Question, register: Register, _: Reader
@@ -166,17 +162,20 @@ def contacts_of_business(
 
 @router.post(
     "/businesses/{business_id}/contacts",
-    summary="Add a contact of a business",
-    **contacts.makes(none_such(Business), KeyReused()),
+    **CONTACTS.creates("Add a contact of a business", none_such(Business), KeyReused()),
 )
 def add_contact_of_business(
     business_id: UUID, given: ContactIn, register: Register, officer: Officer
 ) -> Response:
     """Say whom to ask for at a business."""
-    return contacts.create(register, officer, given, partial(add_contact, Business, business_id))
+    return CONTACTS.create(register, officer, given, add_contact, Business, business_id)
 
 
-@router.get("/venues/{venue_id}/contacts", summary="Contacts at a venue", **_listed(Venue))
+@router.get(
+    "/venues/{venue_id}/contacts",
+    **CONTACTS.lists("Contacts at a venue", none_such(Venue)),
+    response_description=_BY_NAME,
+)
 def contacts_at_venue(
     venue_id: UUID, question: Question, register: Register, _: Reader
 ) -> Response:
@@ -186,35 +185,32 @@ def contacts_at_venue(
 
 @router.post(
     "/venues/{venue_id}/contacts",
-    summary="Add a contact at a venue",
-    **contacts.makes(none_such(Venue), KeyReused()),
+    **CONTACTS.creates("Add a contact at a venue", none_such(Venue), KeyReused()),
 )
 def add_contact_at_venue(
     venue_id: UUID, given: ContactIn, register: Register, officer: Officer
 ) -> Response:
     """Say whom to ask for at a venue."""
-    return contacts.create(register, officer, given, partial(add_contact, Venue, venue_id))
+    return CONTACTS.create(register, officer, given, add_contact, Venue, venue_id)
 
 
-@router.get("/contacts/{contact_id}", summary="One contact", **contacts.reads())
+@router.get("/contacts/{contact_id}", **CONTACTS.shows("One contact"))
 def one_contact(contact_id: UUID, register: Register, _: Reader) -> Response:
     """A contact as it is now."""
-    return contacts.read(register, contact_id)
+    return CONTACTS.read(register, contact_id)
 
 
-@router.put("/contacts/{contact_id}", summary="Edit a contact", **contacts.changes(ContactEnded()))
+@router.put("/contacts/{contact_id}", **CONTACTS.changes("Edit a contact", ContactEnded()))
 def put_contact(
     contact_id: UUID, given: ContactIn, register: Register, officer: Officer
 ) -> Response:
     """Describe a contact anew; what is left out is cleared."""
-    return contacts.change(register, officer, contact_id, edit_contact, given)
+    return CONTACTS.change(register, officer, contact_id, edit_contact, given)
 
 
-@router.post(
-    "/contacts/{contact_id}/end", summary="End a contact", **contacts.changes(ContactEnded())
-)
+@router.post("/contacts/{contact_id}/end", **CONTACTS.changes("End a contact", ContactEnded()))
 def no_longer_contact(
     contact_id: UUID, given: ContactEnding, register: Register, officer: Officer
 ) -> Response:
     """Say that somebody is not a contact any more."""
-    return contacts.change(register, officer, contact_id, end_contact, given)
+    return CONTACTS.change(register, officer, contact_id, end_contact, given)

@@ -14,7 +14,7 @@ from app.core.errors import DomainError, NotFound, responses, wrong
 from app.core.london import today
 from app.http.conditional import Register
 from app.http.fields import Absent, Maybe
-from app.http.resource import Resource, read_of
+from app.http.records import Records, read_of
 from app.venues import osm_hours
 from app.venues.fields import OpeningHours
 from app.venues.hours import Closure, DatedException, Hours
@@ -130,11 +130,11 @@ def _others(
 # --- routes ----------------------------------------------------------------------------------
 
 router = APIRouter(prefix="/v1/admin/venues", tags=["register"])
-hours = Resource(
+HOURS = Records(
     Venue,
     HoursOut,
-    lambda _, venue: hours_view(venue.hours),
-    path=router.prefix,
+    "venues",
+    lambda _, venues: [hours_view(venue.hours) for venue in venues],
     shown="The hours",
     changed="The hours as they are now",
 )
@@ -143,28 +143,27 @@ First = Annotated[str, Path(description="`first` of the exception", examples=["2
 Last = Annotated[str, Path(description="`last` of the exception", examples=["2026-12-26"])]
 Begin = Annotated[str, Path(description="`from` of the closure", examples=["2026-11-27T14:00"])]
 Until = Annotated[str, Path(description="`until` of the closure", examples=["2026-11-27T17:00"])]
-_WRONG = wrong("text", "9am: Write times as in 09:00 or 17:30.")
 
 
-@router.get("/{venue_id}/hours", summary="A venue's opening hours", **hours.reads())
+@router.get("/{venue_id}/hours", **HOURS.shows("A venue's opening hours"))
 def hours_of_venue(venue_id: UUID, register: Register, _: Reader) -> Response:
     """When a venue opens: structured, as text, and what that comes to in the next seven days.
 
     As it shows those days, its `ETag` lasts until midnight in London.
     """
-    return hours.read(register, venue_id)
+    return HOURS.read(register, venue_id)
 
 
-@router.put("/{venue_id}/hours", summary="Set the opening hours", **hours.changes(_WRONG))
+@router.put("/{venue_id}/hours", **HOURS.changes("Set the opening hours"))
 def put_hours(venue_id: UUID, given: HoursIn, register: Register, officer: Officer) -> Response:
     """Replace a venue's hours, with their exceptions and closures."""
-    return hours.change(register, officer, venue_id, set_hours, given.meant)
+    return HOURS.change(register, officer, venue_id, set_hours, given.meant)
 
 
-@router.delete("/{venue_id}/hours", summary="Forget the opening hours", **hours.changes())
+@router.delete("/{venue_id}/hours", **HOURS.changes("Forget the opening hours"))
 def forget_hours(venue_id: UUID, register: Register, officer: Officer) -> Response:
     """Say that nobody knows when a venue opens; it is then never shown as open."""
-    return hours.change(register, officer, venue_id, set_hours, None)
+    return HOURS.change(register, officer, venue_id, set_hours, None)
 
 
 @router.post(
@@ -172,7 +171,7 @@ def forget_hours(venue_id: UUID, register: Register, officer: Officer) -> Respon
     summary="Try opening hours out",
     response_model=HoursOut,
     response_description="What the hours would come to",
-    responses=responses(none_such(Venue), _WRONG),
+    responses=responses(none_such(Venue), wrong("text", "9am: Write times as in 09:00 or 17:30.")),
 )
 def preview_hours(venue_id: UUID, given: HoursIn, register: Register, _: Reader) -> Response:
     """What hours would come to in the next seven days; nothing is stored."""
@@ -181,43 +180,38 @@ def preview_hours(venue_id: UUID, given: HoursIn, register: Register, _: Reader)
 
 @router.post(
     "/{venue_id}/hours/exceptions",
-    summary="Add a dated exception",
-    **hours.changes(HoursUnknown()),
+    **HOURS.changes("Add a dated exception", HoursUnknown()),
 )
 def post_exception(
     venue_id: UUID, given: DatedException, register: Register, officer: Officer
 ) -> Response:
     """Have other times on some days, or none; an exception for just these days is replaced."""
-    return hours.change(register, officer, venue_id, add_entry, given)
+    return HOURS.change(register, officer, venue_id, add_entry, given)
 
 
 @router.delete(
     "/{venue_id}/hours/exceptions/{first}/{last}",
-    summary="Remove a dated exception",
-    **hours.changes(NoSuchEntry(), HoursUnknown()),
+    **HOURS.changes("Remove a dated exception", NoSuchEntry(), HoursUnknown()),
 )
 def delete_exception(
     venue_id: UUID, first: First, last: Last, register: Register, officer: Officer
 ) -> Response:
     """Have the usual times on these days again."""
-    return hours.change(register, officer, venue_id, remove_entry, "exceptions", first, last)
+    return HOURS.change(register, officer, venue_id, remove_entry, "exceptions", first, last)
 
 
-@router.post(
-    "/{venue_id}/hours/closures", summary="Add a timed closure", **hours.changes(HoursUnknown())
-)
+@router.post("/{venue_id}/hours/closures", **HOURS.changes("Add a timed closure", HoursUnknown()))
 def post_closure(venue_id: UUID, given: Closure, register: Register, officer: Officer) -> Response:
     """Shut a venue for at most 24 hours, whatever its hours say."""
-    return hours.change(register, officer, venue_id, add_entry, given)
+    return HOURS.change(register, officer, venue_id, add_entry, given)
 
 
 @router.delete(
     "/{venue_id}/hours/closures/{begin}/{until}",
-    summary="Remove a timed closure",
-    **hours.changes(NoSuchEntry(), HoursUnknown()),
+    **HOURS.changes("Remove a timed closure", NoSuchEntry(), HoursUnknown()),
 )
 def delete_closure(
     venue_id: UUID, begin: Begin, until: Until, register: Register, officer: Officer
 ) -> Response:
     """Have the usual times in these hours again."""
-    return hours.change(register, officer, venue_id, remove_entry, "closures", begin, until)
+    return HOURS.change(register, officer, venue_id, remove_entry, "closures", begin, until)

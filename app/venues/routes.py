@@ -10,9 +10,8 @@ from app.core.db import none_such
 from app.core.errors import Invalid, responses, wrong
 from app.http.conditional import Register
 from app.http.paging import Page, Paged
-from app.http.resource import Resource, read_of
-from app.venues import actions, businesses, contacts
-from app.venues import hours_routes as opening
+from app.http.records import Records, read_of
+from app.venues import actions, businesses, contacts, hours_routes
 from app.venues.businesses import BusinessIsClosed
 from app.venues.duplicates import LikelyDuplicates, likely_duplicates
 from app.venues.fields import A_VENUE_ID
@@ -36,12 +35,13 @@ from app.venues.views import venue_history, venue_view, wards_view
 register_routes = APIRouter(prefix="/v1/admin/venues", tags=["register"])
 ward_routes = APIRouter(prefix="/v1/admin/wards", tags=["register"])
 
-venues = Resource(
+VENUES = Records(
     Venue,
     VenueOut,
-    venue_view,
-    path=register_routes.prefix,
+    "venues",
+    lambda session, venues: [venue_view(session, venue) for venue in venues],
     shown="The venue",
+    changed="The venue as it is now",
 )
 _DUPLICATES = LikelyDuplicates(
     [
@@ -57,13 +57,11 @@ _DUPLICATES = LikelyDuplicates(
         )
     ]
 )
-_NOT_TO_COME = wrong("on", "lies in the future")
 
 
 @register_routes.post(
     "",
-    summary="Register a venue",
-    **venues.makes(_DUPLICATES, actions.ReferenceTaken(), BusinessIsClosed()),
+    **VENUES.creates("Register a venue", _DUPLICATES, actions.ReferenceTaken(), BusinessIsClosed()),
 )
 def add_venue(given: VenueIn, register: Register, officer: Officer) -> Response:
     """Put a venue into the register. Its ward comes from its place, its reference by itself.
@@ -71,7 +69,7 @@ def add_venue(given: VenueIn, register: Register, officer: Officer) -> Response:
     Where venues with such a name are near by, the answer is 409 with all of them: the officer
     registers that prospect, edits that venue, or says which are others in `not_a_duplicate_of`.
     """
-    return venues.create(register, officer, given, actions.register_venue)
+    return VENUES.create(register, officer, given, actions.register_venue)
 
 
 @register_routes.get(
@@ -92,30 +90,32 @@ def duplicates_of_venue(
     )
 
 
-@register_routes.get("/{venue_id}", summary="One venue", **venues.reads())
+@register_routes.get("/{venue_id}", **VENUES.shows("One venue"))
 def one_venue(venue_id: UUID, register: Register, _: Reader) -> Response:
     """A venue as it is now."""
-    return venues.read(register, venue_id)
+    return VENUES.read(register, venue_id)
 
 
 @register_routes.put(
     "/{venue_id}",
-    summary="Edit a venue",
-    **venues.changes(actions.ReferenceTaken(), BusinessIsClosed()),
+    **VENUES.changes("Edit a venue", actions.ReferenceTaken(), BusinessIsClosed()),
 )
 def put_venue(venue_id: UUID, given: VenueEdit, register: Register, officer: Officer) -> Response:
     """Change what is given of a venue; what is left out stays as it is.
 
     What reports count by changes from now on, or `as_from` a day in the past.
     """
-    return venues.change(register, officer, venue_id, actions.edit_venue, given)
+    return VENUES.change(register, officer, venue_id, actions.edit_venue, given)
 
 
 @register_routes.post(
     "/{venue_id}/register",
-    summary="Register a prospect",
-    **venues.changes(
-        actions.NotAProspect(), _DUPLICATES, actions.ReferenceTaken(), BusinessIsClosed()
+    **VENUES.changes(
+        "Register a prospect",
+        actions.NotAProspect(),
+        _DUPLICATES,
+        actions.ReferenceTaken(),
+        BusinessIsClosed(),
     ),
 )
 def register_prospect(
@@ -125,39 +125,36 @@ def register_prospect(
 
     Likely duplicates are answered as when a venue is registered.
     """
-    return venues.change(register, officer, venue_id, actions.register_prospect, given)
+    return VENUES.change(register, officer, venue_id, actions.register_prospect, given)
 
 
 @register_routes.post(
     "/{venue_id}/close",
-    summary="Close a venue",
-    **venues.changes(actions.ClosedAlready(), _NOT_TO_COME),
+    **VENUES.changes("Close a venue", actions.ClosedAlready()),
 )
 def close_venue(venue_id: UUID, given: Ending, register: Register, officer: Officer) -> Response:
     """Close a venue, or dismiss a prospect. The public sees it no more from this instant on."""
-    return venues.change(register, officer, venue_id, actions.close_venue, given)
+    return VENUES.change(register, officer, venue_id, actions.close_venue, given)
 
 
 @register_routes.post(
     "/{venue_id}/reopen",
-    summary="Reopen a venue",
-    **venues.changes(actions.NotClosed(), BusinessIsClosed(), _NOT_TO_COME),
+    **VENUES.changes("Reopen a venue", actions.NotClosed(), BusinessIsClosed()),
 )
 def reopen_venue(
     venue_id: UUID, given: Reopening, register: Register, officer: Officer
 ) -> Response:
     """Make a closed venue what it was; it is listed again if its accreditation is in force."""
-    return venues.change(register, officer, venue_id, actions.reopen_venue, given)
+    return VENUES.change(register, officer, venue_id, actions.reopen_venue, given)
 
 
 @register_routes.post(
     "/{venue_id}/checked",
-    summary="Confirm a venue's details",
-    **venues.changes(actions.NotActive(), _NOT_TO_COME),
+    **VENUES.changes("Confirm a venue's details", actions.NotActive()),
 )
 def confirm_venue(venue_id: UUID, given: Checked, register: Register, officer: Officer) -> Response:
     """Put down that an officer found all the details right; the public sees the day."""
-    return venues.change(register, officer, venue_id, actions.confirm_venue, given)
+    return VENUES.change(register, officer, venue_id, actions.confirm_venue, given)
 
 
 @register_routes.get(
@@ -181,5 +178,5 @@ def list_wards(register: Register, _: Reader) -> Response:
 
 
 router = APIRouter()
-for part in (register_routes, opening.router, businesses.router, contacts.router, ward_routes):
+for part in (register_routes, hours_routes.router, businesses.router, contacts.router, ward_routes):
     router.include_router(part)
