@@ -26,7 +26,7 @@ from app.directory.snapshot import MixedData
 from app.register.journal_cli import journal
 from app.sheets.fhrs import import_fhrs
 from app.sheets.files import EVENT_SHEETS, SheetName, export_sheet, import_sheet
-from app.sheets.imports import ImportRejected, ImportReport
+from app.sheets.import_report import ImportRejected, ImportReport
 from app.sheets.wards import import_wards
 
 _Item = TypeVar("_Item")

@@ -63,9 +63,7 @@ def _past(value: datetime) -> datetime:
 Day = Annotated[date, BeforeValidator(_iso_date), AfterValidator(in_our_time)]
 """A London day on which something happened, or is to."""
 
-
 GivenInstant = Annotated[AwareDatetime, BeforeValidator(instant)]
-
 
 KnownAt = Annotated[GivenInstant, AfterValidator(in_our_time), AfterValidator(_past)]
 """An instant as known at which something is asked; in the future the answer would change."""

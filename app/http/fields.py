@@ -41,7 +41,6 @@ Maybe = Annotated[_T | None, _NeverNull()]
 With `Absent` an error would speak of every member of the union.
 """
 
-
 Absent = SkipJsonSchema[None]
 """For what is left out of an answer where it does not apply."""
 

@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 from app.core.errors import DomainError, FieldError, field_errors
 from app.core.events import Event, in_effect, within
 from app.core.journal import tick
-from app.sheets.imports import ImportReport, Track
+from app.sheets.import_report import ImportReport, Track
 from app.sheets.register import Register
 from app.sheets.rows import Column, Row, Sheet, Values
 from app.venues.models import Venue

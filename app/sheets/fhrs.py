@@ -9,7 +9,7 @@ from sqlmodel import select
 from app.core.geo import Point
 from app.core.journal import Journal
 from app.core.settings import settings
-from app.sheets.imports import (
+from app.sheets.import_report import (
     ImportReport,
     Skipped,
     Track,

@@ -6,11 +6,11 @@ from pathlib import Path
 from sqlmodel import Session
 
 from app.core.journal import Journal
-from app.sheets.csv_cells import read_rows, write_rows
+from app.sheets.cells import read_rows, write_rows
 from app.sheets.decisions import DECISIONS
 from app.sheets.engagements import ENGAGEMENTS
 from app.sheets.events import EventSheet
-from app.sheets.imports import ImportRejected, ImportReport, Track, import_session
+from app.sheets.import_report import ImportRejected, ImportReport, Track, import_session
 from app.sheets.rows import Row
 from app.sheets.training import ATTENDANCE, HEADCOUNTS
 from app.sheets.venues import VENUES, VenueSheet

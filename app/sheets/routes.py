@@ -11,7 +11,7 @@ from app.http.conditional import TheJournal, download
 from app.http.middleware import TooLarge, body_limit
 from app.sheets import files
 from app.sheets.files import SheetName
-from app.sheets.imports import ImportReport, rejected
+from app.sheets.import_report import ImportReport, rejected
 
 router = APIRouter(prefix="/v1/admin/bulk", tags=["bulk"])
 

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from app.core.text import line
-from app.sheets.csv_cells import cell_text, day
-from app.sheets.imports import BadCell
+from app.sheets.cells import cell_text, day
+from app.sheets.import_report import BadCell
 
 Values = Mapping[str, Any]
 """A row: what its cells stand for, by column. For an empty cell there may be nothing."""

@@ -15,7 +15,7 @@ from app.core.london import effective, last_day, london_day
 from app.core.settings import settings
 from app.core.text import key, line
 from app.schemes.imported import award_from_import
-from app.sheets.imports import ImportReport, Track, degrees, line_of
+from app.sheets.import_report import ImportReport, Track, degrees, line_of
 from app.sheets.register import Register
 from app.sheets.rows import Column, DayColumn, Row, Sheet, Values
 from app.venues import osm_hours

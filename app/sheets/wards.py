@@ -10,7 +10,7 @@ import shapely
 from sqlmodel import select
 
 from app.core.journal import Journal
-from app.sheets.imports import (
+from app.sheets.import_report import (
     BadCell,
     ImportRejected,
     ImportReport,
@@ -21,13 +21,21 @@ from app.sheets.imports import (
     store,
 )
 from app.venues.models import Venue, Ward
-from app.venues.wards import _BRITISH_ISLES, _WGS84, WardMap, _shape
+from app.venues.wards import WardMap, shape_of
+
+# The names by which GeoJSON files say that they hold WGS 84 in degrees.
+_WGS84 = re.compile(
+    r"(urn:ogc:def:crs:|https?://www\.opengis\.net/def/crs/)?"
+    r"((OGC[:/]([0-9.]*[:/])?)?CRS84|EPSG[:/]([0-9.]*[:/])?4326)",
+    re.IGNORECASE,
+)
+
+_BRITISH_ISLES = shapely.box(-11, 49, 2, 61)
 
 _EXPORT_ANEW = (
     "export it in WGS 84, for example with ogr2ogr -t_srs EPSG:4326 (and -s_srs EPSG:27700 where "
     "the file does not say that it is in the National Grid)"
 )
-
 
 _SLIVER = 0.1
 """How much of a ward, as a fraction, may lie in a neighbour where borders were drawn roughly."""
@@ -110,7 +118,7 @@ def _check_system(part: Mapping[str, Any]) -> None:
 
 def _overlaps(wards: Mapping[str, Ward]) -> list[BadCell]:
     """The wards that lie in one another: of a place there, nobody could say which is its ward."""
-    codes, shapes = list(wards), np.array([_shape(ward.boundary) for ward in wards.values()])
+    codes, shapes = list(wards), np.array([shape_of(ward.boundary) for ward in wards.values()])
     pairs = shapely.STRtree(shapes).query(shapes, predicate="intersects")
     one, other = pairs[:, pairs[0] < pairs[1]]
     common = shapely.area(shapely.intersection(shapes[one], shapes[other]))
@@ -151,7 +159,7 @@ def _boundary(geometry: Any) -> dict[str, Any]:
         raise ValueError("must be a Polygon or a MultiPolygon")
     _check_system(geometry)
     try:
-        shape = _shape({"type": kind, "coordinates": geometry.get("coordinates")})
+        shape = shape_of({"type": kind, "coordinates": geometry.get("coordinates")})
     except (shapely.errors.GEOSException, RecursionError):
         raise ValueError(
             "must have rings that end where they begin, with two or three numbers to each position"

@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
@@ -12,14 +11,6 @@ from shapely.geometry.base import BaseGeometry
 
 from app.core.geo import EARTH_RADIUS_M, Point
 from app.venues.models import Ward
-
-# The names by which GeoJSON files say that they hold WGS 84 in degrees.
-_WGS84 = re.compile(
-    r"(urn:ogc:def:crs:|https?://www\.opengis\.net/def/crs/)?"
-    r"((OGC[:/]([0-9.]*[:/])?)?CRS84|EPSG[:/]([0-9.]*[:/])?4326)",
-    re.IGNORECASE,
-)
-_BRITISH_ISLES = shapely.box(-11, 49, 2, 61)
 
 NEAR_WARDS_M = 2_000
 """How far outside the wards a venue can be: at a neighbour's, and not where an error puts it."""
@@ -34,7 +25,7 @@ class WardMap:
 
     def __init__(self, wards: Iterable[Ward]) -> None:
         self._wards = sorted(wards, key=lambda ward: ward.code)
-        self._tree = shapely.STRtree([_shape(ward.boundary) for ward in self._wards])
+        self._tree = shapely.STRtree([shape_of(ward.boundary) for ward in self._wards])
 
     def __bool__(self) -> bool:
         return bool(self._wards)
@@ -82,5 +73,5 @@ class WardMap:
         return bool(shapely.dwithin(flat, shapely.Point(0, 0), NEAR_WARDS_M).any())
 
 
-def _shape(boundary: dict[str, Any]) -> BaseGeometry:
+def shape_of(boundary: dict[str, Any]) -> BaseGeometry:
     return shapely.from_geojson(json.dumps(boundary))

@@ -9,7 +9,7 @@ from app.core.db import read_session
 from app.schemes.imported import Window, imported_window
 from app.sheets import fhrs, wards
 from app.sheets.files import SheetName, import_sheet
-from app.sheets.imports import ImportReport
+from app.sheets.import_report import ImportReport
 from app.venues.models import DirectoryState, Venue
 from tests.factories import journal_of
 

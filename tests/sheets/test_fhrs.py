@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from app.core.geo import Point
-from app.sheets.imports import Change, ImportRejected, ImportReport
+from app.sheets.import_report import Change, ImportRejected, ImportReport
 from app.venues.models import Category, Venue, VenueStatus
 from tests.factories import journal_of
 from tests.sheets.register import import_fhrs, import_wards, stored, version

@@ -16,9 +16,9 @@ from app.outreach.models import Engagement, StepDone
 from app.schemes.models import Accreditation, Decision
 from app.schemes.season_schemas import SeasonIn
 from app.schemes.seasons import add_season
-from app.sheets.csv_cells import write_rows
+from app.sheets.cells import write_rows
 from app.sheets.files import EVENT_SHEETS, SHEETS, SheetName, export_sheet, import_sheet, template
-from app.sheets.imports import BadCell, ImportRejected, ImportReport
+from app.sheets.import_report import BadCell, ImportRejected, ImportReport
 from app.training.actions import evidence
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.venues.models import Business, Venue, VenueStatus

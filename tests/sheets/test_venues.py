@@ -18,7 +18,7 @@ from sqlmodel import select
 from app.core.db import read_session
 from app.core.geo import Point
 from app.core.london import effective, last_day
-from app.sheets.imports import BadCell, Change, ImportRejected, ImportReport
+from app.sheets.import_report import BadCell, Change, ImportRejected, ImportReport
 from app.sheets.venues import VENUES
 from app.venues import osm_hours
 from app.venues.models import Business, Category, Facility, StepFree, Venue, VenueFacts, VenueStatus

@@ -11,8 +11,8 @@ from sqlmodel import Session, select
 
 from app.core.db import read_session
 from app.core.geo import Point
-from app.sheets import imports
-from app.sheets.imports import BadCell, Change, ImportRejected, ImportReport
+from app.sheets import import_report as imports
+from app.sheets.import_report import BadCell, Change, ImportRejected, ImportReport
 from app.venues.models import Venue, Ward
 from app.venues.wards import Misplaced, WardMap
 from tests.sheets.register import import_fhrs, import_venues, import_wards, version

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from app.audit.frame.report import Mark, Report, Table, tables, title_of
 from app.core.errors import wrong
 from app.core.london import LONDON
-from app.sheets import csv_cells
+from app.sheets.cells import write_rows
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -24,7 +24,7 @@ def as_csv(report: Report, name: str | None) -> bytes:
     table = by_name[name or next(iter(by_name))]
     titles = [column.title for column in table.columns]
     rows = (dict(zip(titles, map(_text, values), strict=True)) for values in table.values())
-    return csv_cells.write_rows(titles, rows)
+    return write_rows(titles, rows)
 
 
 def _text(value: Any) -> Any:

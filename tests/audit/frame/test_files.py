@@ -17,7 +17,7 @@ from app.audit.frame.question import Limits
 from app.audit.frame.report import About, Report, Row, Share, columns
 from app.core.errors import Invalid
 from app.outreach.models import Result, SchemeTest, SchemeTested
-from app.sheets.csv_cells import cell_text, read_rows
+from app.sheets.cells import cell_text, read_rows
 from tests.audit.records import add, add_venue
 from tests.factories import make_ward
 

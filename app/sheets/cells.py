@@ -15,7 +15,7 @@ from itertools import zip_longest
 from typing import Any
 
 from app.core.text import shown
-from app.sheets.imports import BadCell, ImportRejected, read_text, rejected
+from app.sheets.import_report import BadCell, ImportRejected, read_text, rejected
 
 # --- what spreadsheets do to texts -----------------------------------------------------------
 

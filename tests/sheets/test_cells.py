@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.core.text import line, prose
-from app.sheets.csv_cells import cell_text, read_rows, write_rows
-from app.sheets.imports import BadCell, ImportRejected
+from app.sheets.cells import cell_text, read_rows, write_rows
+from app.sheets.import_report import BadCell, ImportRejected
 
 ROW = {"a": "1", "b": "2", "c": "3"}
 
