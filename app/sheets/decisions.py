@@ -17,7 +17,7 @@ from app.schemes.registry import LISTS_PUBLICLY
 from app.schemes.rules import Kind
 from app.schemes.schemas import Step
 from app.sheets.events import EventSheet
-from app.sheets.register import Register
+from app.sheets.lookup import Lookup
 from app.sheets.rows import Column, DayColumn, NumberColumn, Row, Values
 
 _STEPS: dict[Kind, type[Any]] = {step.model_fields["kind"].default: step for step in get_args(Step)}
@@ -90,10 +90,10 @@ def _findings(values: Values) -> list[dict[str, Any]]:
 # --- the sheet -------------------------------------------------------------------------------
 
 
-def _describe(register: Register, event: Decision) -> Values:
+def _describe(lookup: Lookup, event: Decision) -> Values:
     findings = event.findings or []
     return {
-        "season": register.seasons[event.season_id][1] if event.season_id else None,
+        "season": lookup.seasons[event.season_id][1] if event.season_id else None,
         "met": [finding["criterion"] for finding in findings if finding["met"]],
         "not_met": [finding["criterion"] for finding in findings if not finding["met"]],
         "scores": {f["criterion"]: f["score"] for f in findings if "score" in f},
@@ -101,7 +101,7 @@ def _describe(register: Register, event: Decision) -> Values:
     }
 
 
-def _record(register: Register, values: Values) -> Decision:
+def _record(lookup: Lookup, values: Values) -> Decision:
     if values["kind"] not in _STEPS:
         raise wrong("kind", f"must be one of {', '.join(Kind)}")
     step = _STEPS[values["kind"]]
@@ -109,7 +109,7 @@ def _record(register: Register, values: Values) -> Decision:
     given = {name: values[name] for name in own if name in values}
     if "season" in values:
         named = (values["scheme"], values["season"])
-        ids = [id_ for id_, season in register.seasons.items() if season == named]
+        ids = [id_ for id_, season in lookup.seasons.items() if season == named]
         if not ids:
             raise wrong("season", "is not the year of a season of this scheme")
         given["season_id"] = ids[0]
@@ -118,10 +118,10 @@ def _record(register: Register, values: Values) -> Decision:
     for name in given:
         if name not in step.model_fields:
             raise wrong(name, f"must be empty where kind is {values['kind']}")
-    return decide(register.session, register.venue_id(values), step(**given))
+    return decide(lookup.session, lookup.venue_id(values), step(**given))
 
 
-def _prepare(register: Register, rows: Sequence[Row]) -> None:
+def _prepare(lookup: Lookup, rows: Sequence[Row]) -> None:
     """Take back awards that came with the venues, to be recorded after what led to them.
 
     Recorded before, an award would stand in the way of an older suspension, and an assessment of
@@ -129,11 +129,11 @@ def _prepare(register: Register, rows: Sequence[Row]) -> None:
     """
     history = defaultdict(list)
     decisions = select(Decision).where(Decision.scheme == LISTS_PUBLICLY, in_effect(Decision))
-    for decision in register.session.exec(decisions):
+    for decision in lookup.session.exec(decisions):
         history[decision.venue_id].append(decision)
     # Whoever decides on an award gives it a certificate.
     imported = {
-        (register.venues[award.venue_id].reference, award.on): award
+        (lookup.venues[award.venue_id].reference, award.on): award
         for award, *others in history.values()
         if award.kind == Kind.AWARDED and not award.certificate and not others
     }
@@ -147,7 +147,7 @@ def _prepare(register: Register, rows: Sequence[Row]) -> None:
         if row.values["kind"] != Kind.AWARDED or begun.get(venue, date.max) > on:
             continue
         if award := imported.pop((venue, on), None):
-            void_decision(register.session, award, "Recorded anew, after what led to it")
+            void_decision(lookup.session, award, "Recorded anew, after what led to it")
             row.record = None
 
 

@@ -12,44 +12,42 @@ from app.outreach.engagements import record_done, record_engagement
 from app.outreach.models import Engagement
 from app.outreach.schemas import DoneIn, EngagementIn
 from app.sheets.events import EventSheet, of_model
-from app.sheets.register import Register
+from app.sheets.lookup import Lookup
 from app.sheets.rows import Column, DayColumn, Values
 from app.venues.businesses import BusinessIn, business_named, register_business
 
 
-def _describe(register: Register, event: Engagement) -> Values:
-    done = register.steps_done.get(event.id)
+def _describe(lookup: Lookup, event: Engagement) -> Values:
+    done = lookup.steps_done.get(event.id)
     return {
-        "business": register.businesses[event.business_id] if event.business_id else None,
+        "business": lookup.businesses[event.business_id] if event.business_id else None,
         "done_on": done and done.on,
         "done_note": done and done.note,
     }
 
 
-def _record(register: Register, values: Values) -> Engagement:
+def _record(lookup: Lookup, values: Values) -> Engagement:
     ids: dict[str, Any] = {}
     if "venue" in values:
-        ids["venue_id"] = register.venue_id(values)
+        ids["venue_id"] = lookup.venue_id(values)
     if "business" in values:
-        ids["business_id"] = _business(register, values["business"])
-    return record_engagement(
-        register.session, EngagementIn(**ids, **of_model(EngagementIn, values))
-    )
+        ids["business_id"] = _business(lookup, values["business"])
+    return record_engagement(lookup.session, EngagementIn(**ids, **of_model(EngagementIn, values)))
 
 
-def _business(register: Register, name: str) -> UUID:
+def _business(lookup: Lookup, name: str) -> UUID:
     """The business with a name; a new one joins the register, as in an import of venues."""
-    if name in register.business_ids:
-        return register.business_ids[name]
+    if name in lookup.business_ids:
+        return lookup.business_ids[name]
     # A row before this one may have brought it.
-    business = business_named(register.session, name)
+    business = business_named(lookup.session, name)
     if business is None:
-        business = register_business(register.session, BusinessIn(name=name))
-        register.made.append(f"business {name}")
+        business = register_business(lookup.session, BusinessIn(name=name))
+        lookup.made.append(f"business {name}")
     return business.id
 
 
-def _complete(register: Register, event: Engagement, values: Values) -> Sequence[str]:
+def _complete(lookup: Lookup, event: Engagement, values: Values) -> Sequence[str]:
     """Record that the next step is done, where that is new."""
     if "done_on" not in values:
         if "done_note" in values:
@@ -57,10 +55,10 @@ def _complete(register: Register, event: Engagement, values: Values) -> Sequence
         return ()
     try:
         given = DoneIn(on=values["done_on"], note=values.get("done_note", ""))
-        done = register.steps_done.get(event.id)
+        done = lookup.steps_done.get(event.id)
         if done and (done.on, done.note) == (given.on, given.note):
             return ()
-        record_done(register.session, event, given)
+        record_done(lookup.session, event, given)
     except (Invalid, ValidationError) as error:
         errors = error.errors if isinstance(error, Invalid) else field_errors(error.errors())
         # These lie in the columns of the step done, not of the engagement.

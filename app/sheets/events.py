@@ -16,7 +16,7 @@ from app.core.errors import DomainError, FieldError, field_errors
 from app.core.events import Event, in_effect, within
 from app.core.journal import tick
 from app.sheets.import_report import ImportReport, Track
-from app.sheets.register import Register
+from app.sheets.lookup import Lookup
 from app.sheets.rows import Column, Row, Sheet, Values
 from app.venues.models import Venue
 
@@ -40,10 +40,10 @@ class EventSheet(Sheet):
 
     model: type[Event]
     columns: Mapping[str, Column]
-    record: Callable[[Register, Values], Event]
-    describe: Callable[[Register, Any], Values] = lambda *_: {}
-    complete: Callable[[Register, Any, Values], Sequence[str]] = lambda *_: ()
-    prepare: Callable[[Register, Sequence[Row]], None] = lambda *_: None
+    record: Callable[[Lookup, Values], Event]
+    describe: Callable[[Lookup, Any], Values] = lambda *_: {}
+    complete: Callable[[Lookup, Any, Values], Sequence[str]] = lambda *_: ()
+    prepare: Callable[[Lookup, Sequence[Row]], None] = lambda *_: None
     order: Callable[[Values], Any] = lambda values: values["on"]
     once: Sequence[str] = ()
     columns_of: Mapping[str, str] = field(default_factory=dict)
@@ -62,8 +62,8 @@ class EventSheet(Sheet):
 
     def stored(self, session: Session) -> Iterable[Values]:
         """The rows of what was not voided, oldest first."""
-        register = Register(session, defer(Venue.hours))  # type: ignore[arg-type]
-        return (self._values(register, event) for event in self._events(session))
+        lookup = Lookup(session, defer(Venue.hours))  # type: ignore[arg-type]
+        return (self._values(lookup, event) for event in self._events(session))
 
     def _events(
         self, session: Session, first: date | None = None, last: date | None = None
@@ -77,33 +77,33 @@ class EventSheet(Sheet):
             )
         )
 
-    def _values(self, register: Register, event: Any) -> Values:
-        venue = register.venues.get(event.venue_id)
+    def _values(self, lookup: Lookup, event: Any) -> Values:
+        venue = lookup.venues.get(event.venue_id)
         own = {name: getattr(event, name) for name in self._own}
-        return {**own, "venue": venue and venue.reference, **self.describe(register, event)}
+        return {**own, "venue": venue and venue.reference, **self.describe(lookup, event)}
 
     def take_over(
         self, session: Session, rows: Sequence[Row], report: ImportReport, track: Track
     ) -> None:
         """Record what rows say and the register does not know yet."""
-        register = Register(session, defer(Venue.hours))  # type: ignore[arg-type]
+        lookup = Lookup(session, defer(Venue.hours))  # type: ignore[arg-type]
         good = sorted((row for row in rows if not row.bad), key=lambda row: self.order(row.values))
-        self._find(register, good)
+        self._find(lookup, good)
         good = [row for row in good if not row.bad]
-        self.prepare(register, good)
+        self.prepare(lookup, good)
         for row in track(good):
             # Of what happened on one day, the row that comes later is what holds.
             tick(session)
             with self._refusing(row), session.begin_nested():
                 is_new = row.record is None
                 if is_new:
-                    row.record = self.record(register, row.values)
-                columns = self.complete(register, row.record, row.values)
+                    row.record = self.record(lookup, row.values)
+                columns = self.complete(lookup, row.record, row.values)
                 who = row.values.get("venue") or row.values.get("business")
                 report.count(f"{who} {row.values['on']}", is_new=is_new, columns=columns)
-        report.created += register.made
+        report.created += lookup.made
 
-    def _find(self, register: Register, rows: Sequence[Row]) -> None:
+    def _find(self, lookup: Lookup, rows: Sequence[Row]) -> None:
         """Give each row an event that says the same, if there is one, and none to two rows.
 
         A row without, of what another row speaks of too, is refused: it would count twice.
@@ -112,8 +112,8 @@ class EventSheet(Sheet):
             return
         days = [row.values["on"] for row in rows]
         events: dict[tuple[str, ...], list[tuple[Event, Values]]] = defaultdict(list)
-        for event in self._events(register.session, min(days), max(days)):
-            cells = self.cells(self._values(register, event))
+        for event in self._events(lookup.session, min(days), max(days)):
+            cells = self.cells(self._values(lookup, event))
             events[_key(cells, self._said)].append((event, cells))
         rows_by_key: dict[tuple[str, ...], list[tuple[Row, Values]]] = defaultdict(list)
         # The rows that say most come first, so that the others don't take what these need.

@@ -10,7 +10,7 @@ from sqlmodel import col
 from app.core.events import in_effect
 from app.core.text import key, prose
 from app.sheets.events import EventSheet, of_model
-from app.sheets.register import Register
+from app.sheets.lookup import Lookup
 from app.sheets.rows import Column, DayColumn, NumberColumn, Values
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.record import add_attendance, declare_headcount, record_session
@@ -24,25 +24,25 @@ def _session_key(values: Values, number: int) -> tuple[Any, ...]:
     return (*(values.get(name) or "" for name in _OF_SESSION), number)
 
 
-def _describe_attendance(register: Register, event: Attendance) -> Values:
+def _describe_attendance(lookup: Lookup, event: Attendance) -> Values:
     training = event.session
     values: dict[str, Any] = {name: getattr(training, name) for name in _OF_SESSION}
-    ids = register.training_sessions
+    ids = lookup.training_sessions
     number = next(n for n in count(1) if ids.get(_session_key(values, n)) in (None, training.id))
     ids[_session_key(values, number)] = training.id
     counts = {"new": event.new_count, "refresher": event.refresher_count}
     return values | counts | {"session": number}
 
 
-def _record_attendance(register: Register, values: Values) -> Attendance:
-    venue_id = register.venue_id(values)
+def _record_attendance(lookup: Lookup, values: Values) -> Attendance:
+    venue_id = lookup.venue_id(values)
     given = AttendanceIn(venue_id=venue_id, **of_model(AttendanceIn, values))
     key = _session_key(values, values.get("session", 1))
-    if key in register.training_sessions:
-        return add_attendance(register.session, register.training_sessions[key], given)
+    if key in lookup.training_sessions:
+        return add_attendance(lookup.session, lookup.training_sessions[key], given)
     session = SessionIn(attendances=[given], **of_model(SessionIn, values))
-    recorded = record_session(register.session, session)
-    register.training_sessions[key] = recorded.id
+    recorded = record_session(lookup.session, session)
+    lookup.training_sessions[key] = recorded.id
     return recorded.attendances[0]
 
 
@@ -74,9 +74,9 @@ ATTENDANCE = EventSheet(
 )
 
 
-def _record_headcount(register: Register, values: Values) -> Headcount:
+def _record_headcount(lookup: Lookup, values: Values) -> Headcount:
     given = HeadcountIn(**of_model(HeadcountIn, values))
-    return declare_headcount(register.session, register.venue_id(values), given)
+    return declare_headcount(lookup.session, lookup.venue_id(values), given)
 
 
 HEADCOUNTS = EventSheet(

@@ -16,7 +16,7 @@ from app.core.settings import settings
 from app.core.text import key, line
 from app.schemes.imported import award_from_import
 from app.sheets.import_report import ImportReport, Track, degrees, line_of
-from app.sheets.register import Register
+from app.sheets.lookup import Lookup
 from app.sheets.rows import Column, DayColumn, Row, Sheet, Values
 from app.venues import osm_hours
 from app.venues.duplicates import likely_twins
@@ -108,42 +108,42 @@ class VenueSheet(Sheet):
 
         A file can't say that a venue is a prospect, or closed: whatever it names becomes active.
         """
-        register = Register(session)
-        for _, venue in sorted(register.venues_by_reference.items()):
+        lookup = Lookup(session)
+        for _, venue in sorted(lookup.venues_by_reference.items()):
             if venue.status == VenueStatus.ACTIVE:
-                yield _values(register, venue)
+                yield _values(lookup, venue)
 
     def take_over(
         self, session: Session, rows: Sequence[Row], report: ImportReport, track: Track
     ) -> None:
         """Create and update venues, if there is nothing wrong with any."""
-        register = Register(session)
-        _find_venues(register, rows)
-        names = {name.casefold(): name for name in register.business_ids}
+        lookup = Lookup(session)
+        _find_venues(lookup, rows)
+        names = {name.casefold(): name for name in lookup.business_ids}
         for row in rows:
             # A business as the register spells it, or else as the file first does.
-            if (name := row.values.get("business")) and name not in register.business_ids:
+            if (name := row.values.get("business")) and name not in lookup.business_ids:
                 row.values["business"] = names.setdefault(name.casefold(), name)
-            stored = _values(register, row.record) if row.record else {}
-            _compare(row, stored, is_decided=row.record and row.record.id in register.awards)
-            _locate(register, row, stored, report)
+            stored = _values(lookup, row.record) if row.record else {}
+            _compare(row, stored, is_decided=row.record and row.record.id in lookup.awards)
+            _locate(lookup, row, stored, report)
         if any(row.bad for row in rows):
             return
         for row in rows:
             reference, is_new = row.values["reference"], row.record is None
             report.count(reference, is_new=is_new, columns=row.changes)
-        _write(register, [row for row in rows if row.changes])
+        _write(lookup, [row for row in rows if row.changes])
         _remark_twins(session, rows, report)
 
 
 VENUES = VenueSheet()
 
 
-def _values(register: Register, venue: Venue) -> Values:
+def _values(lookup: Lookup, venue: Venue) -> Values:
     """What the values of a row would be for a venue as it is."""
-    first, last = register.awards.get(venue.id, (None, None))
+    first, last = lookup.awards.get(venue.id, (None, None))
     elsewhere = {
-        "business": register.businesses[venue.business_id] if venue.business_id else "",
+        "business": lookup.businesses[venue.business_id] if venue.business_id else "",
         "latitude": venue.location.lat,
         "longitude": venue.location.lon,
         "opening_hours": venue.hours,
@@ -156,13 +156,13 @@ def _values(register: Register, venue: Venue) -> Values:
 # --- what a row changes ----------------------------------------------------------------------
 
 
-def _find_venues(register: Register, rows: Iterable[Row]) -> None:
+def _find_venues(lookup: Lookup, rows: Iterable[Row]) -> None:
     """Fill in the venue that each row is about; a prospect has its FHRS number, and once."""
     # A prospect that the file names by its own reference is not there for another row.
     references = {row.values.get("reference") for row in rows}
     prospects = {
         venue.fhrs_id: venue
-        for venue in register.venues.values()
+        for venue in lookup.venues.values()
         if venue.status == VenueStatus.PROSPECT
         and venue.fhrs_id
         and venue.reference not in references
@@ -170,8 +170,8 @@ def _find_venues(register: Register, rows: Iterable[Row]) -> None:
     first: dict[tuple[bool, str], Row] = {}
     for row in rows:
         reference = row.values.get("reference", "")
-        row.record = register.venues_by_reference.get(reference)
-        if not row.record and (spelling := register.spelling(reference)):
+        row.record = lookup.venues_by_reference.get(reference)
+        if not row.record and (spelling := lookup.spelling(reference)):
             row.refuse("reference", f"is {spelling} in the register: write it so")
         # Of venues of old that differ in capitals alone, each may have its row.
         spelled = reference if row.record else reference.casefold()
@@ -222,14 +222,14 @@ def _complete_award(row: Row, stored: Values) -> None:
         row.values["safe_haven_until"] = last_day(first, months) if first else None
 
 
-def _locate(register: Register, row: Row, stored: Values, report: ImportReport) -> None:
+def _locate(lookup: Lookup, row: Row, stored: Values, report: ImportReport) -> None:
     """Refuse or remark on a place that is new to the public."""
     place = {**stored, **row.values}
     is_new = row.changes.keys() & {*_PLACE, "status"}
     if not is_new or row.is_bad_in(*_PLACE) or not place.keys() >= {*_PLACE}:
         return
     try:
-        remark = register.wards.remark(Point(place["latitude"], place["longitude"]))
+        remark = lookup.wards.remark(Point(place["latitude"], place["longitude"]))
     except Misplaced as error:
         row.refuse("latitude", str(error))
         return
@@ -240,14 +240,14 @@ def _locate(register: Register, row: Row, stored: Values, report: ImportReport) 
 # --- writing ---------------------------------------------------------------------------------
 
 
-def _write(register: Register, rows: Sequence[Row]) -> None:
+def _write(lookup: Lookup, rows: Sequence[Row]) -> None:
     """Store what the rows change."""
-    session = register.session
+    session = lookup.session
     names = {name for row in rows if (name := row.changes.get("business"))}
-    for name in sorted(names - register.business_ids.keys()):
+    for name in sorted(names - lookup.business_ids.keys()):
         business = Business(name=name)
         session.add(business)
-        register.business_ids[name] = business.id
+        lookup.business_ids[name] = business.id
     # Nothing else tells the session that venues must come after their businesses.
     session.flush()
     new = [row for row in rows if row.record is None]
@@ -256,7 +256,7 @@ def _write(register: Register, rows: Sequence[Row]) -> None:
         named = {name: row.values[name] for name in ("reference", "name", "category")}
         row.record = Venue(**named, location=place, demonstration=settings().demonstration)
     for row in rows:
-        _change(register, row.record, row.changes)
+        _change(lookup, row.record, row.changes)
     session.flush()
     for row in rows:
         if first := row.changes.get("safe_haven_from"):
@@ -268,10 +268,10 @@ def _write(register: Register, rows: Sequence[Row]) -> None:
             take_effect(session, row.record, effective(first))
 
 
-def _change(register: Register, venue: Venue, changes: Values) -> None:
+def _change(lookup: Lookup, venue: Venue, changes: Values) -> None:
     for column, value in changes.items():
         if column == "business":
-            venue.business_id = register.business_ids[value] if value else None
+            venue.business_id = lookup.business_ids[value] if value else None
         elif column == "opening_hours":
             venue.hours = value
         elif column not in (*_PLACE, *_AWARD):
@@ -280,8 +280,8 @@ def _change(register: Register, venue: Venue, changes: Values) -> None:
         lat = changes.get("latitude", venue.location.lat)
         lon = changes.get("longitude", venue.location.lon)
         venue.location = Point(lat, lon)
-        venue.ward_id = register.wards.ward_of(venue.location)
-    register.session.add(venue)
+        venue.ward_id = lookup.wards.ward_of(venue.location)
+    lookup.session.add(venue)
 
 
 def _remark_twins(session: Session, rows: Iterable[Row], report: ImportReport) -> None:

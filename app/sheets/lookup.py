@@ -17,7 +17,7 @@ from app.venues.models import Business, Venue, Ward
 from app.venues.wards import WardMap
 
 
-class Register:
+class Lookup:
     """What the database held before an import; each part is read when it is first wanted."""
 
     def __init__(self, session: Session, *options: ORMOption) -> None:
