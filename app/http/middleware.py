@@ -3,6 +3,7 @@ others, and limited in size."""
 
 import re
 import time
+from abc import ABC, abstractmethod
 from types import MappingProxyType
 from typing import Any
 
@@ -60,7 +61,7 @@ class Compressed(DomainError):
         super().__init__([FieldError(field="Content-Encoding", message="must be left out")])
 
 
-class Middleware:
+class Middleware(ABC):
     """A base: all but requests, such as the start of the application, passes by."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -70,9 +71,9 @@ class Middleware:
         handle = self.handle if scope["type"] == "http" else self._app
         await handle(scope, receive, send)
 
+    @abstractmethod
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""
-        raise NotImplementedError
 
 
 class Measured(Middleware):
