@@ -157,11 +157,15 @@ def test_sqlite_has_no_clock_but_the_hosts(sqlite_url: str, shift: Shift) -> Non
         assert len(entries(journal_of(engine))) == 1
 
 
+# SQLite has no clock but the host's.
+@pytest.mark.parametrize(
+    "database_url",
+    [pytest.param("postgresql", marks=pytest.mark.postgresql)],
+    indirect=True,
+)
 def test_who_writes_is_told_and_who_reads_is_served(
     officer: Client, journal: Journal, shift: Shift, caplog: pytest.LogCaptureFixture
 ) -> None:
-    if journal.engine.dialect.name == "sqlite":
-        pytest.skip("SQLite has no clock but the host's")
     before = len(entries(journal))
     shift(timedelta(minutes=3), stands_apart=True)
     caplog.set_level(logging.ERROR, "app.core.journal")

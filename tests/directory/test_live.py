@@ -302,7 +302,7 @@ def test_a_build_that_fails_changes_nothing(sqlite: Engine, tmp_path: Path, cloc
     ours = directory(sqlite, tmp_path, clock)
     ours.refresh()
     with sqlite.execution_options(writes=True).begin() as connection:
-        connection.exec_driver_sql("UPDATE venue SET hours = '{}nonsense'")
+        connection.exec_driver_sql("UPDATE venue SET location = x'00'")
     clock.now += 60
     with pytest.raises(NotBuilt):
         ours.refresh()
