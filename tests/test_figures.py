@@ -16,8 +16,8 @@ from app.core.journal import Journal, now
 from app.outreach.engagements import record_engagement
 from app.outreach.models import EngagementKind, Outcome
 from app.outreach.schemas import EngagementIn
+from app.training.actions import add_attendance, record_session
 from app.training.courses import CourseKey, StaffRole
-from app.training.record import add_attendance, record_session
 from app.training.schemas import AttendanceIn, SessionIn
 from app.venues.models import Business, Category, Venue
 

@@ -22,8 +22,8 @@ from app.schemes.registry import SchemeKey
 from app.schemes.schemas import Application, Award, Reinstatement, Suspension
 from app.schemes.season_schemas import SeasonIn
 from app.schemes.seasons import add_season
+from app.training.actions import record_session
 from app.training.courses import CourseKey, StaffRole
-from app.training.record import record_session
 from app.training.schemas import AttendanceIn, SessionIn
 from app.venues import osm_hours
 from tests.factories import connected

@@ -15,14 +15,14 @@ from app.audit.reports.scheme_tests import scheme_tests
 from app.core.errors import Invalid, responses, wrong
 from app.core.london import today
 from app.http.conditional import Register
-from app.http.fields import FiguresAsked
+from app.http.fields import FiguresQuestion
 from app.outreach.models import EngagementKind
 from app.training.courses import CourseKey
 from app.training.schemas import Trained
 
 router = APIRouter(prefix="/v1/admin")
 
-PeriodQuestion = Annotated[FiguresAsked, Query()]
+PeriodQuestion = Annotated[FiguresQuestion, Query()]
 
 
 class _OfPeriod(BaseModel):
@@ -33,7 +33,7 @@ class _OfPeriod(BaseModel):
     known_at: datetime | SkipJsonSchema[None] = None
 
 
-def _activity(session: Session, question: FiguresAsked) -> tuple[Activity, Scope]:
+def _activity(session: Session, question: FiguresQuestion) -> tuple[Activity, Scope]:
     view = View(question.until, question.known_at or datetime.now(UTC))
     scope = Scope.read(session, view)
     return activity(session, view, question.from_, scope), scope

@@ -15,20 +15,20 @@ from app.audit.frame.disclosure import note_read
 from app.audit.frame.question import Form, Output, Question, ReportQuestion, View
 from app.audit.frame.report import Report
 from app.audit.reports.coverage import Coverage, coverage
-from app.audit.reports.due import Due, DueAsked, due
-from app.audit.reports.levy import LevyAsked, levy
+from app.audit.reports.due import Due, DueQuestion, due
+from app.audit.reports.levy import LevyQuestion, levy
 from app.audit.reports.levy_rows import Levy
 from app.audit.reports.quality import Quality, quality
 from app.audit.reports.scheme_tests import (
     SchemeTests,
-    SchemeTestsAsked,
+    SchemeTestsQuestion,
     VenueSchemeTests,
     alone,
     scheme_tests,
     venue_scheme_tests,
 )
-from app.audit.reports.trend import Trend, TrendAsked, Turn, TurnAsked, trend, turn
-from app.audit.reports.venue import NotKnownThen, SheetAsked, venue_sheet
+from app.audit.reports.trend import Trend, TrendQuestion, Turn, TurnQuestion, trend, turn
+from app.audit.reports.venue import NotKnownThen, SheetQuestion, venue_sheet
 from app.audit.reports.venue_rows import VenueSheet
 from app.audit.reports.ward_map import WardFeatures, ward_features
 from app.core.db import none_such, read_session
@@ -114,7 +114,7 @@ def read_coverage(question: Annotated[ReportQuestion, Query()], reading: Reading
 
 
 @router.get("/trend", summary="How did coverage change?", response_model=Trend, responses=_FORMS)
-def read_trend(question: Annotated[TrendAsked, Query()], reading: Reading) -> Response:
+def read_trend(question: Annotated[TrendQuestion, Query()], reading: Reading) -> Response:
     """Coverage at each month's end, all by what was known at one instant."""
     return reading.answer(
         question,
@@ -124,7 +124,7 @@ def read_trend(question: Annotated[TrendAsked, Query()], reading: Reading) -> Re
 
 
 @router.get("/trend/turn", summary="What turned it?", response_model=Turn, responses=_FORMS)
-def read_turn(question: Annotated[TurnAsked, Query()], reading: Reading) -> Response:
+def read_turn(question: Annotated[TurnQuestion, Query()], reading: Reading) -> Response:
     """The venues that moved a course's coverage in one month, and the events that did it."""
     return reading.answer(
         question,
@@ -157,7 +157,7 @@ def read_ward_features(question: Annotated[Question, Query()], reading: Reading)
     responses=_NOTED | responses(none_such(Venue), NotKnownThen()),
 )
 def read_venue_sheet(
-    venue_id: UUID, question: Annotated[SheetAsked, Query()], reading: Reading
+    venue_id: UUID, question: Annotated[SheetQuestion, Query()], reading: Reading
 ) -> Response:
     """Its facts, standings, training, tests, reports, and the events behind each figure.
 
@@ -180,7 +180,9 @@ def read_venue_sheet(
     response_model=SchemeTests,
     responses=_NOTED,
 )
-def read_scheme_tests(question: Annotated[SchemeTestsAsked, Query()], reading: Reading) -> Response:
+def read_scheme_tests(
+    question: Annotated[SchemeTestsQuestion, Query()], reading: Reading
+) -> Response:
     """Visited, passed, and the debriefs and retests that failures ask for: by ward, by scheme.
 
     Where a ward has tests of one venue alone, that this was read is journalled.
@@ -202,7 +204,7 @@ def read_scheme_tests(question: Annotated[SchemeTestsAsked, Query()], reading: R
     responses=_NOTED,
 )
 def read_venue_scheme_tests(
-    question: Annotated[SchemeTestsAsked, Query()], reading: Reading
+    question: Annotated[SchemeTestsQuestion, Query()], reading: Reading
 ) -> Response:
     """The same, venue by venue; never to be published. That it was read is journalled."""
     return reading.answer(
@@ -226,7 +228,7 @@ def read_quality(question: Annotated[ReportQuestion, Query()], reading: Reading)
 
 
 @router.get("/levy", summary="Who gets the levy's discount?", response_model=Levy, responses=_FORMS)
-def read_levy(question: Annotated[LevyAsked, Query()], reading: Reading) -> Response:
+def read_levy(question: Annotated[LevyQuestion, Query()], reading: Reading) -> Response:
     """The late-night venues that hold Safety Thirst, day by day of a levy year, and near misses."""
     return reading.answer(
         question,
@@ -239,7 +241,7 @@ def read_levy(question: Annotated[LevyAsked, Query()], reading: Reading) -> Resp
 
 
 @router.get("/due", summary="What lapses soon or has lapsed?", response_model=Due, responses=_NOTED)
-def read_due(question: Annotated[DueAsked, Query()], reading: Reading) -> Response:
+def read_due(question: Annotated[DueQuestion, Query()], reading: Reading) -> Response:
     """A work list: accreditations, reviews and training, and apart from these the retests.
 
     A retest shows that a test was failed, so reading which venues owe one is journalled.

@@ -76,7 +76,7 @@ class Period(Given):
         return self
 
 
-class FiguresAsked(Period):
+class FiguresQuestion(Period):
     """Which period the figures are for, both days included."""
 
     from_: Day = Field(alias="from", description="First day", examples=["2023-10-01"])

@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from app.core.errors import DomainError, FieldError
 from app.schemes.registry import Prerequisite, Scheme
-from app.training.actions import trained_in_date
+from app.training.evidence import trained_in_date
 
 
 class PrerequisiteLacking(DomainError):

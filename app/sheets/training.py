@@ -12,8 +12,8 @@ from app.core.text import key, prose
 from app.sheets.events import EventSheet, of_model
 from app.sheets.lookup import Lookup
 from app.sheets.rows import Column, DayColumn, NumberColumn, Values
+from app.training.actions import add_attendance, declare_headcount, record_session
 from app.training.models import Attendance, Headcount, TrainingSession
-from app.training.record import add_attendance, declare_headcount, record_session
 from app.training.schemas import AttendanceIn, HeadcountIn, SessionIn
 
 _OF_SESSION = ("course", "on", "place", "provider", "note")

@@ -1,124 +1,114 @@
-"""What training comes to: as at the end of a London day, as known at an instant."""
+"""What an officer records about training, each once and never overwritten."""
 
-from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
-from sqlalchemy.orm import joinedload, selectinload
 from sqlmodel import Session, col, select
 
-from app.core.events import in_effect, known, within
-from app.core.settings import settings
-from app.training.courses import COURSES
+from app.core.db import find
+from app.core.errors import DomainError, FieldError, Invalid, wrong
+from app.core.events import in_effect, not_in_future, record, recorded
 from app.training.models import Attendance, Headcount, TrainingSession
-from app.training.rag import Thresholds
-from app.training.rules import Attended, CourseState, Declared, course_state
-from app.venues.facts import facts_on
+from app.training.schemas import AttendanceIn, HeadcountIn, SessionIn
+from app.venues.models import Venue
+
+UNKNOWN_VENUE = "is not a venue of this register"
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """All that makes a venue's standing what it is on a London day, oldest first.
+class SessionIsVoid(DomainError):
+    """A session that was a mistake can't be added to."""
 
-    `refresh_months` is the venue's own term on that day, None where it has none.
+    status = 409
+    code = "session-is-void"
+    title = "This training session was voided; record it anew"
+
+
+class CountedAlready(DomainError):
+    """One session has one count for each role of a venue, so that nobody is counted twice."""
+
+    status = 409
+    code = "counted-already"
+    title = "This session counts that role of that venue already; void that first"
+
+
+class DeclaredAlready(DomainError):
+    """A venue has one headcount of a day, so that nobody leaves twice."""
+
+    status = 409
+    code = "declared-already"
+    title = "This venue has a headcount of that day already; void that first"
+
+
+def record_session(session: Session, given: SessionIn) -> TrainingSession:
+    """Record a delivery of a course with all who attended it.
+
+    Raises `Invalid` for a day to come, an unknown venue or a role that is counted twice.
     """
-
-    on: date
-    attendances: list[Attendance]
-    headcounts: list[Headcount]
-    refresh_months: int | None
-
-    def states(self, thresholds: Thresholds | None = None) -> dict[str, CourseState]:
-        """The standing in every course; the thresholds are the settings', unless given."""
-        return {
-            key: course_state(
-                course,
-                [
-                    Attended(attendance.on, attendance.new_count, attendance.refresher_count)
-                    for attendance in self.attendances
-                    if attendance.session.course == key
-                ],
-                [Declared(count.on, count.staff, count.left) for count in self.headcounts],
-                self.refresh_months,
-                self.on,
-                thresholds or Thresholds.of(settings()),
-            )
-            for key, course in COURSES.items()
-        }
+    at = not_in_future(session, given.on)
+    venue_ids = {attendance.venue_id for attendance in given.attendances}
+    known = set(session.exec(select(Venue.id).where(col(Venue.id).in_(venue_ids))))
+    unknown, repeated, counted = [], [], set()
+    for place, attendance in enumerate(given.attendances):
+        field = f"attendances.{place}"
+        if attendance.venue_id not in known:
+            unknown.append(FieldError(field=f"{field}.venue_id", message=UNKNOWN_VENUE))
+        if (attendance.venue_id, attendance.role) in counted:
+            message = "counts a role of a venue for the second time"
+            repeated.append(FieldError(field=field, message=message))
+        counted.add((attendance.venue_id, attendance.role))
+    if errors := unknown or repeated:
+        raise Invalid(errors)
+    attendances = [
+        Attendance(effective_at=at, **_counts(attendance), **recorded(session))
+        for attendance in given.attendances
+    ]
+    fields = given.model_dump(exclude={"on", "attendances"})
+    return record(session, TrainingSession, at, attendances=attendances, **fields)
 
 
-def evidence(
-    session: Session, venue_id: UUID, on: date, known_at: datetime | None = None
-) -> Evidence:
-    """What had been recorded of a venue by `known_at`, and not been voided by then; None is now."""
-    attendances = session.exec(
-        select(Attendance)
-        .join(TrainingSession)
-        .where(
-            known(TrainingSession, known_at),
-            known(Attendance, known_at),
-            *within(Attendance, None, on),
-            col(Attendance.venue_id) == venue_id,
-        )
-        .order_by(col(Attendance.effective_at), col(Attendance.recorded_at), col(Attendance.id))
-        .options(joinedload(Attendance.session))  # type: ignore[arg-type]
-    )
-    headcounts = session.exec(
-        select(Headcount)
-        .where(
-            known(Headcount, known_at),
-            *within(Headcount, None, on),
-            col(Headcount.venue_id) == venue_id,
-        )
-        .order_by(col(Headcount.effective_at), col(Headcount.recorded_at), col(Headcount.id))
-    )
-    terms = facts_on(session, [venue_id], [on], known_at).refresh_months
-    return Evidence(on, list(attendances), list(headcounts), int(terms[0, 0]) or None)
+def add_attendance(session: Session, session_id: UUID, given: AttendanceIn) -> Attendance:
+    """Record more people of a session.
 
-
-def trained_in_date(
-    session: Session,
-    venue_id: UUID,
-    course_key: str | None,
-    on: date,
-    known_at: datetime | None = None,
-) -> int:
-    """How many of a venue's staff are in date in a course on a London day; None is any course.
-
-    In any course that is the most in one: those in date in another may be the same people.
+    Raises `NotFound`, `SessionIsVoid`, `CountedAlready`, or `Invalid` for an unknown venue.
     """
-    states = evidence(session, venue_id, on, known_at).states()
-    return max(state.trained for key, state in states.items() if course_key in (key, None))
-
-
-def delivered(
-    course: str | None = None,
-    venue_id: UUID | None = None,
-    first: date | None = None,
-    last: date | None = None,
-    *,
-    voided: bool = False,
-) -> sa.Select[Any]:
-    """The sessions of a course, attended from a venue, from one London day to another."""
-    sessions = (
-        sa.select(TrainingSession)
-        .where(*within(TrainingSession, first, last))
-        .options(selectinload(TrainingSession.attendances))  # type: ignore[arg-type]
+    training = find(session, TrainingSession, session_id)
+    if training.voided_at is not None:
+        raise SessionIsVoid
+    if session.get(Venue, given.venue_id) is None:
+        raise wrong("venue_id", UNKNOWN_VENUE)
+    counted = select(Attendance.id).where(
+        in_effect(Attendance),
+        col(Attendance.session_id) == session_id,
+        col(Attendance.venue_id) == given.venue_id,
+        col(Attendance.role) == given.role,
     )
-    attended = sa.select(col(Attendance.session_id)).where(col(Attendance.venue_id) == venue_id)
-    if not voided:
-        sessions = sessions.where(in_effect(TrainingSession))
-        attended = attended.where(in_effect(Attendance))
-    if course:
-        sessions = sessions.where(col(TrainingSession.course) == course)
-    if venue_id:
-        sessions = sessions.where(col(TrainingSession.id).in_(attended))
-    return sessions
+    if session.exec(counted).first():
+        raise CountedAlready
+    at = training.effective_at
+    return record(session, Attendance, at, session_id=session_id, **_counts(given))
 
 
-def declared_at(venue_id: UUID, *, voided: bool = False) -> sa.Select[Any]:
-    """The headcounts of a venue."""
-    headcounts = sa.select(Headcount).where(col(Headcount.venue_id) == venue_id)
-    return headcounts if voided else headcounts.where(in_effect(Headcount))
+def declare_headcount(session: Session, venue_id: UUID, given: HeadcountIn) -> Headcount:
+    """Record how many staff a venue has.
+
+    Raises `NotFound`, `DeclaredAlready`, or `Invalid` for a day to come.
+    """
+    find(session, Venue, venue_id)
+    at = not_in_future(session, given.on)
+    declared = select(Headcount.id).where(
+        in_effect(Headcount),
+        col(Headcount.venue_id) == venue_id,
+        col(Headcount.effective_at) == at,
+    )
+    if session.exec(declared).first():
+        raise DeclaredAlready
+    return record(session, Headcount, at, venue_id=venue_id, staff=given.staff, left=given.left)
+
+
+def _counts(given: AttendanceIn) -> dict[str, Any]:
+    return {
+        "venue_id": given.venue_id,
+        "role": given.role,
+        "new_count": given.new,
+        "refresher_count": given.refresher,
+    }

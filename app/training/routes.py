@@ -12,7 +12,7 @@ from app.core.events import VoidReason
 from app.core.london import today
 from app.http.conditional import Register
 from app.http.records import Records, read_of
-from app.training import actions, record, views
+from app.training import actions, evidence, views
 from app.training.courses import COURSES, StaffRole
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.schemas import (
@@ -54,7 +54,7 @@ def training_courses(register: Register, _: Reader) -> Response:
 @router.post("/training/sessions", **SESSIONS.creates("Record a training session", _TO_COME))
 def record_training_session(given: SessionIn, register: Register, officer: Officer) -> Response:
     """Records one delivery of a course with all who attended it, in numbers and never names."""
-    return SESSIONS.create(register, officer, given, record.record_session)
+    return SESSIONS.create(register, officer, given, actions.record_session)
 
 
 @router.get(
@@ -65,7 +65,7 @@ def training_sessions(
     question: Annotated[SessionsQuestion, Query()], register: Register, _: Reader
 ) -> Response:
     """Sessions with their attendances, newest first."""
-    statement = actions.delivered(
+    statement = evidence.delivered(
         question.course, question.venue_id, question.from_, question.until, voided=question.voided
     )
     return register.read(lambda session: SESSIONS.page(session, question, statement))
@@ -92,16 +92,16 @@ def void_training_session(
     **ATTENDANCES.creates(
         "Add an attendance",
         none_such(TrainingSession),
-        record.SessionIsVoid(),
-        record.CountedAlready(),
-        wrong("venue_id", record.UNKNOWN_VENUE),
+        actions.SessionIsVoid(),
+        actions.CountedAlready(),
+        wrong("venue_id", actions.UNKNOWN_VENUE),
     ),
 )
 def add_attendance(
     session_id: UUID, given: AttendanceIn, register: Register, officer: Officer
 ) -> Response:
     """Records people of a session who were left out, or those of a voided attendance anew."""
-    return ATTENDANCES.create(register, officer, given, record.add_attendance, session_id)
+    return ATTENDANCES.create(register, officer, given, actions.add_attendance, session_id)
 
 
 @router.get("/training/attendances/{attendance_id}", **ATTENDANCES.shows("One attendance"))
@@ -127,14 +127,14 @@ def void_attendance(
 @router.post(
     "/venues/{venue_id}/headcounts",
     **HEADCOUNTS.creates(
-        "Declare a headcount", none_such(Venue), record.DeclaredAlready(), _TO_COME
+        "Declare a headcount", none_such(Venue), actions.DeclaredAlready(), _TO_COME
     ),
 )
 def declare_headcount(
     venue_id: UUID, given: HeadcountIn, register: Register, officer: Officer
 ) -> Response:
     """Records how many relevant staff a venue has, and how many trained ones have left."""
-    return HEADCOUNTS.create(register, officer, given, record.declare_headcount, venue_id)
+    return HEADCOUNTS.create(register, officer, given, actions.declare_headcount, venue_id)
 
 
 @router.get(
@@ -144,7 +144,7 @@ def headcounts(
     venue_id: UUID, question: Annotated[HeadcountsQuestion, Query()], register: Register, _: Reader
 ) -> Response:
     """What a venue has declared, newest first."""
-    statement = actions.declared_at(venue_id, voided=question.voided)
+    statement = evidence.declared_at(venue_id, voided=question.voided)
     return read_of(
         register, Venue, venue_id, lambda session, _: HEADCOUNTS.page(session, question, statement)
     )

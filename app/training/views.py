@@ -10,8 +10,8 @@ from sqlmodel import Session
 
 from app.core.db import find
 from app.core.events import shown
-from app.training import actions
 from app.training.courses import COURSES
+from app.training.evidence import evidence
 from app.training.models import TrainingSession
 from app.training.schemas import CourseStanding, SessionOut, Trained, VenueTraining
 from app.venues.models import Venue
@@ -36,15 +36,15 @@ def venue_training(
 ) -> VenueTraining:
     """A venue's standing in every course, and what made it so. Raises `NotFound`."""
     venue = find(session, Venue, venue_id)
-    evidence = actions.evidence(session, venue.id, on, known_at)
-    states, headcounts = evidence.states(), evidence.headcounts
+    known = evidence(session, venue.id, on, known_at)
+    states, headcounts = known.states(), known.headcounts
     courses = [
         CourseStanding.model_validate(
             asdict(states[key])
             | {
                 "course": course.key,
                 "name": course.name,
-                "attendances": [each for each in evidence.attendances if each.course == key],
+                "attendances": [each for each in known.attendances if each.course == key],
             }
         )
         for key, course in COURSES.items()

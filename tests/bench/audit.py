@@ -26,7 +26,7 @@ from app.audit.reports.coverage import coverage
 from app.audit.reports.due import due
 from app.audit.reports.levy import levy
 from app.audit.reports.quality import quality
-from app.audit.reports.trend import TrendAsked, trend
+from app.audit.reports.trend import TrendQuestion, trend
 from app.core.db import migrate, read_session
 from tests.accounts import make_app, signed_in
 from tests.audit.history import LAST_DAY, make_history, store
@@ -60,7 +60,7 @@ REPORTS = (
     Report("coverage", coverage, "/v1/audit/coverage", 1),
     Report(
         "trend over 24 months",
-        lambda session, view: trend(session, view, TrendAsked().days(view.as_at)),
+        lambda session, view: trend(session, view, TrendQuestion().days(view.as_at)),
         "/v1/audit/trend",
         1,
     ),

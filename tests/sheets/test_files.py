@@ -19,7 +19,7 @@ from app.schemes.seasons import add_season
 from app.sheets.cells import write_rows
 from app.sheets.files import EVENT_SHEETS, SHEETS, SheetName, export_sheet, import_sheet, template
 from app.sheets.import_report import BadCell, ImportRejected, ImportReport
-from app.training.actions import evidence
+from app.training.evidence import evidence
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.venues.models import Business, Venue, VenueStatus
 

@@ -15,10 +15,10 @@ from app.core.events import void
 from app.core.journal import Journal, now
 from app.core.london import effective
 from app.core.settings import Settings
-from app.training.actions import evidence, trained_in_date
+from app.training.actions import declare_headcount, record_session
+from app.training.evidence import evidence, trained_in_date
 from app.training.grid import training_grid
 from app.training.models import Attendance
-from app.training.record import declare_headcount, record_session
 from app.training.rules import Status
 from app.training.schemas import AttendanceIn, HeadcountIn, SessionIn
 from app.venues.facts import take_effect
@@ -141,7 +141,7 @@ def test_thresholds_are_settings(
     venue = make_venue(engine).id
     train(journal, venue, "2025-01-10", 3)
     declare(journal, venue, "2025-02-01", 4)
-    for module in ("actions", "grid"):
+    for module in ("evidence", "grid"):
         monkeypatch.setattr(
             f"app.training.{module}.settings", lambda: Settings(rag_green=80, due_days=300)
         )

@@ -14,8 +14,8 @@ from sqlmodel import Session, SQLModel, select
 from app.core.db import read_session
 from app.core.events import Event
 from app.core.london import LONDON, effective
-from app.training.actions import evidence
 from app.training.courses import COURSES, StaffRole
+from app.training.evidence import evidence
 from app.training.grid import Grid, training_grid
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.rag import Thresholds

@@ -42,7 +42,7 @@ LAPSED_MONTHS = 12
 SOURCES = ("decisions", "training", "headcounts", "scheme tests", "venue facts")
 
 
-class DueAsked(ReportQuestion):
+class DueQuestion(ReportQuestion):
     """How far ahead the list looks."""
 
     days: int = Field(

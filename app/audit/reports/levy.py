@@ -50,7 +50,7 @@ NEAR_DAYS = 92
 _A_DAY = timedelta(days=1)
 
 
-class LevyAsked(ReportQuestion):
+class LevyQuestion(ReportQuestion):
     """Which levy year, and how far off a near miss may be."""
 
     year: Maybe[int] = Field(

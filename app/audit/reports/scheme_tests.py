@@ -33,7 +33,7 @@ SOURCES = ["scheme tests", "debriefs", "venue facts"]
 _A_DAY = timedelta(days=1)
 
 
-class SchemeTestsAsked(ReportQuestion):
+class SchemeTestsQuestion(ReportQuestion):
     """What the reports on scheme tests can be asked: those on which days."""
 
     from_: Maybe[Day] = Field(

@@ -44,7 +44,7 @@ def _first_day(value: str) -> date:
 Month = Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$", examples=["2025-03"])]
 
 
-class TrendAsked(ReportQuestion):
+class TrendQuestion(ReportQuestion):
     """Which months, both included; the two years up to `as_at` when none are given."""
 
     from_: Maybe[Month] = Field(default=None, alias="from", description="First month")
@@ -62,7 +62,7 @@ class TrendAsked(ReportQuestion):
         return [min(last_day(first, months), as_at) for months in range(1, number + 1)]
 
 
-class TurnAsked(ReportQuestion):
+class TurnQuestion(ReportQuestion):
     """Which month of which course to explain."""
 
     month: Month

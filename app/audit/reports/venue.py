@@ -43,8 +43,8 @@ from app.outreach.scheme_tests import known_tests
 from app.schemes.models import Decision
 from app.schemes.registry import schemes
 from app.schemes.timelines import standings, timelines
-from app.training.actions import evidence
 from app.training.courses import COURSES, CourseKey, StaffRole
+from app.training.evidence import evidence
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.venues.facts import Facts
 from app.venues.models import Venue, VenueFacts, VenueStatus
@@ -64,7 +64,7 @@ class NotKnownThen(NotFound):
     title = "There was no such venue in the register at that instant"
 
 
-class SheetAsked(Moment, Output):
+class SheetQuestion(Moment, Output):
     """What a venue's audit sheet can be asked."""
 
 
