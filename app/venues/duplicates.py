@@ -8,6 +8,7 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from app.core.columns import Ints
@@ -68,6 +69,8 @@ def likely_duplicates(session: Session, name: str, place: Point) -> list[Candida
     distance = distance_m(col(Venue.location), place)
     near = session.exec(
         select(Venue, distance)
+        # Reading hours would cost more than all the rest.
+        .options(defer(Venue.hours))  # type: ignore[arg-type]
         .where(within_m(col(Venue.location), place, NEAR_M))
         .order_by(distance, col(Venue.id))
     )
