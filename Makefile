@@ -1,6 +1,6 @@
 PYTHON ?= python3
 PORT ?= 8000
-# What `make test` hands to pytest: make test TESTS="-k sqlite tests/venues"
+# What `make test` and `make drills` hand to pytest: make test TESTS="-k sqlite tests/venues"
 TESTS ?=
 
 BIN := .venv/bin
@@ -16,27 +16,56 @@ PEERS := tests/bench/peers/requirements
 APT_GET := DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300
 MAY_APT_GET := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
-.PHONY: help install run test bench lock openapi postgis
+.PHONY: help install run test drills journeys bench screenshots lock sbom openapi messages postgis chromium
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 install: .venv/installed ## set up .venv, with the havens command in it
 
 run: install ## serve the demonstration on http://127.0.0.1:8000 (PORT= to change)
-	HAVENS_ENVIRONMENT=demo $(BIN)/havens serve --port $(PORT)
+	HAVENS_ENVIRONMENT=demo HAVENS_PUBLIC_URL=$${HAVENS_PUBLIC_URL:-http://127.0.0.1:$(PORT)} \
+		$(BIN)/havens serve --port $(PORT)
 
-test: .venv/installed-dev postgis ## lint, types, layers, tests on SQLite and on PostGIS
+test: .venv/installed-dev postgis chromium ## lint, types, layers, tests on SQLite, on PostGIS and in Chromium
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses 2 --dist worksteal $(TESTS)
+	$(BIN)/pytest --numprocesses 3 --dist worksteal $(TESTS)
 
-bench: .venv/installed-dev .venv-bench/installed postgis ## run the benchmarks
+drills: .venv/installed-dev postgis chromium ## the tests that try many cases, with all of them
+	@[ -n "$$(find /usr/lib -name libfaketimeMT.so.1)" ] || ! { $(MAY_APT_GET); } || { \
+		$(APT_GET) update; $(APT_GET) install -y --no-install-recommends faketime; }
+	$(BIN)/pytest --numprocesses 2 --dist worksteal --drill -m drill $(TESTS)
+	$(BIN)/python -m tests.drills.connections
+	$(BIN)/python -m tests.drills.canaries
+	$(BIN)/python -m tests.drills.sign_in
+	$(BIN)/python -m tests.drills.provider
+	$(BIN)/python -m tests.drills.reports
+	$(BIN)/python -m tests.drills.letters
+	$(BIN)/python -m tests.drills.restore
+	$(BIN)/python -m tests.drills.point_in_time
+	$(BIN)/python -m tests.drills.trouble
+	$(BIN)/python -m tests.drills.replacing
+	$(BIN)/python -m tests.drills.clocks
+	$(BIN)/python -m tests.drills.contracts
+	$(BIN)/python -m tests.drills.kills
+	$(BIN)/python -m tests.bench soak
+
+journeys: .venv/installed-dev postgis chromium ## days of work by clicking in Chromium, on a phone and a desk
+	$(BIN)/pytest --numprocesses 2 --dist worksteal --journey -m journey -rP $(TESTS)
+
+bench: .venv/installed-dev .venv-bench/installed postgis chromium ## run the benchmarks
 	@{ command -v wrk && command -v redis-server; } >/dev/null || ! { $(MAY_APT_GET); } || { \
 		$(APT_GET) update; $(APT_GET) install -y --no-install-recommends wrk redis-server; }
 	$(BIN)/python -m tests.bench
+
+# In the typeface that pages look for, which a bare Debian lacks.
+screenshots: .venv/installed-dev chromium ## take the pictures of the README anew
+	@fc-match Arial 2>/dev/null | grep -q Liberation || ! { $(MAY_APT_GET); } || \
+		$(APT_GET) install -y --no-install-recommends fonts-liberation
+	$(BIN)/python -m tests.pictures
 
 lock: .venv/installed-dev ## rewrite the lock files from pyproject.toml (UPGRADE=1 for the newest)
 	$(LOCK) --group build --output-file requirements.lock
@@ -45,8 +74,28 @@ lock: .venv/installed-dev ## rewrite the lock files from pyproject.toml (UPGRADE
 	$(subst pyproject.toml,$(PEERS).in,$(LOCK)) --constraint requirements.lock \
 		--output-file $(PEERS).lock
 
+sbom: .venv/installed-dev ## write what requirements.lock pins, as a CycloneDX bill of materials, to sbom.json
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT \
+		&& uv=$$PWD/$(BIN)/uv && lock=$$PWD/requirements.lock && bom=$$PWD/sbom.json \
+		&& $$uv init --quiet --bare --name safe-havens --python $$PWD/$(BIN)/python "$$folder" \
+		&& cd "$$folder" && $$uv add --quiet --no-sync --requirements "$$lock" \
+		&& $$uv export --quiet --frozen --format cyclonedx1.5 --output-file "$$bom" && echo sbom.json
+
 openapi: install ## rewrite openapi/ from the code
 	$(BIN)/havens openapi
+
+# Without places, dates or versions in them, so that a catalogue changes with its messages alone.
+CATALOGUE := app/http/locale
+PYBABEL := $(BIN)/pybabel --quiet
+
+messages: .venv/installed-dev ## take new messages of pages into the catalogues, and compile them
+	$(PYBABEL) extract --mapping-file pyproject.toml --no-location --sort-output \
+		--keywords "forms:1,2 marked" --output $(CATALOGUE)/havens.pot app
+	for language in pl es ar; do \
+		$(PYBABEL) update --domain havens --input-file $(CATALOGUE)/havens.pot \
+			--output-dir $(CATALOGUE) --locale $$language --init-missing --no-fuzzy-matching \
+			--ignore-obsolete --ignore-pot-creation-date; done
+	$(PYBABEL) compile --domain havens --directory $(CATALOGUE)
 
 .venv/installed: requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { \
@@ -81,3 +130,9 @@ postgis: .venv/installed-dev
 		$(APT_GET) update; $(APT_GET) install -y --no-install-recommends postgresql-postgis; \
 		rm -f $(NO_CLUSTER); }
 	@$(BIN)/python -m tests.databases || [ -z "$$CI" ]
+
+# With fonts, Arabic ones too, or all text is boxes.
+chromium: .venv/installed-dev
+	@$(BIN)/python -m tests.browsers >/dev/null 2>&1 || ! { $(MAY_APT_GET); } || { \
+		$(APT_GET) update; $(APT_GET) install -y --no-install-recommends chromium fonts-dejavu-core; }
+	@$(BIN)/python -m tests.browsers || [ -z "$$CI" ]

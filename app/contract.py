@@ -13,12 +13,14 @@ from fastapi.routing import iter_route_contexts
 from pydantic.json_schema import models_json_schema
 
 from app.accounts.guards import Forbidden, Guard, PasswordIsTemporary, visiting
+from app.accounts.second_factor import SecondFactorFirst
 from app.accounts.tokens import Unauthorized
 from app.core.errors import PROBLEM_JSON, DomainError, Invalid, Problem, describe
 from app.core.journal import WrongClock
 from app.directory.nearest_question import NearestQuestion
 from app.directory.schemas import HavenFeatures
 from app.http.conditional import PreconditionRequired, Stale, register_of
+from app.http.database import Unavailable, turn
 from app.http.examples import add_examples
 from app.http.headers import described, parameter
 from app.http.idempotency import KEY_LENGTH, KeyReused
@@ -31,6 +33,9 @@ Where is the nearest Safe Haven that is open now, and will still be when I get t
 Times are RFC 3339 in UTC; opening hours and whole days are London's. What does not apply is
 absent, never null. Errors are problem details (RFC 9457) that never repeat what was sent; a wrong
 address answers 404 and a wrong method 405, likewise as a problem.
+
+A request that is no HTTP, or longer than anybody needs, is answered 400, 408, 413, 414, 431 or 505
+in plain text, whatever it asks for, and its connection ends.
 
 What can be read with GET takes HEAD too, which answers the same without the body. A parameter that
 is empty, one named `_` and a slash at the end of an address are as if left out.
@@ -48,6 +53,7 @@ a mistake is voided, with the reason, and recorded anew.
 
 PUBLIC = {
     "havens": "Finding a haven. Nobody has to say who they are.",
+    "paper": "The list of havens and posters, to print; whether a certificate holds.",
     "operators": "Watching the service.",
 }
 """The tags of what everybody may call, and what each is about."""
@@ -139,7 +145,9 @@ def _complete(operation: dict[str, Any], method: str, dependant: Dependant) -> N
     if visiting in calls:
         _also(operation, Unauthorized(), *([WrongClock()] if method != "GET" else []))
     if any(isinstance(call, Guard) for call in calls):
-        _also(operation, Forbidden(), PasswordIsTemporary())
+        _also(operation, Forbidden(), PasswordIsTemporary(), SecondFactorFirst())
+    if turn in calls:
+        _also(operation, Unavailable())
     if register_of not in calls:
         return
     if method == "GET":
@@ -152,7 +160,8 @@ def _complete(operation: dict[str, Any], method: str, dependant: Dependant) -> N
         about = "Names this request, so that asking again makes nothing twice; nobody else's counts"
         _reads(operation, parameter("Idempotency-Key", about, maxLength=KEY_LENGTH))
     if {"412", "428"}.intersection(answers):
-        answers["200"]["headers"] = _TAG
+        if "200" in answers:
+            answers["200"]["headers"] = _TAG
         _also(operation, Stale(), PreconditionRequired())
         about = "The `ETag` of the state that is to change"
         _reads(operation, parameter("If-Match", about, required=True))

@@ -1,49 +1,184 @@
 """Serving, in one process or in several."""
 
+import asyncio
+import ctypes
+import hashlib
 import os
+import resource
 import shutil
+import signal
+import socket
+import sys
+from contextlib import suppress
+from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 
 import uvicorn
 import uvicorn._subprocess
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import multiprocess
 
 from app.core import logs
 from app.core.settings import Settings
+from app.generations import handed_over, keep
+from app.http.headers import on_every_answer
+
+GRACE_SECONDS = 40
+"""How long a process that stops goes on answering: longer than the database may take."""
 
 
 def serve(settings: Settings, host: str, port: int, workers: int) -> None:
-    """Prepare, then serve until told to stop."""
-    logs.configure(settings.log_level)
-    if workers > 1:
-        # Workers that began with nothing would each import for two seconds, one that replaces a
-        # dead one too.
-        uvicorn._subprocess.spawn = get_context("fork")  # type: ignore[assignment]  # noqa: SLF001
-        folder = settings.data_dir / "metrics"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+    """Serve until told to stop; `app.generations` says what the processes are to each other."""
+    logs.configure(settings.log_level, settings.log_format)
+    answer = partial(_answer, settings, workers)
+    if handed := handed_over():
+        answer(*handed)
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Each connection is one, and the usual 1,024 are soon gone. Some systems promise more than
+    # they give.
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    door = socket.create_server(
+        (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
+    )
+    folder = _folder_of_metrics(settings.data_dir) if workers > 1 else None
+    if folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    # Brings what counts, which reads that as it is imported.
+    keeper = os.getpid()
+    try:
+        sys.exit(keep(door, workers, answer))
+    finally:
+        if folder and os.getpid() == keeper:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folder_of_metrics(data_dir: Path) -> Path | None:
+    """An empty folder, the same one at each start with these data, and in memory if it can be.
+
+    What counts maps its files: on a disk that is full that would kill who counts. None where there
+    is room nowhere: then each worker tells of itself alone.
+    """
+    name = hashlib.sha256(f"{os.getuid()} {data_dir.absolute()}".encode()).hexdigest()[:16]
+    for place in ("/dev/shm", "/tmp", data_dir):  # noqa: S108  made here, and for this user alone
+        folder = Path(place, f"havens-metrics-{name}")
+        with suppress(OSError):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o700)
+            return folder
+    return None
+
+
+def _answer(settings: Settings, workers: int, door: socket.socket, ready: int) -> None:
+    """Prepare, then answer whoever comes to the door, as one generation."""
+    _begin()
+    # Brings what counts, which reads where to as it is imported.
     from app.start import prepare  # noqa: PLC0415
 
-    prepare(settings)
-    if workers > 1:
-        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415
-
-        # This process answers nothing, and what it says of its directory counts for nothing.
-        mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
-    uvicorn.run(
+    # Held until the end, for each worker is forked with it.
+    shared = prepare(settings)
+    # Up to here nobody has sent anything, and what goes wrong had better say all of it.
+    logs.take_what_nobody_catches()
+    config = uvicorn.Config(
         "app.start:started_app",
         factory=True,
-        host=host,
-        port=port,
         workers=workers,
         loop="uvloop",
         http="app.directory.shortcut:Shortcut",
+        ws="none",
         access_log=False,
         log_config=None,
         proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=10,
+        headers=on_every_answer(settings.public_url),
+        timeout_graceful_shutdown=GRACE_SECONDS,
         # On a busy machine a worker may be held up for longer than the usual five seconds.
         timeout_worker_healthcheck=60,
     )
+    if workers == 1:
+        server = _Server(config, ready)
+        server.run([door])
+        if not server.started:
+            sys.exit(STARTUP_FAILURE)
+        del shared
+        return
+    from app.directory.builder import builder  # noqa: PLC0415
+
+    builder().close()
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415
+
+        # This process answers nothing, and what it says of its directory counts for nothing.
+        mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
+    # Workers that began with nothing would each import for two seconds, one that replaces a dead
+    # one too.
+    uvicorn._subprocess.spawn = get_context("fork")  # type: ignore[assignment]  # noqa: SLF001
+    multiprocess.Server = partial(_Server, ready=ready)  # type: ignore[assignment,attr-defined]
+    _Workers(config, [door]).run()
+    del shared
+
+
+class _Workers(multiprocess.Multiprocess):
+    """The processes of a generation that has several."""
+
+    def handle_hup(self) -> None:
+        """Nothing: it is for the keeper, and whoever signals all of the processes means that."""
+
+    def terminate_all(self) -> None:
+        # The last to close it is a worker, which answers those who have come by then.
+        for door in self.sockets:
+            door.close()
+        super().terminate_all()
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's, which says when it accepts, and answers everybody who came before it stopped."""
+
+    def __init__(self, config: uvicorn.Config, ready: int) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        _begin()
+        super().run(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        with suppress(BrokenPipeError):
+            os.write(self._ready, b".")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        came = [connection for door in sockets or [] for connection in _waiting(door)]
+        for server in self.servers:
+            server.close()
+        await asyncio.gather(*map(self._take, came))
+        await super().shutdown(sockets)
+
+    async def _take(self, connection: socket.socket) -> None:
+        # Imported by now, and too early above.
+        from app.directory.shortcut import Shortcut  # noqa: PLC0415
+
+        protocol = partial(Shortcut, self.config, self.server_state, self.lifespan.state)
+        with suppress(OSError):
+            await asyncio.get_running_loop().connect_accepted_socket(protocol, connection)
+
+
+def _waiting(door: socket.socket) -> list[socket.socket]:
+    """The connections that the system has made and nobody has accepted: closing would end them."""
+    door.setblocking(False)
+    found = []
+    with suppress(OSError):
+        while True:
+            found.append(door.accept()[0])
+    return found
+
+
+def _begin() -> None:
+    """Have this process end when it is told to, or when its parent is gone, however that went."""
+    # A worker is forked with what its parent does at them.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)

@@ -2,18 +2,20 @@
 
 import gc
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from fastapi import FastAPI
 from filelock import FileLock
-from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, select
 
 from app.accounts.demo import demo_accounts
-from app.core.db import make_engine, migrate, read_session
-from app.core.journal import Journal, WrongClock
+from app.core.db import is_migrated, make_engine, migrate, read_session
+from app.core.journal import Journal
 from app.core.settings import Settings
-from app.directory.builder import builder
 from app.directory.live import Directory
+from app.directory.sealed import Shared
 from app.directory.snapshot import MixedData
 from app.main import create_app
 from app.sheets.seed import load_seed
@@ -22,36 +24,67 @@ from app.venues.models import Venue
 log = logging.getLogger(__name__)
 
 
-def prepare(settings: Settings) -> None:
-    """Migrate, load the demonstration if this is one, and see to it that there is a directory.
+def prepare(settings: Settings) -> tuple[Shared, ...]:
+    """Bring the database up to date, load the demonstration if this is one, and see to it that
+    there is a directory; returns what the processes of this service know of it together.
 
-    Without a database it leaves all that: the last snapshot on disk still answers. Raises
-    `MixedData` when the database or the snapshot belongs to another environment.
+    Whatever is wrong, the last good snapshot answers, and the service that follows does what was
+    left when it can. Without one it raises what is wrong, as it does when the snapshot belongs to
+    another environment.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     engine = make_engine(settings.database_url)
     journal = Journal.of(settings, engine)
-    directory = Directory(engine, settings.data_dir, demonstration=settings.demonstration)
+    directory = Directory(
+        engine, settings.data_dir, demonstration=settings.demonstration, journal=journal
+    )
     directory.take_up()
-    with FileLock(settings.data_dir / "start.lock"):
-        try:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        prepare_database(settings, journal, directory)
+        if not directory.suffices():
+            directory.refresh()
+    except Exception as error:
+        if not directory.is_there:
+            raise
+        directory.shared.is_prepared = False
+        directory.tell(error)
+        log.error("starting from the last good directory")
+    finally:
+        engine.dispose()
+    return directory.shared, directory.streets.shared
+
+
+def prepare_database(settings: Settings, journal: Journal, directory: Directory) -> None:
+    """Bring the database up to date, and load the demonstration if this is one.
+
+    Nothing is changed in one that is not what the directory knows. Raises `WentBack`, `MixedData`,
+    and all kinds of errors where the database can't be used.
+    """
+    with _in_turn(settings.data_dir / "start.lock"):
+        # In this order: of a schema that is newer than this code, nothing else can be said.
+        if not (directory.knows_database and is_migrated(journal.engine)):
+            directory.check()
             migrate(settings.database_url)
-            with read_session(engine) as session:
-                refuse_mixed(session, settings)
-            load_seed(journal)
-            for name, password in demo_accounts(journal, settings).items():
-                print(f"Sign in as     {name} with {password}")  # noqa: T201  nobody reads logs for it
-            if not directory.suffices():
-                directory.refresh()
-        except OperationalError as error:
-            log.error(
-                "no database (%s): starting from the snapshot on disk", type(error.orig).__name__
-            )
-        except WrongClock as error:
-            log.error("%s: starting from the snapshot on disk", error.title)
-        finally:
-            builder().close()
-            engine.dispose()
+        directory.check()
+        with read_session(journal.engine) as session:
+            refuse_mixed(session, settings)
+        load_seed(journal)
+        for name, password in demo_accounts(journal, settings).items():
+            print(f"Sign in as     {name} with {password}")  # noqa: T201  nobody reads logs for it
+
+
+@contextmanager
+def _in_turn(lock: Path) -> Iterator[None]:
+    """One process of this host at a time, where its disk can be written to."""
+    turn = FileLock(lock)
+    try:
+        turn.acquire()
+    except OSError as error:
+        log.debug("%s: %s", lock.name, error.strerror)
+    try:
+        yield
+    finally:
+        turn.release()
 
 
 def refuse_mixed(session: Session, settings: Settings) -> None:
@@ -65,7 +98,7 @@ def refuse_mixed(session: Session, settings: Settings) -> None:
 
 def started_app() -> FastAPI:
     """The application of a process that serves."""
-    app = create_app()
+    app = create_app(prepare=prepare_database)
     # What is there from the start stays: to look through it again and again is a third of the work
     # of a large report, makes some answers wait, and writes to memory that the workers share.
     gc.freeze()

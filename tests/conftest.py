@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
-from hypothesis import settings
-from sqlalchemy import Engine
+from hypothesis import is_hypothesis_test, settings
+from sqlalchemy import Connection, Engine, event
 
 from app.core.db import make_engine, migrate
 from app.core.journal import Journal
@@ -21,27 +21,59 @@ from app.core.settings import settings as service_settings
 from tests import faults
 from tests.accounts import make_app, signed_in
 from tests.databases import NO_POSTGIS, Postgres, find_postgis
-from tests.servers import serving
+from tests.servers import PATIENCE_SECONDS, client_of, serving
 
 ROOT = Path(__file__).parent.parent
 CI = bool(os.environ.get("CI"))
 
 # A deadline would fail tests on a busy machine and find nothing.
-settings.register_profile("local", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
-settings.load_profile("ci" if CI else "local")
+settings.register_profile("local", deadline=None, max_examples=50)
+settings.register_profile("ci", settings.get_profile("local"), derandomize=True, print_blob=True)
+settings.register_profile("drill", deadline=None, max_examples=1_000, print_blob=True)
 
 SignIn = Callable[..., httpx.Client]
+Scale = Callable[[int], int]
 
 _numbers = count(1)
+_engines: dict[str, Engine] = {}
+"""The first engine of each kind of database that connected."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@event.listens_for(Engine, "engine_connect")
+def _share_statements(connection: Connection) -> None:
+    """Let every engine have the statements that others have compiled.
+
+    Each test has an engine of its own, and would compile all its statements anew, for longer than
+    they run.
+    """
+    first = _engines.setdefault(connection.dialect.name, connection.engine)
+    connection.dialect = connection.engine.dialect = first.dialect
+    connection.engine._compiled_cache = first._compiled_cache
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--drill", action="store_true", help="try every case, and more examples")
+    parser.addoption("--journey", action="store_true", help="go whole ways by clicking")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    drill = config.getoption("drill")
+    settings.load_profile("drill" if drill else "ci" if CI else "local")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # What is marked as a drill is one alone; what asks for its scale is tried in part elsewhere.
+    for name in ("drill", "journey"):
+        alone = [item for item in items if item.get_closest_marker(name)]
+        if alone and not config.getoption(name):
+            config.hook.pytest_deselected(items=alone)
+            items[:] = [item for item in items if item not in alone]
     for item in items:
-        if {"postgres", "postgresql_url", "private_postgres"}.intersection(
-            getattr(item, "fixturenames", ())
-        ):
+        asked = set(getattr(item, "fixturenames", ()))
+        if asked & {"postgres", "postgresql_url", "private_postgres"}:
             item.add_marker("postgresql")
+        if "drill" in asked or is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("drill")
 
 
 def pytest_runtest_setup() -> None:
@@ -160,6 +192,24 @@ def _server() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
+def drill(request: pytest.FixtureRequest) -> bool:
+    """Whether this is a drill (`make drills`), which may take its time."""
+    return bool(request.config.getoption("drill"))
+
+
+@pytest.fixture(scope="session")
+def scale(drill: bool) -> Scale:
+    """How many cases to try, of so many in a drill: the same ones each time."""
+    return lambda cases: cases if drill else cases // 4
+
+
+@pytest.fixture(scope="session")
+def visible_within(drill: bool) -> float:
+    """Seconds within which a change must show: in a drill as it is promised, elsewhere at all."""
+    return 2 if drill else PATIENCE_SECONDS
+
+
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real venues, wards and opening hours, which is not part of this repository."""
     folder = Path(os.environ.get("HAVENS_REAL_DATA", ROOT.parent / "shared" / "data"))
@@ -205,9 +255,7 @@ def sign_in(app: FastAPI, anybody: httpx.Client) -> Iterator[SignIn]:
     with ExitStack() as clients:
 
         def made(*roles: str) -> httpx.Client:
-            headers = signed_in(app, *roles)
-            client = httpx.Client(base_url=anybody.base_url, headers=headers, timeout=30)
-            return clients.enter_context(client)
+            return clients.enter_context(client_of(anybody.base_url, signed_in(app, *roles)))
 
         yield made
 

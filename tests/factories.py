@@ -1,8 +1,6 @@
 """Wards and venues to test with: a call states only what its test is about."""
 
 import atexit
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from itertools import count
@@ -16,7 +14,6 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine, insert, inspect
 from sqlmodel import Session, SQLModel
 
-from app.core.db import make_engine
 from app.core.geo import Point
 from app.core.journal import Journal
 from app.core.london import effective
@@ -72,11 +69,17 @@ def make_venue(
     return venue
 
 
-def award(where: Session | Engine, venue_id: UUID, first: date, until: date | None) -> Decision:
-    """A Safe Haven award, stored."""
+def award(
+    where: Session | Engine,
+    venue_id: UUID,
+    first: date,
+    until: date | None,
+    scheme: SchemeKey = SchemeKey.SAFE_HAVEN,
+) -> Decision:
+    """An award, stored."""
     decision = Decision(
         venue_id=venue_id,
-        scheme=SchemeKey.SAFE_HAVEN,
+        scheme=scheme,
         kind=Kind.AWARDED,
         effective_at=effective(first),
         until=until,
@@ -108,16 +111,6 @@ def _stored(where: Session | Engine, record: _Record) -> _Record:
         with where.execution_options(writes=True).begin() as connection:
             connection.execute(insert(table), values)
     return record
-
-
-@contextmanager
-def connected(url: str) -> Iterator[Engine]:
-    """An engine as the service has it, that leaves no connection behind."""
-    engine = make_engine(url)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 def utc(written: str) -> int:

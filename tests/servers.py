@@ -1,14 +1,16 @@
 """The service as it runs for real, in processes of its own, and inside this one with any clock."""
 
+import asyncio
 import logging
 import os
 import re
+import ssl
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -20,16 +22,31 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from app.core import logs
+from app.core.db import connected
 from app.core.settings import Settings
 from app.directory.live import Clock
 from app.directory.shortcut import Shortcut
-from app.main import create_app
-from tests.factories import connected, make_venue
+from app.http.headers import on_every_answer
+from app.main import FOLLOWER
+from app.start import prepare, prepare_database
+from tests.applications import application
+from tests.factories import make_venue
 from tests.faults import noting_faults, watch
 
 ROOT = Path(__file__).parent.parent
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
 SECRET = "a secret that nothing but the tests has"
+METRICS_TOKEN = "a token that nothing but the tests has"
+METRICS = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+"""What who reads the metrics sends."""
+
+_REFUSED = """
+import sys
+from app.cli import main
+sys.argv[1:] = ["serve", "--port", "9119"]
+main()
+"""
 
 _SERVE = """
 import sys
@@ -38,7 +55,16 @@ from app.core.settings import settings
 serve(settings(), "127.0.0.1", 0, int(sys.argv[1]))
 """
 
+# Without the certificates of the world: nothing here is encrypted, and to read them for each client
+# takes longer than most tests.
+_PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
 _T = TypeVar("_T")
+
+
+def client_of(url: httpx.URL | str, headers: dict[str, str] | None = None) -> httpx.Client:
+    """A patient client of a service."""
+    return httpx.Client(base_url=url, headers=headers, timeout=PATIENCE_SECONDS, verify=_PLAIN)
 
 
 @dataclass(frozen=True)
@@ -49,7 +75,7 @@ class Service:
     process: psutil.Popen
     output: Path
     strangers: httpx.Client
-    """Makes a new connection for each request, so that any worker may take it."""
+    """Makes a new connection for each request, so that any worker may take it. May read metrics."""
 
     @property
     def log(self) -> str:
@@ -58,22 +84,31 @@ class Service:
 
     def client(self) -> httpx.Client:
         """A client of its own connections."""
-        return httpx.Client(base_url=self.url, timeout=PATIENCE_SECONDS)
+        return client_of(self.url)
 
     def get(self, path: str) -> httpx.Response:
         """The answer to one request on a new connection."""
-        return self.strangers.get(self.url + path)
+        return self.strangers.get(path)
 
     @property
     def workers(self) -> list[psutil.Process]:
-        """The processes that answer, where there are several."""
-        return [
-            child for child in self.process.children() if child.cmdline() == self.process.cmdline()
-        ]
+        """The processes that answer."""
+        return answering(self.process)
 
     def started(self) -> int:
         """How many processes have begun to answer so far."""
         return self.log.count("Application startup complete")
+
+
+def answering(keeper: psutil.Process) -> list[psutil.Process]:
+    """The processes that answer, of the one that was started and all that came of it."""
+    alike = []
+    for child in keeper.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if child.cmdline() == keeper.cmdline():
+                alike.append(child)
+    parents = {child.ppid() for child in alike}
+    return [child for child in alike if child.pid not in parents]
 
 
 @contextmanager
@@ -84,20 +119,25 @@ def running(
     environment: str = "production",
     workers: int = 1,
     log_level: str = "info",
+    by: Sequence[str] = (),
+    log_format: str = "text",
 ) -> Iterator[Service]:
-    """The service in processes of its own, on a free port, once every one of them answers."""
+    """The service in processes of its own, on a free port, once every one of them answers.
+
+    `by` is a command that runs another one.
+    """
     process, output = _launch(
         data_dir,
-        workers,
+        [*by, sys.executable, "-c", _SERVE, str(workers)],
         HAVENS_DATABASE_URL=database_url,
         HAVENS_ENVIRONMENT=environment,
         HAVENS_LOG_LEVEL=log_level,
+        HAVENS_LOG_FORMAT=log_format,
     )
     try:
-        address = r"Uvicorn running on (http://127\.0\.0\.1:\d+)"
+        address = r"answering on (http://127\.0\.0\.1:\d+)"
         found = until(lambda: _alive(process, output) and re.search(address, output.read_text()))
-        apart = {"Connection": "close"}
-        with httpx.Client(headers=apart, timeout=PATIENCE_SECONDS) as strangers:
+        with client_of(found[1], {"Connection": "close"} | METRICS) as strangers:
             service = Service(found[1], process, output, strangers)
             until(lambda: _alive(process, output) and service.started() == workers)
             assert service.get("/health/live").status_code == 200
@@ -107,9 +147,12 @@ def running(
 
 
 def refusal(data_dir: Path, database_url: str = "", *, environment: str = "production") -> str:
-    """What the service prints when it refuses to start, which it must."""
+    """What the command prints to standard error when it refuses to start, which it must."""
     process, output = _launch(
-        data_dir, 1, HAVENS_DATABASE_URL=database_url, HAVENS_ENVIRONMENT=environment
+        data_dir,
+        [sys.executable, "-c", _REFUSED],
+        HAVENS_DATABASE_URL=database_url,
+        HAVENS_ENVIRONMENT=environment,
     )
     try:
         assert process.wait(PATIENCE_SECONDS) != 0
@@ -132,7 +175,9 @@ def until(
         time.sleep(0.02)
 
 
-def _launch(data_dir: Path, workers: int, **environment: str) -> tuple[psutil.Popen, Path]:
+def _launch(
+    data_dir: Path, command: Sequence[str], **environment: str
+) -> tuple[psutil.Popen, Path]:
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -141,6 +186,7 @@ def _launch(data_dir: Path, workers: int, **environment: str) -> tuple[psutil.Po
     given = {
         "HAVENS_DATA_DIR": str(data_dir),
         "HAVENS_SECRET_KEY": SECRET,
+        "HAVENS_METRICS_TOKEN": METRICS_TOKEN,
         "PYTHONPATH": str(ROOT),
         **environment,
     }
@@ -148,7 +194,7 @@ def _launch(data_dir: Path, workers: int, **environment: str) -> tuple[psutil.Po
     watch(output)
     with output.open("wb") as file:
         process = psutil.Popen(
-            [sys.executable, "-c", _SERVE, str(workers)],
+            command,
             env=inherited | given,
             stdin=subprocess.DEVNULL,
             stdout=file,
@@ -167,37 +213,56 @@ def _stop(process: psutil.Popen) -> None:
     family = [process, *process.children(recursive=True)] if process.poll() is None else []
     if family:
         process.terminate()
-    _, left = psutil.wait_procs(family, timeout=15)
+    _, left = psutil.wait_procs(family, timeout=PATIENCE_SECONDS)
     for straggler in left:
         straggler.kill()
     process.wait(15)
     assert not left, "the service did not stop when told to"
 
 
+class _Prompt(uvicorn.Server):
+    """Looks ten times as often whether it is to end: otherwise most tests would wait for that."""
+
+    async def main_loop(self) -> None:
+        tick = 0
+        while not await self.on_tick(tick // 10):
+            tick += 1
+            await asyncio.sleep(0.01)
+
+
 @contextmanager
-def serving(app: FastAPI) -> Iterator[httpx.Client]:
+def serving(app: FastAPI, connection: type[Shortcut] = Shortcut) -> Iterator[httpx.Client]:
     """The application behind a real socket inside this process, once it has a directory."""
+    settings = getattr(app.state, "settings", None)
     config = uvicorn.Config(
         noting_faults(app),
         host="127.0.0.1",
         port=0,
-        http=Shortcut,
+        http=connection,
+        ws="none",
         access_log=False,
         log_config=None,
         server_header=False,
+        headers=on_every_answer(settings.public_url if settings else ""),
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
+    server = _Prompt(config)
+    others = set(threading.enumerate())
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
         until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as client:
+        with client_of(f"http://127.0.0.1:{port}") as client:
             yield client
     finally:
         server.should_exit = True
         thread.join(PATIENCE_SECONDS)
+        # The service leaves a follower behind that is busy; what that one holds must not outlast
+        # the test.
+        for left in set(threading.enumerate()) - others:
+            if left.name == FOLLOWER:
+                left.join(PATIENCE_SECONDS)
 
 
 @contextmanager
@@ -207,14 +272,22 @@ def serving_directory(
     clock: Clock = time.time,
     *,
     environment: str = "production",
+    public_url: str = "",
     is_ready: bool = True,
+    is_started: bool = False,
 ) -> Iterator[httpx.Client]:
-    """The whole application inside this process, on a database and by a clock of the test's."""
+    """The whole application inside this process, on a database and by a clock of the test's.
+
+    When it `is_started`, all that `havens serve` does before comes first.
+    """
     root = logging.getLogger()
     before = root.level, root.handlers[:]
     data_dir.mkdir(exist_ok=True)
     try:
-        app = create_app(settings_for(data_dir, database_url, environment), clock)
+        settings = settings_for(data_dir, database_url, environment, public_url)
+        logs.configure(settings.log_level, settings.log_format)
+        shared = prepare(settings) if is_started else None
+        app = application(settings, clock, prepare_database if shared else None)
         with serving(app) as client:
             until(lambda: client.get("/health/ready").is_success or not is_ready)
             yield client
@@ -224,7 +297,10 @@ def serving_directory(
 
 
 def settings_for(
-    data_dir: Path, database_url: str = "", environment: str = "production"
+    data_dir: Path,
+    database_url: str = "",
+    environment: str = "production",
+    public_url: str = "",
 ) -> Settings:
     """Settings with a secret, which production insists on and takes from its environment."""
     with pytest.MonkeyPatch.context() as patch:
@@ -235,6 +311,8 @@ def settings_for(
                 "environment": environment,
                 "data_dir": data_dir,
                 "database_url": database_url,
+                "public_url": public_url,
+                "metrics_token": METRICS_TOKEN,
             }
         )
 

@@ -17,14 +17,12 @@ from pydantic import SecretStr
 from app.accounts import actions
 from app.accounts.models import Role
 from app.accounts.passwords import hashed
+from app.core.db import connected
 from app.core.journal import Journal
 from app.core.london import LONDON
 from app.sheets.fhrs import import_fhrs
-from tests.factories import BANK, connected
+from tests.factories import BANK
 from tests.servers import Service, running, settings_for, until
-
-AT_MOST = 2
-"""Seconds from a decision to the last public answer that does not know of it."""
 
 PROSPECTS = {
     "establishments": [
@@ -145,7 +143,7 @@ def service(database_url: str, tmp_path: Path, journal: Journal) -> Iterator[Ser
         yield service
 
 
-def test_a_day(service: Service, journal: Journal) -> None:
+def test_a_day(service: Service, journal: Journal, visible_within: float) -> None:
     today = datetime.now(UTC).astimezone(LONDON).date().isoformat()
     with service.client() as client, service.client() as another:
         officer = Desk.of(client, "p.okafor")
@@ -203,18 +201,18 @@ def test_a_day(service: Service, journal: Journal) -> None:
         decide({"scheme": "ask_for_angela", "kind": "awarded"})
         awarded = decide({"scheme": "safe_haven", "kind": "awarded"})
         assert awarded["certificate"].startswith("SH-")
-        until(lambda: shown(service, prospect["id"]) == EVERYWHERE, AT_MOST)
+        until(lambda: shown(service, prospect["id"]) == EVERYWHERE, visible_within)
 
         # Nobody knew of Angela: it is off the list until that is mended.
         failed = {"venue_id": prospect["id"], "on": today, "result": "failed"}
         test = officer.record("/v1/admin/scheme-tests", failed)
         decide({"scheme": "safe_haven", "kind": "suspended", "reason": "Failed a scheme test"})
-        until(lambda: shown(service, prospect["id"]) == NOWHERE, AT_MOST)
+        until(lambda: shown(service, prospect["id"]) == NOWHERE, visible_within)
         (owed,) = officer.see("/v1/admin/scheme-tests/retests")["items"]
         assert owed["test"]["id"] == test["id"]
         officer.record(f"/v1/admin/scheme-tests/{test['id']}/debrief", {"on": today})
         decide({"scheme": "safe_haven", "kind": "reinstated", "reason": "Debriefed at once"})
-        until(lambda: shown(service, prospect["id"]) == EVERYWHERE, AT_MOST)
+        until(lambda: shown(service, prospect["id"]) == EVERYWHERE, visible_within)
 
         assert client.post("/v1/auth/sign-out").status_code == 204
         assert client.get(venue).status_code == 401

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from app.venues.models import Facility
 from tests.factories import utc
-from tests.servers import add_venue, serving_directory
+from tests.servers import PATIENCE_SECONDS, add_venue, serving_directory
 
 NOW = utc("2027-01-15T22:10")
 NEAREST = "/v1/havens/nearest"
@@ -49,7 +49,8 @@ def refusal(response: httpx.Response, sent: str | bytes = b"", status: int = 422
     )
     assert response.headers["Cache-Control"] == "no-store"
     problem = response.json()
-    assert problem.keys() <= {"type", "title", "status", "errors"}
+    assert problem.keys() <= {"type", "title", "status", "errors", "request_id"}
+    assert re.fullmatch("[0-9a-f]{32}", problem["request_id"])
     assert problem["type"].startswith("urn:safe-havens:problem:")
     assert problem["status"] == status
     fields = [error["field"] for error in problem.get("errors", [])]
@@ -124,8 +125,8 @@ QUERIES = [
     (f"{HERE}&at=%ff51.5137246813", {"at"}),
     ("lat=%ff&lon=%ff", {"lat"}),
     (quote('{"lat": 51.5137246813}'), {UNKNOWN, "lat", "lon"}),
-    ("&".join(["lat=51.5137246813"] * 3000), {"lat"}),
-    ("lat=" + "51.5137246813" * 4000, {"lat", "lon"}),
+    ("&".join(["lat=51.5137246813"] * 400), {"lat"}),
+    ("lat=" + "51.5137246813" * 600, {"lat", "lon"}),
 ]
 
 
@@ -315,15 +316,7 @@ def test_the_longest_body_that_is_read(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        *(
-            "/",
-            "/v1",
-            "/v2/havens",
-            "/v1/havens//",
-            "/v1/havens//nearest",
-            "/v1//havens",
-            "/v1/HELP",
-        ),
+        *("/v1", "/v2/havens", "/v1/havens//", "/v1/havens//nearest", "/v1//havens", "/v1/HELP"),
         *(
             "/health",
             "//",
@@ -331,7 +324,7 @@ def test_the_longest_body_that_is_read(client: httpx.Client) -> None:
             "/51.5137246813,-0.09813",
         ),
         *("/v1/../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/%00", "/%ff", "/%zz", "/%ED%A0%80"),
-        *("//evil.example/%2f..", "/v1/help%20", "/" + "51.5137246813" * 5000),
+        *("//evil.example/%2f..", "/v1/help%20", "/" + "51.5137246813" * 500),
         *(f"/v1/havens/{NOBODY}", f"/v1/havens/{NOBODY}/", f"/v1/havens/{NOBODY}?{HERE}"),
     ],
     ids=lambda path: path[:60],
@@ -402,7 +395,9 @@ def test_refused_preflight_repeats_nothing(client: httpx.Client, asked: str) -> 
     ids=lambda sent: str(sent[:40]),
 )
 def test_what_is_not_http_is_refused_in_plain_words(client: httpx.Client, sent: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", client.base_url.port or 0), timeout=10) as raw:
+    with socket.create_connection(
+        ("127.0.0.1", client.base_url.port or 0), timeout=PATIENCE_SECONDS
+    ) as raw:
         raw.sendall(sent)
         heard = b"".join(iter(lambda: raw.recv(65536), b""))
     assert heard.startswith(b"HTTP/1.1 400 ")

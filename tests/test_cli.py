@@ -11,6 +11,7 @@ from sqlmodel import select
 
 from app.cli import main
 from app.core.db import make_engine, read_session
+from app.core.journal_proof import journalled
 from app.core.settings import settings
 from app.venues.models import Venue
 
@@ -30,7 +31,9 @@ def _fresh_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator
     monkeypatch.setenv("HAVENS_DATA_DIR", str(tmp_path / "new" / "data"))
     monkeypatch.setenv("HAVENS_SECRET_KEY", "a secret that only these tests have")
     settings.cache_clear()
+    mask = os.umask(0o022)
     yield
+    os.umask(mask)
     settings.cache_clear()
 
 
@@ -77,6 +80,14 @@ def test_imports_work_on_a_fresh_data_directory(run: Run, file: Path) -> None:
     assert "created A-1" not in out
 
 
+def test_nobody_else_on_the_machine_reads_what_is_made(run: Run, file: Path) -> None:
+    run("import", "venues", file)
+    run("export", "venues", file.with_name("exported.csv"))
+    made = [file.with_name("exported.csv"), *settings().data_dir.rglob("*")]
+    assert {path.name for path in made} >= {"havens.sqlite", "exported.csv"}
+    assert [path.name for path in made if path.stat().st_mode & 0o077] == []
+
+
 def test_imports_work_on_either_database(
     run: Run, file: Path, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +119,17 @@ def test_wards_and_fhrs(run: Run, tmp_path: Path, file: Path) -> None:
     status, out, _ = run("import", "fhrs", fhrs)
     assert status == 0
     assert "skipped fhrs-7 [red]\\x1bVan: has no fixed place\n" in out
+
+
+def test_need_and_a_plan_without_any_place(run: Run, tmp_path: Path) -> None:
+    need = tmp_path / "need.csv"
+    need.write_text("source,on,latitude,longitude\nPatrol,2026-01-31,51.5136,-0.0922\n")
+    status, out, _ = run("import", "need", need)
+    assert (status, "created Patrol, 2026-01-31\n" in out) == (0, True)
+    status, out, _ = run("plan", "--json")
+    assert (status, '"out_of_reach":1.0' in out, '"source":"Patrol"' in out) == (0, True, True)
+    status, out, _ = run("plan")
+    assert (status, "100.0%" in out) == (0, True)
 
 
 def test_a_rejected_file_lists_every_bad_cell(run: Run, file: Path) -> None:
@@ -185,3 +207,68 @@ def test_the_command_leaves_it_to_serve_to_import_what_counts() -> None:
     # It is read as it is imported whether several processes count together.
     counts = "import sys, app.cli; sys.exit('prometheus_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", counts], check=False).returncode == 0
+
+
+def test_a_backup_restores_what_there_was(run: Run, file: Path, tmp_path: Path) -> None:
+    run("import", "venues", file)
+    kept = tmp_path / "kept.havens"
+    assert run("backup", kept) == (0, f"{kept}: 9 rows, the journal up to entry 4.\n", "")
+    assert run("backup", kept)[::2] == (1, f"{kept}: exists, and no backup replaces another\n")
+    file.write_text(VENUES.replace("The Tin", "A Tin"))
+    run("import", "venues", file)
+    status, out, err = run("restore", kept)
+    assert (status, out) == (1, "")
+    assert err.splitlines() == [
+        "It is older than the register: this database knows entries up to 5, and it ends with 4.",
+        "Nothing was changed. --force restores it all the same, and accepts what it lacks.",
+    ]
+    status, out, err = run("restore", "--force", kept)
+    assert (status, err) == (0, "")
+    assert out.startswith("Accepted: It is older than the register: ")
+    assert "9 rows, the journal up to entry 4.\n" in out
+    status, out, _ = run("journal", "verify")
+    assert (status, out.partition("\n")[0]) == (0, "The journal is whole: 4 entries.")
+
+
+def test_what_is_no_backup_is_one_line(run: Run, file: Path, tmp_path: Path) -> None:
+    status, out, err = run("restore", file)
+    assert (status, out, err.count("\n")) == (1, "", 2)
+    assert err.startswith("It can't be read: ")
+    missing = tmp_path / "none.havens"
+    assert run("restore", missing) == (1, "", f"{missing}: No such file or directory\n")
+    nothing = "The database can't be used: unable to open database file\n"
+    assert run("backup", missing) == (1, "", nothing)
+    assert not missing.exists()
+
+
+def test_the_doctor_leaves_with_how_bad_it_is(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("import", "venues", file)
+    settings().data_dir.chmod(0o700)
+    status, out, err = run("doctor")
+    # There is no directory before the first start.
+    assert (status, err) == (1, "")
+    assert "look  directory  there is none yet" in out
+    assert "→ havens serve builds one." in out
+    settings.cache_clear()
+    monkeypatch.setenv("HAVENS_SECRET_KEY", "short")
+    assert run("doctor")[0] == 2
+    settings.cache_clear()
+    monkeypatch.setenv("HAVENS_RAG_GREEN", "many")
+    status, out, err = run("doctor")
+    assert (status, err) == (2, "")
+    assert out.startswith("WRONG settings   HAVENS_RAG_GREEN: ")
+
+
+def test_the_command_knows_every_table_that_is_held_against_the_journal() -> None:
+    names = "print(*(m.__tablename__ for m in journalled()))"
+    known = f"import app.cli; from app.core.journal_proof import journalled; {names}"
+    done = subprocess.run(
+        [sys.executable, "-c", known],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [str(model.__tablename__) for model in journalled()]

@@ -19,14 +19,14 @@ from app.accounts import cli as accounts_cli
 from app.accounts.models import Account, SignIn
 from app.accounts.passwords import hashed
 from app.core import journal as journal_module
-from app.core.db import database_clock, read_session
+from app.core.db import connected, database_clock, read_session
 from app.core.journal import Entry, Journal, Misdated
 from app.core.settings import Settings
 from app.register import journal_cli
 from app.venues.facts import facts_as
 from app.venues.models import Category, Venue, VenueFacts
 from tests.accounts import add_account, sign_in
-from tests.factories import connected, journal_of, make_venue
+from tests.factories import journal_of, make_venue
 
 HOURS, YEAR = timedelta(hours=13), timedelta(days=365)
 OFF = [HOURS, YEAR, -HOURS]
@@ -229,9 +229,10 @@ def test_the_command_names_what_is_misdated_and_finds_nothing_broken(
         at = entries(journal)[first - 1].at.isoformat()
     result = CliRunner().invoke(journal_cli.journal, ["verify"])
     assert result.exit_code == 0
-    whole, misdated = result.output.splitlines()
+    whole, misdated, register = result.output.splitlines()
     assert whole == "The journal is whole: 6 entries."
     assert misdated.startswith(f"Misdated: entries {first} to {first + 1} say {at} to {at}, ")
+    assert register == "The register is what the journal says."
 
 
 # --- sign-ins --------------------------------------------------------------------------------

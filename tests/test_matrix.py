@@ -15,6 +15,8 @@ from fastapi.routing import iter_route_contexts
 
 from app.accounts.guards import Guard, visiting
 from app.accounts.models import Role
+from app.http.languages import IN_LANGUAGE
+from app.web.sharing import PREFIXES
 from tests.accounts import make_app, signed_in
 from tests.servers import serving, until
 
@@ -27,17 +29,76 @@ PUBLIC = {
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
     ("GET", "/docs/{name}"),
+    ("GET", "/static/{name}"),
     ("GET", "/v1/havens/nearest"),
     ("POST", "/v1/havens/nearest"),
     ("GET", "/v1/havens"),
     ("GET", "/v1/havens/{haven_id}"),
     ("POST", "/v1/havens/{haven_id}/problem-reports"),
+    ("GET", "/v1/wards"),
+    ("GET", "/v1/changes"),
+    ("GET", "/v1/postcodes"),
     ("GET", "/v1/help"),
+    ("GET", "/oruk"),
+    *(
+        ("GET", f"/ogc{path}")
+        for path in (
+            *("", "/conformance", "/api", "/collections", "/collections/{collection_id}"),
+            "/collections/{collection_id}/items",
+            "/collections/{collection_id}/items/{feature_id}",
+        )
+    ),
+    *(
+        ("GET", f"/oruk/{name}{one}")
+        for name, one in (
+            *(("services", ""), ("services", "/{service_id}")),
+            *(("service_at_locations", ""), ("service_at_locations", "/{place_id}")),
+            *(("taxonomies", ""), ("taxonomies", "/{taxonomy_id}")),
+            *(("taxonomy_terms", ""), ("taxonomy_terms", "/{term_id}")),
+        )
+    ),
+    ("GET", "/v1/verify/{code}"),
+    ("GET", "/print/leaflet.pdf"),
+    ("GET", "/print/poster/{haven_id}.pdf"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
     ("GET", "/metrics"),
     ("POST", "/v1/auth/token"),
+    ("POST", "/v1/auth/token/code"),
     ("GET", "/v1/calendar/{secret}.ics"),
+    ("GET", "/static/{name}"),
+    ("GET", "/worker.js"),
+    ("GET", "/havens.webmanifest"),
+    ("GET", f"{IN_LANGUAGE}/havens.webmanifest"),
+    ("GET", "/robots.txt"),
+    ("GET", "/sitemap.xml"),
+    ("GET", "/"),
+    ("POST", "/"),
+    ("GET", IN_LANGUAGE),
+    ("POST", IN_LANGUAGE),
+    *(
+        (method, prefix + path)
+        for prefix in PREFIXES
+        for method, path in (
+            ("GET", "/help"),
+            ("GET", "/verify"),
+            ("GET", "/verify/{code}"),
+            ("GET", "/safety"),
+            ("GET", "/privacy"),
+            ("GET", "/accessibility"),
+            ("GET", "/wards/{name}"),
+            ("GET", "/map"),
+            ("GET", "/havens/{haven_id}"),
+            ("GET", "/havens/{haven_id}/report"),
+            ("POST", "/havens/{haven_id}/report"),
+            ("GET", "/havens/{haven_id}/report/sent"),
+            ("GET", "/havens/{haven_id}/survey"),
+            ("POST", "/havens/{haven_id}/survey"),
+            ("GET", "/havens/{haven_id}/survey/sent"),
+            ("GET", "/letters/{secret}"),
+            ("POST", "/letters/{secret}"),
+        )
+    ),
 }
 """What nobody has to sign in for; HEAD goes with GET."""
 
@@ -46,6 +107,9 @@ PREVIEWS = {"POST /v1/admin/venues/{venue_id}/hours/preview"}
 
 ASSESSMENTS = "POST /v1/admin/venues/{venue_id}/assessments"
 """What licensing may record too: it assesses Safety Thirst."""
+
+ERASURE = "DELETE /v1/admin/contacts/{contact_id}"
+"""What administrators alone do, for it can't be undone."""
 
 AUDITORS_OWN = {
     "POST /v1/audit/packs",
@@ -59,7 +123,14 @@ EXPECTED = (
     *(("POST", preview.removeprefix("POST "), EVERYBODY) for preview in PREVIEWS),
     ("", "/v1/auth/", EVERYBODY),
     ("", "/v1/admin/accounts", ADMINISTRATOR),
+    ("", "/v1/admin/sign-ins", ADMINISTRATOR),
+    ("", "/v1/admin/failed-sign-ins", ADMINISTRATOR),
+    ("GET", "/v1/admin/journal/check", ADMINISTRATOR),
+    ("DELETE", ERASURE.removeprefix("DELETE "), ADMINISTRATOR),
     ("", "/v1/audit/", AUDITORS),
+    ("GET", "/ogc/licensing", AUDITORS),
+    ("GET", "/v1/admin/certificates", OFFICER),
+    ("", "/v1/admin/digest", OFFICER),
     ("GET", "/v1/admin/", EVERYBODY),
     ("", "/v1/admin/", OFFICER),
 )
@@ -93,10 +164,13 @@ class Route:
 
 def routes_of(app: FastAPI) -> list[Route]:
     """Every method of every route, with the guards anywhere in its signature."""
+    # Pages for those who sign in are the API's, for its roles: tests/web/staff/test_matrix.py.
+    pages = ("/console", "/audit", "/account", "/sign-", "/welcome")
     return [
         # What has no methods, as a mounted application, is nothing that could be listed here.
         Route(method, str(context.path), tuple(_guards(getattr(context, "dependant", None))))
         for context in iter_route_contexts(app.routes)
+        if not str(context.path).startswith(pages)
         for method in sorted(context.methods or {"(any)"})
     ]
 
@@ -154,14 +228,14 @@ def test_the_lists_name_nothing_that_is_gone(routes: list[Route]) -> None:
 
 def test_only_officers_change_the_register(routes: list[Route]) -> None:
     others = EVERYBODY - OFFICER
-    own = ("/v1/auth/", "/v1/admin/accounts")
+    own = ("/v1/auth/", "/v1/admin/accounts", "/v1/admin/sign-ins")
     may = {
         str(r)
         for r in routes
         if r.guards and r.method not in ("GET", "HEAD") and not r.path.startswith(own)
         if others.intersection(*r.guards)
     }
-    assert may == PREVIEWS | AUDITORS_OWN | {ASSESSMENTS}
+    assert may == PREVIEWS | AUDITORS_OWN | {ASSESSMENTS, ERASURE}
 
 
 def test_nobody_passes_a_guard_without_signing_in(
@@ -173,9 +247,23 @@ def test_nobody_passes_a_guard_without_signing_in(
         "HEAD /health/ready",
     }
     guarded = {str(r) for r in routes if r.guards}
-    assert {r for r, status in answers.items() if status == 401} - {
-        "POST /v1/auth/token"
-    } == guarded
+    by_something_else = {"POST /v1/auth/token", "GET /metrics"}
+    assert {r for r, status in answers.items() if status == 401} - by_something_else == guarded
+
+
+def test_no_other_site_reads_what_staff_do(client: httpx.Client, routes: list[Route]) -> None:
+    elsewhere = {"Origin": "https://elsewhere.test", "Access-Control-Request-Method": "POST"}
+    open_to_others = set()
+    for route in routes:
+        path = re.sub(r"\{\w+\}", lambda _: str(uuid4()), route.path)
+        for method in (route.method, "OPTIONS"):
+            with client.stream(method, path, headers=elsewhere) as answer:
+                if "Access-Control-Allow-Origin" in answer.headers:
+                    open_to_others.add(route)
+    assert {str(r) for r in open_to_others if r.guards} == set()
+    others = {r.path for r in open_to_others}
+    assert "/v1/havens/nearest" in others
+    assert others.isdisjoint({"/v1/auth/token", "/v1/calendar/{secret}.ics", "/metrics", "/"})
 
 
 @pytest.mark.parametrize("role", Role)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import command
 from sqlalchemy import Engine
 
-from app.core.db import _migration, downgrade, migrate
+from app.core.db import _migration, connected, downgrade, migrate
 from app.core.geo import GeoPoint, Point
 from app.core.journal import Journal
 from app.core.london import LONDON, effective
@@ -26,7 +26,7 @@ from app.training.actions import record_session
 from app.training.courses import CourseKey, StaffRole
 from app.training.schemas import AttendanceIn, SessionIn
 from app.venues import osm_hours
-from tests.factories import connected
+from app.venues.models import Business, Contact
 
 FIRST = "0001"
 WINDOWS = {
@@ -331,3 +331,19 @@ def test_the_models_say_what_the_migrations_make(engine: Engine) -> None:
     migrate(url(engine))
     with _migration(url(engine)) as config:
         command.check(config)
+
+
+def test_entries_stay_genuine_on_the_way_down_and_up(engine: Engine, tmp_path: Path) -> None:
+    """The version before knows neither keys nor what lies beside the journal, and keeps both."""
+    migrate(url(engine))
+    journal = Journal(engine, b"k" * 32, tmp_path / "journal.head")
+    with journal.writing("account ada") as session:
+        business = Business(name="Ales Ltd")
+        session.add(business)
+        session.flush()
+        session.add(Contact(business_id=business.id, name="Sam Okafor"))
+    held = rows(engine, "journal"), rows(engine, "journal_personal")
+    downgrade(url(engine), "0011")
+    migrate(url(engine))
+    assert (rows(engine, "journal"), rows(engine, "journal_personal")) == held
+    assert journal.verify() is None

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from inspect import signature
 from pathlib import Path
@@ -14,29 +14,41 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import RouteContext, iter_route_contexts
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.protocols import Validator
 from sqlalchemy import text
 
 from app import contract as openapi
 from app.accounts.guards import Guard, visiting
+from app.core.db import connected
 from app.core.geo import Point
+from app.core.postcodes import Postcodes
 from app.core.settings import Settings
 from app.directory import examples
 from app.http.conditional import register_of
 from app.main import create_app
 from app.venues.models import Facility
-from tests.factories import connected, utc
+from app.web.pages import PageRoute
+from tests.factories import utc
 from tests.servers import add_venue, serving_directory, settings_for, until
 
 PUBLISHED = Path(__file__).parent.parent / "openapi"
 NEAREST = "/v1/havens/nearest"
 HAVEN = f"/v1/havens/{examples.ONE['id']}"
 REPORTS = "/v1/havens/{haven_id}/problem-reports"
+ADDRESS = "https://havens.example"
+LEAFLET = "/print/leaflet.pdf"
+POSTERS = "/print/poster/{haven_id}.pdf"
+POSTER = f"/print/poster/{examples.ONE['id']}.pdf"
+VERIFY = "/v1/verify/{code}"
 GEOJSON = "application/geo+json"
+PDF = "application/pdf"
 PROBLEM = "application/problem+json"
-NOT_PUBLISHED = {"/metrics", "/docs", "/docs/{name}", "/openapi.json"}
+NOT_PUBLISHED = {"/metrics", "/docs", "/docs/{name}", "/static/{name}", "/openapi.json"}
+OF_STANDARDS = ("/oruk", "/ogc")
+"""Where addresses begin whose contract is a standard of others."""
+
 Json = dict[str, Any]
 
 
@@ -128,12 +140,21 @@ def test_it_is_the_same_each_time(app: FastAPI, tmp_path: Path) -> None:
         assert one.read_bytes().endswith(b"}\n")
 
 
+def is_published(context: RouteContext) -> bool:
+    """Whether the contract has to say it: pages, and what they are made of, are for people."""
+    return not (
+        context.path in NOT_PUBLISHED
+        or str(context.path).startswith(OF_STANDARDS)
+        or isinstance(context.original_route, PageRoute)
+    )
+
+
 def test_every_route_is_published(app: FastAPI, full: Json) -> None:
     routes = {
         (context.path, method)
         for context in iter_route_contexts(app.routes)
         for method in context.methods or ()
-        if context.path not in NOT_PUBLISHED
+        if is_published(context)
     }
     published = {(path, method) for path, method, _ in operations(full)}
     # HEAD is GET without the body.
@@ -180,8 +201,9 @@ def test_only_what_can_be_cleared_may_be_null(either: Json) -> None:
 
 def test_the_public_operations_are_these(contract: Json) -> None:
     assert sorted(operation["operationId"] for _, _, operation in operations(contract)) == [
-        *("health_live", "health_ready", "nearest_havens", "nearest_havens_in_body"),
-        *("one_haven", "report_problem", "whole_directory", "whom_to_call"),
+        *("all_postcodes", "all_wards", "directory_changes", "health_live", "health_ready"),
+        *("nearest_havens", "nearest_havens_in_body", "one_haven", "print_leaflet"),
+        *("print_poster", "report_problem", "verify", "whole_directory", "whom_to_call"),
     ]
 
 
@@ -373,7 +395,8 @@ def test_the_figures_of_examples_add_up(full: Json) -> None:
 
 def test_what_is_shown_to_be_sent_is_taken(app: FastAPI, full: Json) -> None:
     for context in iter_route_contexts(app.routes):
-        if not (field := getattr(context, "body_field", None)):
+        field = getattr(context, "body_field", None)
+        if not field or not is_published(context):
             continue
         for method in context.methods or ():
             operation = full["paths"][context.path][method.lower()]
@@ -391,7 +414,13 @@ AUTH = {
     ("POST", "/v1/auth/sign-out"),
     ("GET", "/v1/auth/me"),
     ("POST", "/v1/auth/password"),
+    ("POST", "/v1/auth/second-factor"),
+    ("POST", "/v1/auth/second-factor/confirm"),
+    ("POST", "/v1/auth/second-factor/recovery-codes"),
+    ("POST", "/v1/auth/sign-ins/{sign_in_id}/end"),
+    ("POST", "/v1/admin/sign-ins/{sign_in_id}/end"),
 }
+"""What is done with one's own account, and what may be done twice without harm."""
 SECURITY: list[Json] = [{"sign-in": []}]
 
 
@@ -417,7 +446,7 @@ def test_every_guarded_operation_says_what_it_needs(app: FastAPI, full: Json) ->
     }
     guarded = 0
     for context in iter_route_contexts(app.routes):
-        if context.path in NOT_PUBLISHED:
+        if not is_published(context):
             continue
         needs = list(calls(context.dependant))
         for method in (context.methods or set()) - {"HEAD"}:
@@ -428,9 +457,13 @@ def test_every_guarded_operation_says_what_it_needs(app: FastAPI, full: Json) ->
                 guarded += 1
                 assert "unauthorized" in codes(answers["401"])
             if any(isinstance(need, Guard) for need in needs):
-                assert codes(answers["403"]) >= {"forbidden", "password-is-temporary"}
+                assert codes(answers["403"]) >= {
+                    "forbidden",
+                    "password-is-temporary",
+                    "second-factor-first",
+                }
             else:
-                assert "403" not in answers
+                assert "403" not in answers or codes(answers["403"]) == {"passwords-are-off"}
     assert guarded > 90
 
 
@@ -459,7 +492,7 @@ def test_every_change_says_of_what_state_it_is(full: Json) -> None:
 
 def test_every_question_to_the_desk_has_a_tag(app: FastAPI, full: Json) -> None:
     for context in iter_route_contexts(app.routes):
-        if context.path in NOT_PUBLISHED or "GET" not in (context.methods or ()):
+        if not is_published(context) or "GET" not in (context.methods or ()):
             continue
         if register_of in calls(context.dependant):
             operation = full["paths"][context.path]["get"]
@@ -484,21 +517,39 @@ def live(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Ite
     folder = tmp_path_factory.mktemp("contract")
     url = f"sqlite:///{shutil.copyfile(sqlite_template, folder / 'havens.sqlite')}"
     with connected(url) as engine, engine.execution_options(writes=True).begin() as writing:
-        ward = {"id": "0" * 32, "code": "W", "name": examples.ONE["ward"], "boundary": "{}"}
+        [outline] = examples.WARDS["features"]
+        boundary = json.dumps(outline["geometry"])
+        ward = {"id": "0" * 32, **outline["properties"], "boundary": boundary}
         into = "INSERT INTO ward (id, code, name, boundary) VALUES (:id, :code, :name, :boundary)"
         writing.execute(text(into), ward)
     for haven in examples.WHOLE["havens"]:
-        _add_example(url, haven)
+        _add_example(url, haven, last=haven["schemes"][0]["until"])
+    for haven in examples.WHOLE["upcoming"]:
+        [listed] = haven["listed"]
+        over = date.fromisoformat(listed["until"][:10])
+        first = date.fromisoformat(listed["from"][:10])
+        last = (over - timedelta(days=1)).isoformat()
+        _add_example(url, haven, last=last, safe_haven_from=first)
     with connected(url) as engine, engine.execution_options(writes=True).begin() as writing:
+        code = "INSERT INTO certificate_code (decision_id, code, made_at)"
+        award = "SELECT id, :code, recorded_at FROM decision WHERE venue_id = :venue"
+        venue = UUID(examples.ONE["id"]).hex
+        writing.execute(text(f"{code} {award}"), {"code": "QF7K2MXP91TD", "venue": venue})
         writing.execute(text("UPDATE directory_state SET version = 42"))
+    told = {k: v for k, v in examples.POSTCODES.items() if k not in ("per_degree", "districts")}
+    places = {"EC2R 8AH": Point(51.51352, -0.08931), "EC2R 8AJ": Point(51.51341, -0.08907)}
+    (folder / "data").mkdir()
+    Postcodes(places, told).write(folder / "data")
     now = utc("2026-11-27T23:04:11")
-    with serving_directory(folder / "data", url, lambda: now, environment="demo") as client:
+    with serving_directory(
+        folder / "data", url, lambda: now, environment="demo", public_url=ADDRESS
+    ) as client:
         now = utc(examples.QUESTION["at"].removesuffix("Z"))
         until(lambda: client.get("/health/ready").json()["age_seconds"] == 0)
         yield client
 
 
-def _add_example(url: str, haven: Json) -> None:
+def _add_example(url: str, haven: Json, *, last: str, **details: Any) -> None:
     same = ("name", "category", "address", "postcode", "facilities", "step_free")
     maybe = {name: haven[name] for name in ("phone", "entrance") if name in haven}
     add_venue(
@@ -508,9 +559,10 @@ def _add_example(url: str, haven: Json) -> None:
         hours=haven["opening_hours"],
         location=Point(**haven["location"]),
         ward_id=UUID(int=0),
-        safe_haven_until=date.fromisoformat(haven["schemes"][0]["until"]),
+        safe_haven_until=date.fromisoformat(last),
         **{name: haven[name] for name in same},
         **maybe,
+        **details,
     )
 
 
@@ -520,17 +572,24 @@ def test_the_examples_are_real_answers(live: httpx.Client, contract: Json) -> No
         "nearest_havens": live.get(NEAREST, params=here),
         "nearest_havens_in_body": live.post(NEAREST, json=examples.QUESTION),
         "whole_directory": live.get("/v1/havens"),
+        "all_wards": live.get("/v1/wards"),
+        "all_postcodes": live.get("/v1/postcodes"),
         "one_haven": live.get(HAVEN),
         "whom_to_call": live.get("/v1/help"),
         "health_live": live.get("/health/live"),
         "health_ready": live.get("/health/ready"),
+        "verify": live.get("/v1/verify/QF7K-2MXP-91TD"),
     }
     for _, _, operation in operations(contract):
-        if operation["operationId"] == "report_problem":
+        if operation["operationId"] not in answers:
+            # The example of changes shows some, and the first answer is the whole.
+            others = ("report_problem", "print_leaflet", "print_poster", "directory_changes")
+            assert operation["operationId"] in others
             continue
         content = operation["responses"]["200"]["content"]
         real = answers[operation["operationId"]]
-        assert content["application/json"]["example"] == real.json(), operation["operationId"]
+        media_type = real.headers["Content-Type"]
+        assert content[media_type]["example"] == real.json(), operation["operationId"]
     of_directory = contract["paths"]["/v1/havens"]["get"]["responses"]["200"]["content"]
     real = live.get("/v1/havens", headers={"Accept": GEOJSON})
     assert of_directory[GEOJSON]["example"] == real.json()
@@ -569,19 +628,44 @@ REQUESTS: list[tuple[str, str, str, Json, int]] = [
         {"json": {"kind": "closed"}},
         404,
     ),
+    ("GET", "/v1/changes", "/v1/changes", {}, 200),
+    ("GET", "/v1/changes", "/v1/changes", {"headers": {"If-None-Match": "*"}}, 304),
+    ("GET", "/v1/changes", "/v1/changes?wait=31", {}, 422),
+    ("GET", "/v1/wards", "/v1/wards", {}, 200),
+    ("GET", "/v1/wards", "/v1/wards", {"headers": {"If-None-Match": "*"}}, 304),
+    ("GET", "/v1/postcodes", "/v1/postcodes", {}, 200),
+    ("GET", "/v1/postcodes", "/v1/postcodes", {"headers": {"If-None-Match": "*"}}, 304),
     ("GET", "/v1/help", "/v1/help", {}, 200),
+    ("GET", LEAFLET, LEAFLET, {}, 200),
+    ("GET", LEAFLET, LEAFLET, {"params": {"size": "a5", "lang": "pl"}}, 200),
+    ("GET", LEAFLET, LEAFLET, {"headers": {"If-None-Match": "*"}}, 304),
+    ("GET", LEAFLET, LEAFLET, {"params": {"size": "a3"}}, 422),
+    ("GET", POSTERS, POSTER, {}, 200),
+    ("GET", POSTERS, POSTER, {"headers": {"If-None-Match": "*"}}, 304),
+    ("GET", POSTERS, f"/print/poster/{UUID(int=1)}.pdf", {}, 404),
+    ("GET", POSTERS, "/print/poster/x.pdf", {}, 422),
+    ("GET", VERIFY, "/v1/verify/QF7K-2MXP-91TD", {}, 200),
+    ("GET", VERIFY, "/v1/verify/QF7K-2MXP-91TE", {}, 200),
+    ("GET", VERIFY, f"/v1/verify/{'Q' * 101}", {}, 422),
     ("GET", "/health/live", "/health/live", {}, 200),
     ("GET", "/health/ready", "/health/ready", {}, 200),
 ]
 TOO_MANY: tuple[str, str, str, Json, int] = (
     *("POST", REPORTS, f"{HAVEN}/problem-reports", {"json": {"kind": "closed"}}, 429),
 )
+WITHOUT_ADDRESS: tuple[str, str, str, Json, int] = ("GET", POSTERS, POSTER, {}, 409)
 WITHOUT_DIRECTORY: list[tuple[str, str, str, Json, int]] = [
     ("GET", NEAREST, NEAREST, {"params": HERE}, 503),
     ("POST", NEAREST, NEAREST, {"json": HERE}, 503),
     ("GET", "/v1/havens", "/v1/havens", {}, 503),
+    ("GET", "/v1/changes", "/v1/changes", {}, 503),
+    ("GET", "/v1/wards", "/v1/wards", {}, 503),
+    ("GET", "/v1/postcodes", "/v1/postcodes", {}, 404),
     ("GET", "/v1/havens/{haven_id}", HAVEN, {}, 503),
     ("POST", REPORTS, f"{HAVEN}/problem-reports", {"json": {"kind": "closed"}}, 503),
+    ("GET", LEAFLET, LEAFLET, {}, 503),
+    ("GET", POSTERS, POSTER, {}, 503),
+    ("GET", VERIFY, "/v1/verify/QF7K-2MXP-91TD", {}, 503),
     ("GET", "/health/ready", "/health/ready", {}, 503),
     ("GET", "/health/live", "/health/live", {}, 200),
     ("GET", "/v1/help", "/v1/help", {}, 200),
@@ -600,6 +684,9 @@ def check(contract: Json, client: httpx.Client, request: tuple[str, str, str, Js
         assert not answer.content
         return
     schema = published["content"][answer.headers["Content-Type"]]["schema"]
+    if answer.headers["Content-Type"] == PDF:
+        assert answer.content.startswith(b"%PDF-")
+        return
     body = answer.json()
     validator(contract, schema).validate(body)
     assert None not in list(_all(body))
@@ -626,7 +713,7 @@ def test_more_reports_than_are_kept_are_answered_by_the_contract(
 def test_every_published_answer_was_tried(contract: Json) -> None:
     tried = {
         (path, method, str(status))
-        for method, path, _, _, status in (*REQUESTS, *WITHOUT_DIRECTORY, TOO_MANY)
+        for method, path, _, _, status in (*REQUESTS, *WITHOUT_DIRECTORY, WITHOUT_ADDRESS, TOO_MANY)
     }
     assert tried == {
         (path, method, status)
@@ -637,9 +724,12 @@ def test_every_published_answer_was_tried(contract: Json) -> None:
 
 def test_answers_without_a_directory_keep_the_contract(tmp_path: Path, contract: Json) -> None:
     nowhere = "postgresql+psycopg://nobody@/none?host=/nowhere"
-    with serving_directory(tmp_path / "data", nowhere, is_ready=False) as client:
+    data = tmp_path / "data"
+    with serving_directory(data, nowhere, public_url=ADDRESS, is_ready=False) as client:
         for request in WITHOUT_DIRECTORY:
             check(contract, client, request)
+    with serving_directory(data, nowhere, is_ready=False) as client:
+        check(contract, client, WITHOUT_ADDRESS)
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/v1//havens", NEAREST])

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,12 +12,14 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from app.core.db import connected
 from app.directory.live import Directory
 from app.directory.snapshot import HOUR, MixedData, Unusable, load
 from app.start import prepare
 from tests.databases import Postgres
-from tests.factories import connected, utc
+from tests.factories import utc
 from tests.servers import (
+    METRICS,
     Service,
     add_venue,
     refusal,
@@ -29,8 +32,6 @@ from tests.servers import (
 NEAREST = "/v1/havens/nearest?lat=51.5134&lon=-0.0890"
 NOBODY = "postgresql+psycopg://nobody@/none?host=/nowhere"
 """A database that is never there."""
-
-VISIBLE_WITHIN_SECONDS = 2
 
 
 @pytest.fixture
@@ -63,13 +64,21 @@ def test_a_database_that_goes_away_and_comes_back(
     url = private_postgres.url("havens")
     add_venue(url, name="The Lantern")
     with running(data_dir, url) as service:
-        assert ready(service) == (200, "ok")
+        until(lambda: ready(service) == (200, "ok"))
         private_postgres.stop(signal.SIGQUIT)
 
         first = age(service)
         until(lambda: age(service) >= first + 2)
         assert names(service) == ["The Lantern"]
-        for path in ("/v1/havens", "/v1/help", "/health/live", "/health/ready", "/metrics"):
+        for path in (
+            "/v1/havens",
+            "/v1/wards",
+            "/map",
+            "/v1/help",
+            "/health/live",
+            "/health/ready",
+            "/metrics",
+        ):
             assert service.get(path).status_code == 200
         assert service.log.count("directory not confirmed") == 1, "said once, not twice a second"
 
@@ -86,7 +95,7 @@ def test_readiness_when_the_database_is_away(private_postgres: Postgres, data_di
     with serving_directory(data_dir, url, lambda: now) as client:
         assert ready(client) == (200, "ok")
         private_postgres.stop()
-        until(lambda: client.get("/metrics"))
+        until(lambda: client.get("/metrics", headers=METRICS))
         now += 10
         until(lambda: age(client) == 10)
         assert ready(client) == (200, "ok")
@@ -119,27 +128,33 @@ def test_a_start_without_the_database_answers_from_the_last_snapshot(
         until(lambda: age(service) > 1)
 
 
-def test_a_start_with_neither_database_nor_snapshot(
+def test_a_start_with_neither_database_nor_snapshot(data_dir: Path) -> None:
+    said = refusal(data_dir, NOBODY).splitlines()[4:]  # after its own addresses
+    assert len(said) == 1
+    assert said[0].startswith("The database can't be used: ")
+
+
+def test_a_process_without_a_directory_says_so_until_there_is_one(
     private_postgres: Postgres, data_dir: Path
 ) -> None:
     url = private_postgres.url("havens")
     private_postgres.stop()
-    with running(data_dir, url) as service:
-        assert service.get("/health/live").status_code == 200
-        assert service.get("/health/ready").json() == {"status": "unavailable"}
-        assert ready(service) == (503, "unavailable")
-        assert service.get("/v1/help").json()["help"][0]["phone"] == "999"
+    with serving_directory(data_dir, url, is_ready=False) as client:
+        assert client.get("/health/live").status_code == 200
+        assert client.get("/health/ready").json() == {"status": "unavailable"}
+        assert ready(client) == (503, "unavailable")
+        assert client.get("/v1/help").json()["help"][0]["phone"] == "999"
         for path in (NEAREST, "/v1/havens", "/v1/havens/6f1c0c5e-2f6e-4d4b-9a57-0f7c3f1f2a10"):
-            answer = service.get(path)
+            answer = client.get(path)
             assert answer.status_code == 503
             assert answer.headers["Content-Type"] == "application/problem+json"
             assert "call 999" in answer.json()["title"]
         # What is wrong with a question is said all the same.
-        assert service.get(f"{NEAREST}&limit=0").status_code == 422
+        assert client.get(f"{NEAREST}&limit=0").status_code == 422
 
         private_postgres.start()
         add_venue(url, name="The Lantern")
-        until(lambda: names(service) == ["The Lantern"] if ready(service)[0] == 200 else None)
+        until(lambda: names(client) == ["The Lantern"] if ready(client)[0] == 200 else None)
 
 
 def test_a_damaged_snapshot_is_built_anew(sqlite_url: str, data_dir: Path) -> None:
@@ -296,8 +311,8 @@ CHANGES = [
 ]
 
 
-def test_a_change_shows_in_every_answer_within_two_seconds(
-    database_url: str, data_dir: Path
+def test_a_change_shows_in_every_answer(
+    database_url: str, data_dir: Path, visible_within: float
 ) -> None:
     haven = add_venue(database_url, name="The Lantern")
     with (
@@ -326,12 +341,7 @@ def test_a_change_shows_in_every_answer_within_two_seconds(
         for statement, expected in CHANGES:
             with engine.execution_options(writes=True).begin() as connection:
                 connection.execute(text(statement))
-            committed = time.monotonic()
-            while True:
-                asked = time.monotonic() - committed
-                if is_right(expected):
-                    break
-                assert asked < VISIBLE_WITHIN_SECONDS, statement
+            until(partial(is_right, expected), visible_within)
 
 
 # --- demonstration and production ------------------------------------------------------------

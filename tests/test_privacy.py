@@ -1,5 +1,6 @@
 """Where somebody stands comes back in no answer and stays nowhere behind."""
 
+import json
 import logging
 import re
 import shutil
@@ -12,8 +13,18 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from app.core.logs import Format, configure
 from app.directory.engine.search import Search
-from tests.servers import Service, add_venue, running, serving_directory
+from tests.canaries import asks, left_behind, sign_in_to, wrong
+from tests.servers import (
+    METRICS,
+    PATIENCE_SECONDS,
+    Service,
+    add_venue,
+    running,
+    serving_directory,
+)
+from tests.test_matrix import PUBLIC
 
 LAT, LON = "51.5137246813", "-0.0981357913"
 NEAREST = "/v1/havens/nearest"
@@ -73,7 +84,9 @@ BROKEN_OFF = (
 )
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one process", "two workers"])
+@pytest.fixture(
+    scope="module", params=[(1, "text"), (2, "json")], ids=["one process", "two workers"]
+)
 def service(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
@@ -84,7 +97,8 @@ def service(
     folder.mkdir()
     url = f"sqlite:///{shutil.copyfile(sqlite_template, folder / 'havens.sqlite')}"
     add_venue(url)
-    with running(folder, url, workers=request.param, log_level="debug") as service:
+    workers, form = request.param
+    with running(folder, url, workers=workers, log_level="debug", log_format=form) as service:
         yield service
 
 
@@ -122,14 +136,15 @@ def test_a_position_leaves_no_trace(service: Service) -> None:
         for response in everything_sent(client):
             statuses.add(response.status_code)
             assert response.status_code < 500, service.log
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
             assert not TRACES.search(heard(response))
         port = client.base_url.port
     for words in NOT_HTTP:
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as raw:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as raw:
             raw.sendall(words.encode())
             raw.shutdown(socket.SHUT_WR)
             assert not TRACES.search(everything_received(raw))
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as raw:
         raw.sendall(BROKEN_OFF.encode())
     assert statuses >= {200, 404, 405, 413, 415, 422}, "not every kind of answer was seen"
 
@@ -141,6 +156,16 @@ def test_a_position_leaves_no_trace(service: Service) -> None:
         assert not TRACES.search(content)
     assert "Traceback" not in service.log
     assert "Exception" not in service.log
+    if service.log.startswith("{"):
+        assert {json.loads(line)["level"] for line in service.log.splitlines()} >= {"info"}
+
+
+def test_canaries_through_every_route_stay_nowhere(service: Service) -> None:
+    everybody = sign_in_to(service.output.parent / "data")
+    with service.client() as client:
+        found = [what for ask in asks(PUBLIC) for what in wrong(client, ask, everybody)]
+    assert found == []
+    assert [*left_behind(service, everybody)] == []
 
 
 def test_no_position_on_a_command_line(service: Service) -> None:
@@ -154,8 +179,10 @@ class Broken(Exception):
 
 
 @pytest.mark.parametrize("level", ["debug", "error"])
+@pytest.mark.parametrize("form", ["text", "json"])
 def test_a_fault_of_ours_does_not_tell_either(
     level: str,
+    form: Format,
     sqlite_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -169,7 +196,7 @@ def test_a_fault_of_ours_does_not_tell_either(
 
     add_venue(sqlite_url)
     with serving_directory(tmp_path / "data", sqlite_url) as client:
-        logging.getLogger().setLevel(level.upper())
+        configure(level, form)
         logging.getLogger("httpcore").setLevel(logging.WARNING)
         logging.getLogger("httpx").setLevel(logging.WARNING)
         monkeypatch.setattr(Search, "answer", broken)
@@ -178,17 +205,16 @@ def test_a_fault_of_ours_does_not_tell_either(
             client.post(NEAREST, content=f"{{{IN_JSON}}}", headers=JSON),
         ]
         help_still = client.get("/v1/help")
-        metrics = client.get("/metrics").content
+        metrics = client.get("/metrics", headers=METRICS).content
     printed = "".join(capfd.readouterr())
     for answer in answers:
         assert answer.status_code == 500
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert answer.headers["Cache-Control"] == "no-store"
-        assert answer.json() == {
-            "type": "urn:safe-havens:problem:internal",
-            "title": "Something went wrong; if you are in danger call 999",
-            "status": 500,
-        }
+        problem = answer.json()
+        assert problem.keys() == {"type", "title", "status", "request_id"}
+        assert problem["title"] == "Something went wrong; if you are in danger call 999"
+        assert problem["request_id"] in printed
     assert help_still.status_code == 200
     assert 'status="500"' in metrics.decode()
     for content in [*map(heard, answers), metrics, printed.encode()]:
@@ -196,3 +222,10 @@ def test_a_fault_of_ours_does_not_tell_either(
     # What an operator needs to mend it is there.
     assert "in broken" in printed
     assert "Broken" in printed
+    if form == "json":
+        lines = [json.loads(line) for line in printed.splitlines()]
+        exceptions = [line for line in lines if "exception" in line]
+        assert {line["level"] for line in exceptions} == {"error"}
+        assert {line.get("request_id") for line in exceptions} >= {
+            answer.json()["request_id"] for answer in answers
+        }

@@ -49,6 +49,20 @@ def reset(name: Named, password_stdin: FromStdin = False) -> None:
         actions.set_password(session, account, password, temporary=not password_stdin)
 
 
+@accounts.command("leave-to-provider")
+def leave_to_provider(name: Named) -> None:
+    """Take somebody's password, so that who has that name at the identity provider is they."""
+    with _writing() as session:
+        actions.leave_to_provider(session, _existing(session, name))
+
+
+@accounts.command("reset-second-factor")
+def reset_second_factor(name: Named) -> None:
+    """Let somebody set up a new second factor when they sign in, with their password alone."""
+    with _writing() as session:
+        actions.reset_second_factor(session, _existing(session, name))
+
+
 @accounts.command()
 def disable(name: Named) -> None:
     """Keep somebody out, from their next request on."""
@@ -108,13 +122,10 @@ def _writing() -> Iterator[Session]:
 def _journal() -> Iterator[Journal]:
     """The journal of this installation, after a migration where one is due."""
     settings().data_dir.mkdir(parents=True, exist_ok=True)
-    engine = db.make_engine(settings().database_url)
-    try:
+    with db.connected(settings().database_url) as engine:
         journal = Journal.of(settings(), engine)
         db.migrate(settings().database_url)
         yield journal
-    finally:
-        engine.dispose()
 
 
 def _existing(session: Session, name: str) -> Account:

@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Response
 
 from app.accounts.guards import Auditor
 from app.audit.reports import calendar
 from app.audit.reports.calendar import CalendarOut, CalendarSecret, NoAddress, NoSuchCalendar
 from app.core.db import read_session
 from app.core.errors import responses
-from app.http.conditional import PreconditionRequired, Register, Stale, unstored
+from app.http.conditional import PreconditionRequired, Register, Stale, TheJournal, unstored
 from app.http.fields import to_json
 
 router = APIRouter(prefix="/v1/audit/calendar", tags=["audit"])
@@ -75,9 +75,10 @@ def revoke_calendar_address(register: Register, auditor: Auditor) -> Response:
     responses=_FILE | responses(NoSuchCalendar()),
 )
 def read_calendar(
-    secret: Annotated[str, Path(description="The secret part of the address")], request: Request
+    secret: Annotated[str, Path(description="The secret part of the address")],
+    journal: TheJournal,
 ) -> Response:
     """What lapses soon or has lapsed, as iCalendar; its address is all that it takes to read it."""
-    with read_session(request.app.state.journal.engine) as session:
+    with read_session(journal.engine) as session:
         content = calendar.calendar(session, secret, datetime.now(UTC))
     return unstored(content, "text/calendar; charset=utf-8")

@@ -1,4 +1,4 @@
-"""Issued packs, calendar addresses and who read test results, as the database keeps them."""
+"""Issued packs and who read test results, as the database keeps them."""
 
 from datetime import date, datetime
 from typing import Any
@@ -26,22 +26,6 @@ class Pack(SQLModel, table=True):
     parameters: dict[str, Any] = Field(sa_type=JSON)
     hash: str = Field(max_length=64)
     document: str = Field(sa_type=Text)
-
-
-class CalendarAddress(SQLModel, table=True):
-    """A private address at which an account's calendar is read without signing in.
-
-    Only the hash of its secret part is kept.
-    """
-
-    __tablename__ = "calendar_address"
-    __secret__ = ("secret_hash",)
-
-    id: UUID = Field(default_factory=uuid4, primary_key=True)
-    account_id: UUID = Field(foreign_key="account.id", index=True)
-    secret_hash: str = Field(unique=True, max_length=64)
-    made_at: datetime = Field(sa_type=Instant)
-    revoked_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class TestResultsRead(SQLModel, table=True):

@@ -10,8 +10,10 @@ from sqlmodel import Session
 
 from app.accounts.guards import Reader
 from app.audit.frame.activity import Activity, Scope, Tally, activity
+from app.audit.frame.names import ward_names
 from app.audit.frame.question import View
 from app.audit.reports.scheme_tests import scheme_tests
+from app.audit.reports.survey import counted, is_over, told
 from app.core.errors import Invalid, responses, wrong
 from app.core.london import today
 from app.http.conditional import Register
@@ -175,5 +177,56 @@ def scheme_test_figures(question: PeriodQuestion, register: Register, _: Reader)
             for row in tests.wards
         ]
         return SchemeTestFigures(**vars(tests.total[0]) | dict(question), wards=wards)
+
+    return register.read(show)
+
+
+# --- the survey ------------------------------------------------------------------------------
+
+
+class SurveyFigure(BaseModel):
+    """What people said in one quarter, in all or about one ward; absent where it is of few."""
+
+    quarter: str = Field(examples=["2026-Q3"])
+    ward: str = Field(examples=["Bishopsgate"])
+    answers: int | SkipJsonSchema[None] = Field(default=None, examples=[41])
+    felt_safer: int | SkipJsonSchema[None] = Field(default=None, examples=[33])
+    were_helped: int | SkipJsonSchema[None] = Field(default=None, examples=[30])
+
+
+class SurveyFigures(BaseModel):
+    """What people said in the quarters that are over, the newest first."""
+
+    figures: list[SurveyFigure]
+
+
+@router.get(
+    "/survey/figures",
+    tags=["outreach"],
+    summary="What did people say in the survey?",
+    response_model=SurveyFigures,
+)
+def survey_figures(register: Register, _: Reader) -> Response:
+    """Whether people felt safer and were helped, by quarter and ward, never of fewer than five."""
+
+    def show(session: Session) -> SurveyFigures:
+        wards, now = ward_names(session), datetime.now(UTC)
+        figures = []
+        for first, counts in counted(session).items():
+            if is_over(first, now):
+                in_all, by_ward = told(counts)
+                named = [(wards[ward_id].name, one) for ward_id, one in by_ward.items()]
+                named.sort(key=lambda pair: pair[0])
+                figures += [
+                    SurveyFigure(
+                        quarter=f"{first.year}-Q{(first.month + 2) // 3}",
+                        ward=name,
+                        answers=one.answers,
+                        felt_safer=one.safer,
+                        were_helped=one.helped,
+                    )
+                    for name, one in (("In all", in_all), *named)
+                ]
+        return SurveyFigures(figures=figures)
 
     return register.read(show)

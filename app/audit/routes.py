@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlmodel import Session
 
 from app.accounts.guards import Auditor
+from app.audit.cover.on_foot import OnFoot
+from app.audit.cover.solver import NoSolver, NotPlanned
 from app.audit.frame import files
 from app.audit.frame.disclosure import note_read
 from app.audit.frame.question import Form, Output, Question, ReportQuestion, View
@@ -18,6 +20,8 @@ from app.audit.reports.coverage import Coverage, coverage
 from app.audit.reports.due import Due, DueQuestion, due
 from app.audit.reports.levy import LevyQuestion, levy
 from app.audit.reports.levy_rows import Levy
+from app.audit.reports.night import Night, night
+from app.audit.reports.plan import Plan, Planning, PlanQuestion
 from app.audit.reports.quality import Quality, quality
 from app.audit.reports.scheme_tests import (
     SchemeTests,
@@ -34,6 +38,7 @@ from app.audit.reports.ward_map import WardFeatures, ward_features
 from app.core.db import none_such, read_session
 from app.core.errors import responses, wrong
 from app.core.journal import WrongClock
+from app.directory.routes import GEOJSON, GeoJson
 from app.http.conditional import TheJournal, download, unstored
 from app.http.fields import to_json
 from app.venues.models import Venue
@@ -65,8 +70,14 @@ _NOTED = _FORMS | responses(WrongClock())
 class _Reading:
     """A report as somebody reads it who answers for coverage."""
 
+    request: Request
     journal: TheJournal
     auditor: Auditor
+
+    @property
+    def on_foot(self) -> OnFoot:
+        """How the way on foot is known here."""
+        return OnFoot.of(self.request.app.state.settings)
 
     def answer(
         self,
@@ -87,6 +98,15 @@ class _Reading:
         note_read(self.journal, self.auditor.actor, name, view, revealed(report))
         return answer
 
+    def worked_out(
+        self, question: ReportQuestion, name: str, read: Callable[[Session, View], Callable[[], R]]
+    ) -> Response:
+        """As `answer`, of a report that takes long once all is read that it needs."""
+        with read_session(self.journal.engine) as session:
+            view = View.of(session, question, datetime.now(UTC))
+            work_out = read(session, view)
+        return _in_form(work_out(), question, f"{name}-{view.as_at}.{question.format}")
+
 
 def _in_form(report: Report, output: Output, name: str) -> Response:
     match output.format:
@@ -95,7 +115,7 @@ def _in_form(report: Report, output: Output, name: str) -> Response:
         case Form.CSV:
             return download(files.as_csv(report, output.table), "text/csv", name)
         case Form.XLSX:
-            return download(files.as_xlsx(report), files.XLSX, name)
+            return download(files.as_xlsx(report, output.table), files.XLSX, name)
 
 
 Reading = Annotated[_Reading, Depends()]
@@ -137,6 +157,7 @@ def read_turn(question: Annotated[TurnQuestion, Query()], reading: Reading) -> R
     "/wards.geojson",
     summary="Coverage on a map",
     response_model=WardFeatures,
+    response_class=GeoJson,
     response_description="Wards with their figures",
     responses=_INVALID,
 )
@@ -144,7 +165,7 @@ def read_ward_features(question: Annotated[Question, Query()], reading: Reading)
     """Every ward with its boundary and its figures, as GeoJSON."""
     with read_session(reading.journal.engine) as session:
         features = ward_features(session, View.of(session, question, datetime.now(UTC)))
-    return unstored(to_json(features), "application/geo+json")
+    return unstored(to_json(features), GEOJSON)
 
 
 # --- one venue -------------------------------------------------------------------------------
@@ -246,11 +267,50 @@ def read_due(question: Annotated[DueQuestion, Query()], reading: Reading) -> Res
 
     A retest shows that a test was failed, so reading which venues owe one is journalled.
     """
-    # A CSV file has one table only, the first when none is named.
-    shows_retests = question.format is not Form.CSV or question.table == "retests"
+    # A file can have one table only; a CSV file has the first when none is named.
+    is_whole = question.table is None and question.format is not Form.CSV
+    shows_retests = is_whole or question.format is Form.JSON or question.table == "retests"
     return reading.answer(
         question,
         "due",
         lambda session, view: due(session, view, question.days),
         lambda report: {row.venue_id for row in report.retests if shows_retests},
     )
+
+
+# --- coverage by night -----------------------------------------------------------------------
+
+
+@router.get("/night", summary="Is a door near, by night?", response_model=Night, responses=_FORMS)
+def read_night(question: Annotated[ReportQuestion, Query()], reading: Reading) -> Response:
+    """Of need and of licensed premises, how much has an open haven within 5 and 10 minutes on foot.
+
+    By the hours of an ordinary week, and by ward; the filters say which havens count.
+    """
+    on_foot = reading.on_foot
+    return reading.answer(question, "night", lambda session, view: night(session, view, on_foot))
+
+
+# --- where the next havens should be ---------------------------------------------------------
+
+
+@router.get(
+    "/plan",
+    summary="Where should the next havens be?",
+    response_model=Plan,
+    responses=_FORMS | responses(NoSolver(), NotPlanned()),
+)
+def read_plan(question: Annotated[PlanQuestion, Query()], reading: Reading) -> Response:
+    """The places that would meet most need within some minutes on foot while they are open.
+
+    The best choice of each number of them up to 20, beside choosing one after the other. The
+    filters say which may be chosen. It takes seconds, and one is worked out at a time.
+    """
+
+    on_foot = reading.on_foot
+
+    def read(session: Session, view: View) -> Callable[[], Plan]:
+        planning = Planning.read(session, view, on_foot)
+        return lambda: planning.plan(question.places, [question.minutes])
+
+    return reading.worked_out(question, "plan", read)

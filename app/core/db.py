@@ -1,16 +1,24 @@
 """Engines, sessions and migrations, for SQLite and PostgreSQL alike."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
-from sqlite3 import Connection as SQLiteConnection
 from typing import Any, TypeVar
+from urllib.parse import quote
 from uuid import UUID
 
+import psycopg
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from filelock import FileLock
+from filelock import Timeout as LockTimeout
 from sqlalchemy import (
     CheckConstraint,
     Connection,
@@ -28,18 +36,22 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel
 
 from app.core.errors import NotFound
 from app.core.geo import sqlite_functions
+from app.core.trouble import Trouble
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 # Any fixed numbers do: they only have to differ from each other.
 _WRITE_LOCK = 4_820_001
 _MIGRATE_LOCK = 4_820_002
+_MAIL_LOCK = 4_820_003
 
 
 class Instant(TypeDecorator[datetime]):
@@ -65,18 +77,64 @@ class Instant(TypeDecorator[datetime]):
         return lambda text: text and datetime.fromisoformat(f"{text}+00:00")
 
 
+AT_ONCE = 16
+"""How many requests may be at the database at a time, in one process."""
+
+_PING_SECONDS = 3
+_ANSWER_SECONDS = 35
+"""More than the server itself gives a statement."""
+
+
+class _Patient(psycopg.Connection[Any]):
+    """A connection that does not wait for ever for a server that is there and says nothing."""
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        # A ping, which comes before all else, is the one thing that is sent in this mode.
+        patience = _PING_SECONDS if self.autocommit else _ANSWER_SECONDS
+        began = time.monotonic()
+        try:
+            return super().wait(gen, interval, timeout or patience)
+        except psycopg.OperationalError:
+            if time.monotonic() - began >= patience:
+                self.pgconn.finish()  # what it might still say would be taken for another answer
+            raise
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Engine]:
+    """An engine for as long as it is needed, that leaves no connection behind."""
+    engine = make_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
 def make_engine(url: str) -> Engine:
     """An engine with the pragmas, functions and time limits that every caller relies on.
 
-    A statement may take 30 s, a wait for a lock 10 s, a connection 3 s.
+    A statement may take 30 s, a wait for a lock 10 s, a connection 3 s, and one of the pool's 5 s.
+    A file of SQLite is made by `migrate` alone.
     """
-    if make_url(url).get_backend_name() == "sqlite":
-        engine = create_engine(url, connect_args={"timeout": 10})
+    # One for each turn, and some for what follows the database beside them.
+    pool = {"pool_size": 5, "max_overflow": AT_ONCE + 4, "pool_timeout": 5}
+    if path := _sqlite_file(url):
+        # Not what the driver does by itself: where a disk is missing, it would begin a new, empty
+        # database in its place.
+        address = f"file:{quote(str(path))}?mode=rw"
+
+        def connect() -> sqlite3.Connection:
+            return sqlite3.connect(address, uri=True, timeout=10, check_same_thread=False)
+
+        engine = create_engine(url, **pool, creator=connect)
         event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", _note_file(path))
+        event.listen(engine, "checkout", _refuse_another_file(path))
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(
+    engine = create_engine(
         url,
+        **pool,
         pool_pre_ping=True,
         connect_args={
             "connect_timeout": 3,
@@ -88,12 +146,47 @@ def make_engine(url: str) -> Engine:
             "tcp_user_timeout": 10_000,
         },
     )
+    event.listen(engine, "do_connect", _connect)
+    return engine
 
 
-def _prepare_sqlite(connection: SQLiteConnection, _: object) -> None:
+def _connect(_: Any, __: Any, cargs: Any, cparams: Any) -> psycopg.Connection[Any]:
+    return _Patient.connect(*cargs, **cparams)
+
+
+def _sqlite_file(url: str) -> Path | None:
+    """Where a database of SQLite lies; None when it is PostgreSQL's."""
+    made = make_url(url)
+    return Path(str(made.database)) if made.get_backend_name() == "sqlite" else None
+
+
+def _note_file(path: Path) -> Callable[[sqlite3.Connection, ConnectionPoolEntry], None]:
+    def note(_: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
+        entry.info["file"] = path.stat().st_ino
+
+    return note
+
+
+def _refuse_another_file(
+    path: Path,
+) -> Callable[[sqlite3.Connection, ConnectionPoolEntry, object], None]:
+    """Another file may have taken the place of the one that a connection has open: a backup was
+    restored, a disk mounted. What is written to the old one would be lost."""
+
+    def refuse(_: sqlite3.Connection, entry: ConnectionPoolEntry, __: object) -> None:
+        with suppress(OSError):
+            if path.stat().st_ino == entry.info["file"]:
+                return
+        raise DisconnectionError
+
+    return refuse
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
     # sqlite3 would begin transactions late and commit before DDL; `_begin_sqlite` does it right.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    # What is erased must not stay in the file, either.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
     for name, (arity, function) in sqlite_functions().items():
         connection.create_function(name, arity, function, deterministic=True)
@@ -125,6 +218,42 @@ def write_session(engine: Engine) -> Iterator[Session]:
         yield session
 
 
+class NotAlone(Trouble):
+    """Another process does the same for this database, on this host or another."""
+
+    def __init__(self) -> None:
+        super().__init__("Another run is at it already; this one has done nothing")
+
+
+@contextmanager
+def alone_at_mail(engine: Engine) -> Iterator[Callable[[], object]]:
+    """Send mail for a database while nobody else does. Raises `NotAlone`.
+
+    What is given asks the database whether that still holds, and raises what it does when it is
+    gone. A process that is killed lets go of the lock at once.
+    """
+    if path := _sqlite_file(engine.url.render_as_string(hide_password=False)):
+        # One host has the file, and so the lock.
+        try:
+            with FileLock(f"{path}.mail", blocking=False):
+                yield lambda: None
+        except LockTimeout:
+            raise NotAlone from None
+        return
+    key = {"key": _MAIL_LOCK}
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), key):
+            raise NotAlone
+        try:
+            yield lambda: connection.execute(text("SELECT 1"))
+        finally:
+            # First, for the pool would keep it with the connection.
+            try:
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+            except DBAPIError:
+                connection.invalidate()
+
+
 def database_clock(session: Session) -> datetime | None:
     """What the clock of the database's own host says; None where that is this host."""
     if session.get_bind().dialect.name != "postgresql":
@@ -144,8 +273,45 @@ def as_hex(column: Any) -> ColumnElement[str]:
     return func.replace(cast(column, String), "-", "")
 
 
+class NewerSchema(Trouble):
+    """The database has been migrated by a version of this code that is newer."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"The database was migrated by a newer version of this service (revision {revision}):"
+            " run that version, or restore a backup from before"
+        )
+
+
+def is_migrated(engine: Engine) -> bool:
+    """Whether a database has the newest schema that this code knows. Raises `NewerSchema`."""
+    with read_session(engine) as session:
+        return _revision(session.connection()) == _revisions()[0]
+
+
+def _revision(connection: Connection) -> str | None:
+    """The database's; None when it is empty."""
+    revision = MigrationContext.configure(connection).get_current_revision()
+    if revision is not None and revision not in _revisions():
+        raise NewerSchema(revision)
+    return revision
+
+
+@cache
+def _revisions() -> tuple[str, ...]:
+    """All that this code knows, the newest first."""
+    return tuple(script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions())
+
+
 def migrate(url: str, revision: str = "head") -> None:
-    """Bring the database up to a revision; safe when several processes try at once."""
+    """Bring the database up to a revision; safe when several processes try at once.
+
+    A file of SQLite is made when there is none. Raises `NewerSchema`.
+    """
+    if path := _sqlite_file(url):
+        # Where it can't be made, the database itself says why.
+        with suppress(OSError):
+            path.touch()
     with _migration(url) as config:
         command.upgrade(config, revision)
 
@@ -158,24 +324,22 @@ def downgrade(url: str, revision: str) -> None:
 
 @contextmanager
 def _migration(url: str) -> Iterator[Config]:
-    engine = make_engine(url)
-    try:
-        with engine.execution_options(writes=True).begin() as connection:
-            if engine.dialect.name == "postgresql":
-                # Waits for another migration to end, then is impatient again: a table somebody
-                # holds must not queue every reader behind this.
-                for setting in ("statement_timeout = 0", "lock_timeout = '10min'"):
-                    connection.execute(text(f"SET LOCAL {setting}"))
-                connection.execute(
-                    text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATE_LOCK}
-                )
-                connection.execute(text("SET LOCAL lock_timeout = '10s'"))
-            config = Config()
-            config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-            config.attributes["connection"] = connection
-            yield config
-    finally:
-        engine.dispose()
+    with (
+        connected(url) as engine,
+        engine.execution_options(writes=True).begin() as connection,
+    ):
+        if engine.dialect.name == "postgresql":
+            # Waits for another migration to end, then is impatient again: a table somebody holds
+            # must not queue every reader behind this.
+            for setting in ("statement_timeout = 0", "lock_timeout = '10min'"):
+                connection.execute(text(f"SET LOCAL {setting}"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATE_LOCK})
+            connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+        _revision(connection)
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        yield config
 
 
 def one_of(table: str, column: str, values: type[StrEnum]) -> CheckConstraint:

@@ -1,6 +1,6 @@
 """Errors as the client sees them: RFC 9457 problem details, never with the input in them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +13,9 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from app.core.logs import request_id
 from app.core.privacy import safe_name
+from app.core.settings import Contact
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -32,15 +34,30 @@ class Problem(BaseModel):
     title: str = Field(examples=["The request is not valid"])
     status: int = Field(examples=[422])
     errors: list[FieldError] = Field(default=[], description="One entry per bad field")
+    request_id: str = Field(
+        default="",
+        description="What the service's log calls this request",
+        examples=["0b8f2a5f6c8d4d0e9a53b6a1c2e4f708"],
+    )
+    help: list[Contact] = Field(
+        default=[], description="Whom to call, where a problem report is not kept"
+    )
+    step_token: str = Field(
+        default="", description="Where a right password needs a code, too: to be sent with that"
+    )
 
 
 class DomainError(Exception):
-    """A rule said no. Subclasses carry the status, a stable code and a title for people."""
+    """A rule said no. Subclasses carry the status, a stable code and a title for people.
+
+    `extra` is what a document says beside.
+    """
 
     status: int = 400
     code: str = "bad-request"
     title: str = "The request can't be carried out"
     headers: Mapping[str, str] = MappingProxyType({})
+    extra: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(self.title)
@@ -92,7 +109,13 @@ def problem_document(error: DomainError) -> dict[str, Any]:
     }
     # Each by its own class, which may say more.
     errors = [field.model_dump() for field in error.errors]
-    return document | ({"errors": errors} if errors else {})
+    request = request_id.get()
+    return (
+        document
+        | ({"errors": errors} if errors else {})
+        | {name: text for name, text in error.extra.items() if text}
+        | ({"request_id": request} if request else {})
+    )
 
 
 def responses(*errors: DomainError) -> dict[int | str, dict[str, Any]]:
@@ -109,6 +132,10 @@ def describe(answer: dict[str, Any], error: DomainError) -> None:
     problems["schema"] = {"$ref": "#/components/schemas/Problem"}
     examples = problems.setdefault("examples", {})
     examples.setdefault(error.code, {"summary": error.title, "value": problem_document(error)})
+    if "Retry-After" in error.headers:
+        answer["headers"] = {
+            "Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}
+        }
     answer["description"] = "; or: ".join(example["summary"] for example in examples.values())
 
 
@@ -122,7 +149,9 @@ def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
     by_field: dict[str, FieldError] = {}
     for error in errors:
         name = field_name(() if error["type"] == "json_invalid" else error["loc"])
-        message = _MESSAGES.get(error["type"], error["msg"]).removeprefix("Value error, ")
+        ours = _MESSAGES.get(error["type"])
+        said = ours.format_map(error.get("ctx", {})) if ours else error["msg"]
+        message = said.removeprefix("Value error, ")
         by_field.setdefault(name, FieldError(field=name, message=message))
     return list(by_field.values())
 
@@ -132,6 +161,7 @@ _MESSAGES = {
     "json_invalid": "is not valid JSON",
     "missing": "is required",
     "model_attributes_type": "must be a JSON object, sent as application/json",
+    "union_tag_invalid": "{discriminator} must be one of {expected_tags}",
     "uuid_parsing": "must be a UUID",
 }
 """Where Pydantic's own words would be unclear, or repeat a piece of the input."""
@@ -157,28 +187,35 @@ class Fault(DomainError):
     headers = MappingProxyType({"Connection": "close"})
 
 
-def install(app: FastAPI) -> None:
-    """Render every error that a route, the framework or a rule raises as a problem."""
+Answer = Callable[[Request, DomainError], Response]
+
+
+def _as_problem(_: Request, error: DomainError) -> Response:
+    return problem(error)
+
+
+def install(app: FastAPI, answer: Answer = _as_problem) -> None:
+    """Answer every error that a route, the framework or a rule raises."""
 
     @app.exception_handler(DomainError)
-    async def _domain(_: Request, error: DomainError) -> JSONResponse:
-        return problem(error)
+    async def _domain(request: Request, error: DomainError) -> Response:
+        return answer(request, error)
 
     @app.exception_handler(RequestValidationError)
-    async def _validation(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def _validation(request: Request, error: RequestValidationError) -> Response:
         errors = [{**e, "loc": e["loc"][1:] or e["loc"]} for e in error.errors()]
-        return problem(Invalid(field_errors(errors)))
+        return answer(request, Invalid(field_errors(errors)))
 
     @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+    async def _http(request: Request, error: HTTPException) -> Response:
         if error.status_code == NotFound.status:
-            return problem(NotFound())
+            return answer(request, NotFound())
         if error.status_code == HTTPStatus.BAD_REQUEST:
             # So the framework answers what it can't read; a body in bad JSON it calls invalid.
             is_text = not isinstance(error.__cause__, UnicodeDecodeError)
-            return problem(wrong("body", "can't be read" if is_text else "is not UTF-8"))
+            return answer(request, wrong("body", "can't be read" if is_text else "is not UTF-8"))
         headers = {**(error.headers or {}), **_allowed(request, error.status_code)}
-        return problem(FromFramework(error.status_code, headers))
+        return answer(request, FromFramework(error.status_code, headers))
 
     @app.exception_handler(ClientDisconnect)
     async def _gone(*_: object) -> Response:
@@ -186,8 +223,11 @@ def install(app: FastAPI) -> None:
         return Response(status_code=HTTPStatus.BAD_REQUEST)
 
     @app.exception_handler(Exception)
-    async def _fault(*_: object) -> JSONResponse:
-        return problem(Fault())
+    async def _fault(request: Request, _: Exception) -> Response:
+        try:
+            return answer(request, Fault())
+        except Exception:  # noqa: BLE001  what went wrong may lie in what makes pages
+            return problem(Fault())
 
 
 def _allowed(request: Request, status: int) -> dict[str, str]:

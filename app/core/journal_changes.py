@@ -1,8 +1,11 @@
 """What a change of one record looks like in the journal: its columns before and after, as JSON."""
 
 import hashlib
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -15,31 +18,93 @@ from app.core.geo import Point
 Columns = dict[str, Any]
 
 
-def change_of(session: Session, record: SQLModel) -> tuple[Columns | None, Columns | None] | None:
-    """What a record's columns were and are, None where it did not exist; None if unchanged."""
+class Content(NamedTuple):
+    """What was changed, and its columns before and after; some of them say who somebody is."""
+
+    subject: str
+    subject_id: str
+    before: Columns | None
+    after: Columns | None
+    personal: Collection[str] = ()
+
+    def parted(self) -> tuple["Content", Columns]:
+        """The change without what it says of a person, and that: empty where it says nothing."""
+        before, person_before = _parted(self.before, self.personal)
+        after, person_after = _parted(self.after, self.personal)
+        sides = {"before": person_before, "after": person_after}
+        said = {side: columns for side, columns in sides.items() if columns}
+        return self._replace(before=before, after=after), said
+
+
+def _parted(columns: Columns | None, names: Collection[str]) -> tuple[Columns | None, Columns]:
+    """Columns without some, and those."""
+    if columns is None:
+        return None, {}
+    taken = {name: columns[name] for name in names if name in columns}
+    return {name: value for name, value in columns.items() if name not in taken}, taken
+
+
+class Change(NamedTuple):
+    """A record's columns before and after, None where it is not there; only those that changed."""
+
+    at: datetime
+    record: SQLModel
+    before: Columns | None
+    after: Columns | None
+
+
+def changes_of(session: Session, at: datetime) -> Iterator[Change]:
+    """What a session is about to make, edit and delete, in this order."""
+    for record in session.new:
+        yield Change(at, record, None, columns_of(record))
+    for record in session.dirty:
+        if edited := edit_of(record):
+            yield Change(at, record, *edited)
+    for record in session.deleted:
+        yield Change(at, record, columns_of(record), None)
+
+
+def columns_of(record: SQLModel) -> Columns:
+    """All columns of a record."""
+    columns = {name: getattr(record, name) for name in _names(type(record))}
+    for name in secrets_of(type(record)):
+        columns[name] = _shown(record, name, columns[name])
+    return columns
+
+
+def secrets_of(model: type[SQLModel]) -> Sequence[str]:
+    """The columns of which the journal shows only that they are set."""
+    return getattr(model, "__secret__", ())
+
+
+def edit_of(record: SQLModel) -> tuple[Columns, Columns] | None:
+    """Those columns of a record that its session is about to change, before and after."""
     state: InstanceState[Any] = sa.inspect(record)
-    names = [attribute.key for attribute in state.mapper.column_attrs]
-    whole = {name: _shown(record, name, getattr(record, name)) for name in names}
-    if record in session.new:
-        return None, whole
-    if record in session.deleted:
-        return whole, None
-    before = {}
-    for name in names:
+    before, after = {}, {}
+    for name in _names(type(record)):
         history = state.attrs[name].history
         if history.has_changes():
             if not history.deleted:
                 raise RuntimeError(f"{name} is changed unread: nobody knows what it was")
-            before[name] = _shown(record, name, history.deleted[0])
-    before = {name: value for name, value in before.items() if value != whole[name]}
-    return (before, {name: whole[name] for name in before}) if before else None
+            was = _shown(record, name, history.deleted[0])
+            now = _shown(record, name, getattr(record, name))
+            if was != now:
+                before[name], after[name] = was, now
+    return (before, after) if before else None
+
+
+@cache
+def _names(model: type[SQLModel]) -> list[str]:
+    return [attribute.key for attribute in sa.inspect(model).column_attrs]
 
 
 def _shown(record: SQLModel, name: str, value: Any) -> Any:
-    """A column's value in the journal; a secret column shows only that it is set."""
-    if name in getattr(record, "__secret__", ()):
-        return None if value is None else hashlib.sha256(str(value).encode()).hexdigest()[:8]
-    return value
+    return digest(value) if name in secrets_of(type(record)) else value
+
+
+def digest(secret: object) -> str | None:
+    """What the journal shows of a secret: that it is set, and whether it is the same."""
+    return None if secret is None else hashlib.sha256(str(secret).encode()).hexdigest()
 
 
 def to_text(columns: Columns | None) -> str | None:
@@ -47,6 +112,12 @@ def to_text(columns: Columns | None) -> str | None:
     if columns is None:
         return None
     return orjson.dumps(columns, default=_jsonable, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def from_json(text: str) -> Columns:
+    """Columns as an entry holds them, read again."""
+    columns: Columns = orjson.loads(text)
+    return columns
 
 
 def _jsonable(value: object) -> Any:

@@ -4,13 +4,15 @@ Without it, whoever can write to the database could cut the newest entries off u
 """
 
 import hmac
-import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 from filelock import FileLock
+
+from app.core import files
 
 MISSING, _ALTERED = "is missing", "was altered"
 
@@ -25,11 +27,11 @@ class Newest:
 
 
 class Head:
-    """The copy, in one file that is signed with the journal's key."""
+    """The copy, in one file that is signed with the journal's newest key, the first."""
 
-    def __init__(self, file: Path, key: bytes) -> None:
+    def __init__(self, file: Path, keys: Sequence[bytes]) -> None:
         self.file = file
-        self._key = key
+        self._keys = keys
 
     def read(self) -> Newest | str:
         """What the copy says, or what is the matter with it."""
@@ -41,7 +43,9 @@ class Head:
             return MISSING
         except (OSError, ValueError, TypeError, LookupError):
             return _ALTERED
-        genuine = hmac.compare_digest(signature, self._signature(newest).encode())
+        genuine = any(
+            hmac.compare_digest(signature, _signature(key, newest).encode()) for key in self._keys
+        )
         return newest if genuine else _ALTERED
 
     def keep(self, newest: Newest) -> None:
@@ -50,18 +54,14 @@ class Head:
             known = self.read()
             if isinstance(known, Newest) and known.number >= newest.number:
                 return
-            fresh = self.file.with_suffix(".new")
             document = {
                 "number": newest.number,
                 "hash": newest.hash,
-                "signature": self._signature(newest),
+                "signature": _signature(self._keys[0], newest),
             }
-            with fresh.open("wb") as file:
-                file.write(orjson.dumps(document))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self.file)
+            files.replace(self.file, [orjson.dumps(document)])
 
-    def _signature(self, newest: Newest) -> str:
-        text = f"head {newest.number} {newest.hash}"
-        return hmac.digest(self._key, text.encode(), "sha256").hex()
+
+def _signature(key: bytes, newest: Newest) -> str:
+    text = f"head {newest.number} {newest.hash}"
+    return hmac.digest(key, text.encode(), "sha256").hex()

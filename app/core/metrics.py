@@ -16,6 +16,14 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 REQUESTS = Counter("havens_requests", "Requests answered", ["method", "route", "status"])
+REFUSED = Counter(
+    "havens_connections_refused",
+    "Connections refused, or let go, for what a client did",
+    ["reason"],
+)
+PASSWORDS = Counter(
+    "havens_passwords", "Passwords tried: right, wrong, throttled, or busy with others", ["outcome"]
+)
 SECONDS = Histogram(
     "havens_request_seconds",
     "Time to answer",
@@ -32,6 +40,10 @@ DIRECTORY_VERSION = Gauge(
 )
 DIRECTORY_HAVENS = Gauge(
     "havens_directory_havens", "Havens in the directory", multiprocess_mode="livemin"
+)
+
+FOLLOWERS = Gauge(
+    "havens_followers", "Programs that wait for the next change", multiprocess_mode="livesum"
 )
 
 

@@ -2,7 +2,8 @@
 
 A position is read, answered and forgotten. It, or any other value of a request, reaches
 
-- no log: `PrivateFormatter` prints no message of an exception, and `logs` turns off access logs;
+- no log: `PrivateFormatter` prints no message of an exception, not even of one that nobody catches
+  (`logs`), and access logs are off; no id of a request is one that its sender has chosen;
 - no error: `errors` repeats no value, and of names only what `safe_name` lets through;
 - no header: an answer to a preflight repeats what `HEADER_NAME` lets through, and no redirect is
   ever made (`main`), which would repeat the address;

@@ -1,10 +1,12 @@
 """The one place that reads the environment."""
 
 import hmac
+import re
 import secrets
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from filelock import FileLock
 from pydantic import (
@@ -12,14 +14,19 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    HttpUrl,
     IPvAnyNetwork,
     SecretStr,
+    field_validator,
     model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.core.text import marked
+
 SECRET_BYTES = 32
+TOKEN_LENGTH = 16
 
 # To the nearest haven the way over the streets has a median of 1.5 to 1.7 times the distance, more
 # than to places farther off; an estimate that errs must err late.
@@ -46,25 +53,27 @@ class Contact(BaseModel):
 
 HELP = (
     Contact(
-        name="Emergency services",
+        name=marked("Emergency services"),
         phone="999",
-        note="If you can't speak on a mobile, listen to the questions and press 55 when asked. "
-        "Pressing 55 does not tell the police where you are.",
+        note=marked(
+            "If you can't speak on a mobile, listen to the questions and press 55 when asked. "
+            "Pressing 55 does not tell the police where you are."
+        ),
     ),
     Contact(
-        name="Emergency services by text",
+        name=marked("Emergency services by text"),
         text="999",
-        note="Only if you registered this phone beforehand: text 'register' to 999.",
+        note=marked("Only if you registered this phone beforehand: text 'register' to 999."),
     ),
     Contact(
-        name="Emergency services by Relay UK",
+        name=marked("Emergency services by Relay UK"),
         phone="18000",
-        note="For people who can't hear or speak on the phone.",
+        note=marked("For people who can't hear or speak on the phone."),
     ),
-    Contact(name="Police, when it is not an emergency", phone="101"),
-    Contact(name="Victim Support", phone="08 08 16 89 111"),
-    Contact(name="National Domestic Abuse Helpline", phone="0808 2000 247"),
-    Contact(name="British Transport Police", text="61016"),
+    Contact(name=marked("Police, when it is not an emergency"), phone="101"),
+    Contact(name=marked("Victim Support"), phone="08 08 16 89 111"),
+    Contact(name=marked("National Domestic Abuse Helpline"), phone="0808 2000 247"),
+    Contact(name=marked("British Transport Police"), text="61016"),
 )
 
 
@@ -79,6 +88,56 @@ class SchemeChange(BaseModel):
         Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")],
         Annotated[str, Field(min_length=1, max_length=200)],
     ] = Field(default={}, max_length=60)
+
+
+class IdentityProvider(BaseModel):
+    """An OpenID Connect provider with whose accounts staff sign in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    issuer: str = Field(description="As its discovery document says it, to the letter")
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr = SecretStr("")
+    groups: dict[Literal["officer", "licensing", "administrator"], tuple[str, ...]] = Field(
+        min_length=1, description="By role: who is in one of the groups has it"
+    )
+    groups_claim: str = "groups"
+    name_claim: str = "preferred_username"
+    scopes: str = Field(default="openid profile", pattern=r"^openid( |$)")
+    audience: str = Field(
+        default="", description="Whom programs' access tokens are for; empty, none is taken"
+    )
+
+    @field_validator("issuer")
+    @classmethod
+    def _by_tls(cls, value: str) -> str:
+        url = HttpUrl(value)
+        if url.scheme != "https" and url.host not in ("127.0.0.1", "localhost", "[::1]"):
+            raise ValueError("must begin with https://")
+        return value
+
+    @model_validator(mode="after")
+    def _tokens_told_apart(self) -> "IdentityProvider":
+        if self.audience == self.client_id:
+            raise ValueError("audience must not be client_id, or ID tokens would open the API")
+        return self
+
+
+_EMAIL = r"[!-?A-~]+@[A-Za-z0-9.-]+"
+
+_Days = Annotated[int, Field(ge=1, le=36_500)]
+
+
+class KeepDays(BaseModel):
+    """How many days what is not needed for ever is kept."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    answered_creates: _Days = 30
+    sign_ins: _Days = 90
+    comments: _Days = 365
+    contacts: _Days = 365
+    statements: _Days = 365
 
 
 def _several(value: object) -> object:
@@ -105,6 +164,9 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     database_url: str = ""
     secret_key: SecretStr = SecretStr("")
+    old_secret_keys: tuple[SecretStr, ...] = Field(
+        default=(), description="Those before, the newest first: they verify, and sign nothing"
+    )
     safe_haven_months: int = Field(
         default=12, ge=1, le=120, description="How long an award is in force when no end is given"
     )
@@ -127,7 +189,17 @@ class Settings(BaseSettings):
         description="How many times the distance the way on foot is taken to be",
     )
     reports_per_day: int = Field(
-        default=50, ge=1, description="How many problem reports a day are kept about one haven"
+        default=50,
+        ge=1,
+        description="How many problem reports about one haven come into a day's queue",
+    )
+    keep_days: KeepDays = Field(
+        default=KeepDays(),
+        description='After how many days `havens tidy` removes what has ended: {"comments": 180}',
+    )
+    exit_url: HttpUrl = Field(
+        default=HttpUrl("https://www.bbc.co.uk/weather"),
+        description="What who leaves a page in a hurry is shown instead",
     )
     help_contacts: tuple[Contact, ...] = Field(default=HELP, min_length=1)
     trusted_proxies: Annotated[Networks, NoDecode, BeforeValidator(_several)] = Field(
@@ -135,7 +207,48 @@ class Settings(BaseSettings):
         description="Our own proxies, whose X-Forwarded-For is believed: addresses or networks,"
         " with commas or spaces between them",
     )
+    public_url: str = Field(
+        default="",
+        description="Where the public finds this service, as https://havens.example: the only"
+        " source of addresses that are printed or sent",
+    )
+    mail_server: SecretStr = Field(
+        default=SecretStr(""),
+        description="What letters are sent by, as smtps://user:password@mail.example, or smtp://"
+        " for one that begins TLS when it is asked to; without it none are",
+    )
+    mail_from: str = Field(default="", description="The address that letters come from")
+    remind_days: int = Field(
+        default=30, ge=1, le=90, description="How long before something ends a letter says so"
+    )
+    map_tiles: str = Field(
+        default="",
+        description="Where the map's pictures of streets are, as"
+        " https://tiles.example/{z}/{x}/{y}.png. Phones fetch them from there themselves.",
+    )
+    map_attribution: str = Field(
+        default="", max_length=200, description="Whom the pictures are owed to, shown under the map"
+    )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="What who reads /metrics sends as a bearer token; without it there are none",
+    )
+    idle_minutes: int = Field(
+        default=60, ge=5, le=720, description="A sign-in that nobody uses for so long has ended"
+    )
+    second_factor: Literal["administrators", "everybody", "nobody"] = Field(
+        default="administrators",
+        description="Who signs in with a code, too; in a demonstration nobody, unless set",
+    )
+    identity_provider: IdentityProvider | None = Field(
+        default=None,
+        description="An OpenID Connect provider with whose accounts staff sign in, as JSON",
+    )
+    passwords: bool = Field(
+        default=True, description="Whether passwords open accounts; only off with a provider"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
 
     @model_validator(mode="before")
     @classmethod
@@ -143,6 +256,13 @@ class Settings(BaseSettings):
         if not values.get("database_url"):
             data_dir = Path(str(values.get("data_dir", "data")))
             values["database_url"] = f"sqlite:///{data_dir / 'havens.sqlite'}"
+        return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_codes_in_a_demonstration(cls, values: dict[str, object]) -> dict[str, object]:
+        if values.get("environment") == "demo":
+            values.setdefault("second_factor", "nobody")
         return values
 
     @model_validator(mode="after")
@@ -153,6 +273,79 @@ class Settings(BaseSettings):
             )
         return self
 
+    @field_validator("metrics_token")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < TOKEN_LENGTH:
+            raise ValueError(f"must have at least {TOKEN_LENGTH} characters that nobody can guess")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        if not value:
+            return value
+        url = HttpUrl(value)
+        if url.username or url.password or url.query is not None or url.fragment is not None:
+            raise ValueError(
+                "HAVENS_PUBLIC_URL must be an address alone, as https://havens.example"
+            )
+        return str(url).rstrip("/")
+
+    @field_validator("mail_server")
+    @classmethod
+    def _a_mail_server(cls, value: SecretStr) -> SecretStr:
+        try:
+            url = urlsplit(value.get_secret_value())
+            is_plain = url.scheme in ("smtp", "smtps") and url.hostname and url.port != 0
+            is_plain = is_plain and not (url.path.strip("/") or url.query or url.fragment)
+        except ValueError:
+            is_plain = False
+        if value and not is_plain:
+            # Not with what was given, for a password may be in it.
+            raise ValueError("must be like smtps://user:password@mail.example:465")
+        return value
+
+    @model_validator(mode="after")
+    def _letters_have_what_they_need(self) -> "Settings":
+        if self.mail_server and not (self.public_url and re.fullmatch(_EMAIL, self.mail_from)):
+            raise ValueError(
+                "HAVENS_MAIL_SERVER needs HAVENS_MAIL_FROM, an address of e-mail, and"
+                " HAVENS_PUBLIC_URL, for the links"
+            )
+        return self
+
+    @field_validator("map_tiles")
+    @classmethod
+    def _a_template(cls, value: str) -> str:
+        if not value:
+            return value
+        names = re.findall("[{]([a-z]*)[}]", value)
+        url = HttpUrl(re.sub("[{][xyz][}]", "0", value))
+        # What is no plain host would say something else in a page's policy.
+        is_plain = re.fullmatch(r"[a-z0-9.-]+|\[[0-9a-f:]+\]", url.host or "")
+        in_host = "{" in value.split("/")[2]
+        if sorted(names) != ["x", "y", "z"] or in_host or not is_plain or url.username:
+            raise ValueError(
+                "HAVENS_MAP_TILES must be one host's address with {z}, {x} and {y},"
+                " as https://tiles.example/{z}/{x}/{y}.png"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _tiles_are_owed_to_somebody(self) -> "Settings":
+        if self.map_tiles and not self.map_attribution:
+            raise ValueError("HAVENS_MAP_TILES needs HAVENS_MAP_ATTRIBUTION: whom they are owed to")
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_can_sign_in(self) -> "Settings":
+        if self.identity_provider and not self.public_url:
+            raise ValueError("HAVENS_IDENTITY_PROVIDER needs HAVENS_PUBLIC_URL, to come back to")
+        if not (self.identity_provider or self.passwords):
+            raise ValueError("HAVENS_PASSWORDS=false needs HAVENS_IDENTITY_PROVIDER")
+        return self
+
     @model_validator(mode="after")
     def _green_is_better(self) -> "Settings":
         if self.rag_amber > self.rag_green:
@@ -160,28 +353,44 @@ class Settings(BaseSettings):
         return self
 
     def key(self, purpose: str) -> bytes:
-        """A secret key for one purpose, made from `secret_key`.
+        """The key that signs for one purpose. Raises `UnsafeSettings`."""
+        return self.keys(purpose)[0]
 
-        Outside production a key is made and kept in the data directory when none is set. Raises
-        `UnsafeSettings` when production has none, or one that could be guessed.
+    def keys(self, purpose: str) -> tuple[bytes, ...]:
+        """The secret keys for one purpose: the first signs, all verify.
+
+        They are made from `secret_key` and `old_secret_keys`. Outside production a key is made and
+        kept in the data directory when none is set. Raises `UnsafeSettings` when production has
+        none, or one that could be guessed.
         """
         secret = self.secret_key.get_secret_value().encode()
         if not secret and self.environment != "production":
             secret = self._kept_secret()
-        if len(secret) < SECRET_BYTES:
-            raise UnsafeSettings(
-                f"HAVENS_SECRET_KEY must hold at least {SECRET_BYTES} bytes that nobody can guess"
-            )
-        return hmac.digest(secret, f"{self.environment} {purpose}".encode(), "sha256")
+        old = [key.get_secret_value().encode() for key in self.old_secret_keys]
+        for name, secrets_ in (("HAVENS_SECRET_KEY", [secret]), ("HAVENS_OLD_SECRET_KEYS", old)):
+            if any(len(secret) < SECRET_BYTES for secret in secrets_):
+                raise UnsafeSettings(
+                    f"{name} must hold at least {SECRET_BYTES} bytes that nobody can guess"
+                )
+        context = f"{self.environment} {purpose}".encode()
+        return tuple(hmac.digest(secret, context, "sha256") for secret in (secret, *old))
 
     def _kept_secret(self) -> bytes:
         path = self.data_dir / "secret.key"
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            if not path.exists():
-                path.touch(mode=0o600)
-                path.write_text(secrets.token_urlsafe(SECRET_BYTES))
-            return path.read_bytes()
+        # First without the lock, which a disk that can't be written to has no room for.
+        if not path.exists():
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            fresh = path.with_suffix(".new")
+            with FileLock(path.with_suffix(".lock")):
+                if not path.exists():
+                    fresh.touch(mode=0o600)
+                    fresh.write_text(secrets.token_urlsafe(SECRET_BYTES))
+                    fresh.replace(path)
+        return path.read_bytes()
+
+    def address(self, path: str) -> str:
+        """Where the public finds a path; empty when nobody has said where they find the service."""
+        return f"{self.public_url}{path}" if self.public_url else ""
 
     @property
     def demonstration(self) -> bool:

@@ -43,6 +43,12 @@ _REFUSED = [
 _DASHES = re.compile("[\u058a\u2010-\u2015\u2043\u2212]")
 
 
+def marked(message: str) -> str:
+    """The message as it is; the mark has it taken into the catalogues, to be shown in a language
+    that is known later."""
+    return message
+
+
 def shown(text: str) -> str:
     """The text with its letters composed and without what nobody sees."""
     if text.isascii():

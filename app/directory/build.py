@@ -16,9 +16,10 @@ from sqlalchemy.orm import configure_mappers
 from sqlmodel import Session, col, select
 
 from app.core.db import as_hex, many_rows
-from app.core.geo import Point
+from app.core.geo import Point, nearness
 from app.directory.engine.nearest import LEAF
-from app.directory.engine.tree import blocks, nearness
+from app.directory.engine.tree import blocks
+from app.directory.outlines import outlines
 from app.directory.render import DEMONSTRATION_HAVEN, directions_url
 from app.directory.rules import Interval, availability
 from app.directory.snapshot import (
@@ -35,17 +36,18 @@ from app.schemes.listing import Shown, listings
 from app.venues import osm_hours
 from app.venues.hours import Hours, bank_holidays, stored_hours
 from app.venues.models import DirectoryState, Facility, StepFree, Venue, VenueStatus, Ward
+from app.walking.streets import Streets
 
 
-def build(session: Session, now: float) -> Snapshot:
-    """Work out the directory from one moment of the database."""
+def build(session: Session, now: float, streets: Streets | None = None) -> Snapshot:
+    """Work out the directory from one moment of the database, its havens tied to the streets."""
     state = session.exec(select(DirectoryState)).one()
     within = start_of(now), start_of(now) + HORIZON
     schedules = _Schedules(within)
     listed = listings(session, within, datetime.fromtimestamp(now, UTC))
     distinct = {listing.windows for listing in listed.values()}
     windows = {exact: _on_whole_minutes(exact, int(now)) for exact in distinct}
-    ids, places, rows = bytearray(), array("d"), array("q")
+    ids, places, rows, ties = bytearray(), array("d"), array("q"), array("q")
     texts: list[bytes] = []
     demonstration = False
     for venue in _active_venues(session):
@@ -58,6 +60,9 @@ def build(session: Session, now: float) -> Snapshot:
             opens = schedules.opens(venue.hours, window)
             rows.extend((provided, opens, schedules.number(window)))
             demonstration |= venue.demonstration
+            if streets:
+                tie = streets.tie(venue.location.lat, venue.location.lon, venue.address)
+                ties.extend(tie or (-1, 0, 0))
             texts.append(_fragment(venue, schedules.text(venue.hours), listing.schemes))
     lat, lon = np.array(places).reshape(-1, 2).T
     provides, available, lists = np.array(rows, dtype=np.int64).reshape(-1, 3).T
@@ -76,7 +81,9 @@ def build(session: Session, now: float) -> Snapshot:
         "by_id": by_id,
         "rank": np.argsort(by_id),
         "cuts": np.cumsum([0, *map(len, texts)]),
+        "ties": np.array(ties, dtype=np.int64).reshape(-1, 3)[order if streets else ()],
         "text": np.frombuffer(b"".join(texts), dtype=np.uint8),
+        "wards": np.frombuffer(outlines(_wards(session)), dtype=np.uint8),
         **schedules.columns(),
     }
     # The tree takes its memory beside one copy of them, not two.
@@ -88,6 +95,7 @@ def build(session: Session, now: float) -> Snapshot:
         database=str(state.database),
         version=state.version,
         generated_at=int(now),
+        streets=streets.checksum if streets else "",
         demonstration=demonstration,
         leaves=-(-len(order) // LEAF),
         **columns,
@@ -112,6 +120,7 @@ class _Active(NamedTuple):
     phone: str
     entrance: str
     step_free: str
+    uprn: str
     demonstration: bool
     last_checked: date | None
 
@@ -131,6 +140,13 @@ def _active_venues(session: Session) -> Iterable[_Active]:
         .where(col(Venue.status) == VenueStatus.ACTIVE),
     )
     return starmap(_Active, rows)
+
+
+def _wards(session: Session) -> Iterable[tuple[str, str, str]]:
+    """Codes, names and boundaries, by code; boundaries as JSON text."""
+    boundary = sa.cast(Ward.boundary, sa.Text)
+    query = sa.select(col(Ward.code), col(Ward.name), boundary).order_by(col(Ward.code))
+    return [(code, name, outline) for code, name, outline in session.execute(query)]
 
 
 def _on_whole_minutes(windows: tuple[Interval, ...], now: int) -> tuple[Interval, ...]:
@@ -206,6 +222,7 @@ def _fragment(venue: _Active, opening_hours: str | None, schemes: Sequence[Shown
         "notice": DEMONSTRATION_HAVEN if venue.demonstration else None,
         "address": venue.address,
         "postcode": venue.postcode,
+        "uprn": venue.uprn,
         "ward": venue.ward,
         "location": {"lat": lat, "lon": lon},
         "opening_hours": opening_hours,

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, NamedTuple, cast
+
+from app.core.journal_head import Newest
 
 MEANWHILE_SECONDS = 0.5
 
@@ -24,6 +26,14 @@ class Outcome(IntEnum):
     """Another process of this host is at it."""
     MIXED = 3
     NOT_SAVED = 4
+    WENT_BACK = 5
+
+
+class Answer(NamedTuple):
+    """What became of an order, and why, where there is more to say."""
+
+    outcome: Outcome
+    reason: str = ""
 
 
 class Builder:
@@ -41,11 +51,13 @@ class Builder:
         now: float,
         *,
         demonstration: bool,
+        known: Newest | None,
         meanwhile: Callable[[], object],
-    ) -> Outcome:
+    ) -> Answer:
         """Have the directory built from a database and published in a folder.
 
-        `meanwhile` is called now and then until it is done.
+        `known` is an entry that the database's journal must have. `meanwhile` is called now and
+        then until it is done.
         """
         # Not on a command line, where everybody could read the database's password.
         order = {
@@ -53,6 +65,7 @@ class Builder:
             "folder": str(folder.absolute()),
             "now": now,
             "demonstration": demonstration,
+            "known": known and [known.number, known.hash],
         }
         with self._lock:
             orders, answers = self._running()
@@ -65,9 +78,9 @@ class Builder:
                 answer = b""
             if not answer:
                 self._end()
-                return Outcome.FAILED
-        status = int(answer)
-        return Outcome(status) if status in set(Outcome) else Outcome.FAILED
+                return Answer(Outcome.FAILED)
+        outcome, reason = json.loads(answer)
+        return Answer(Outcome(outcome), reason)
 
     def start(self) -> None:
         """Start the process before it is needed: its imports take a second or two."""

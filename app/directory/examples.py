@@ -27,13 +27,19 @@ _FIELDS: Json = {n: field.examples[0] for n, field in Haven.model_fields.items()
 _EVERYWHERE: Json = {name: _FIELDS[name] for name in ("notice", "ward")}
 _PUB = _haven(51.5148, -0.0931, **_FIELDS)
 _PUB_OPEN = _spans(
-    "2026-11-27T23:00:00Z 2026-11-28T02:00:00Z",
+    "2026-11-27T22:00:00Z 2026-11-28T02:00:00Z",
     "2026-11-28T11:00:00Z 2026-11-29T02:00:00Z",
     "2026-11-30T11:00:00Z 2026-11-30T23:00:00Z",
     "2026-12-01T11:00:00Z 2026-12-01T23:00:00Z",
     "2026-12-02T11:00:00Z 2026-12-02T23:00:00Z",
     "2026-12-03T11:00:00Z 2026-12-04T02:00:00Z",
-    "2026-12-04T11:00:00Z 2026-12-05T00:00:00Z",
+    "2026-12-04T11:00:00Z 2026-12-05T02:00:00Z",
+    "2026-12-05T11:00:00Z 2026-12-06T02:00:00Z",
+    "2026-12-07T11:00:00Z 2026-12-07T23:00:00Z",
+    "2026-12-08T11:00:00Z 2026-12-08T23:00:00Z",
+    "2026-12-09T11:00:00Z 2026-12-09T23:00:00Z",
+    "2026-12-10T11:00:00Z 2026-12-11T02:00:00Z",
+    "2026-12-11T11:00:00Z 2026-12-11T22:00:00Z",
 )
 _CAFE = _haven(
     51.5211,
@@ -49,7 +55,9 @@ _CAFE = _haven(
     step_free="no",
 )
 _CAFE_OPEN = _spans(
-    "2026-11-27T23:00:00Z 2026-11-27T23:45:00Z", "2026-12-04T12:00:00Z 2026-12-04T23:45:00Z"
+    "2026-11-27T22:00:00Z 2026-11-27T23:45:00Z",
+    "2026-12-04T12:00:00Z 2026-12-04T23:45:00Z",
+    "2026-12-11T12:00:00Z 2026-12-11T22:00:00Z",
 )
 _LIBRARY = _haven(
     51.5121,
@@ -65,8 +73,29 @@ _LIBRARY = _haven(
     step_free="yes",
 )
 _LIBRARY_OPEN = _spans(
-    "2026-11-28T09:30:00Z 2026-11-28T17:00:00Z", "2026-12-01T09:30:00Z 2026-12-01T17:00:00Z"
+    "2026-11-28T09:30:00Z 2026-11-28T17:00:00Z",
+    "2026-12-01T09:30:00Z 2026-12-01T17:00:00Z",
+    "2026-12-05T09:30:00Z 2026-12-05T17:00:00Z",
+    "2026-12-08T09:30:00Z 2026-12-08T17:00:00Z",
 )
+
+_PRESS = _haven(
+    51.5133,
+    -0.0968,
+    **_EVERYWHERE,
+    id="e4c1d0b2-93aa-4d57-8f0e-2b6a5d9c7710",
+    name="The Old Press help point",
+    category="help_point",
+    address="2 Inkhorn Court",
+    postcode="EC4M 0ZZ",
+    opening_hours="Fr-Sa 22:00-04:00",
+    facilities=["water", "seat", "first_aid"],
+    step_free="yes",
+)
+_PRESS_OPEN = _spans(
+    "2026-12-04T22:00:00Z 2026-12-05T04:00:00Z", "2026-12-05T22:00:00Z 2026-12-06T04:00:00Z"
+)
+_PRESS_LISTED = _spans("2026-12-04T00:00:00Z 2026-12-07T00:00:00Z")
 
 HELP: Json = {"help": [contact.model_dump(exclude_none=True) for contact in CONTACTS]}
 
@@ -76,7 +105,7 @@ QUESTION: Json = {"lat": 51.5155, "lon": -0.0922, "at": "2026-11-27T23:30:00Z"}
 def _seen(haven: Json, metres: int, bearing: int, minutes: int, **state: Any) -> Json:
     """A haven from where `QUESTION` is asked."""
     way = {"distance_m": metres, "bearing_deg": bearing, "walking_minutes": minutes}
-    return way | {"open": state} | haven
+    return way | {"walking": "estimate", "open": state} | haven
 
 
 _PUB_STATE: Json = {"state": "open", "until": "2026-11-28T02:00:00Z", "closes_soon": False}
@@ -102,8 +131,8 @@ WHOLE: Json = {
         "version": 42,
         "notice": DEMONSTRATION,
         "generated_at": "2026-11-27T23:00:00Z",
-        "valid_from": "2026-11-27T23:00:00Z",
-        "valid_until": "2026-12-05T00:00:00Z",
+        "valid_from": "2026-11-27T22:00:00Z",
+        "valid_until": "2026-12-11T22:00:00Z",
         "confirm_by": "2026-11-28T23:00:00Z",
         "walking_factor": WALKING_FACTOR,
     },
@@ -111,6 +140,9 @@ WHOLE: Json = {
         {"availability": _PUB_OPEN, **_PUB},
         {"availability": _CAFE_OPEN, **_CAFE},
         {"availability": _LIBRARY_OPEN, **_LIBRARY},
+    ],
+    "upcoming": [
+        {"availability": _PRESS_OPEN, "listed": _PRESS_LISTED, **_PRESS, "schemes": []},
     ],
 }
 
@@ -128,6 +160,39 @@ GEOJSON: Json = {
             "properties": haven,
         }
         for haven in WHOLE["havens"]
+    ],
+}
+
+POSTCODES: Json = {
+    "source": "ONS Postcode Directory",
+    "attribution": "Contains OS data © Crown copyright and database right 2026.",
+    "imported": "2026-11-29",
+    "per_degree": 100_000,
+    "districts": {"EC2R": {"codes": "8AH8AJ", "lat": [5_151_352, -11], "lon": [-8_931, 24]}},
+}
+
+WARDS: Json = {
+    "type": "FeatureCollection",
+    "notice": DEMONSTRATION,
+    "features": [
+        {
+            "type": "Feature",
+            "id": "DEMO-W1",
+            "geometry": {
+                "type": "Polygon",
+                "coordinates": [
+                    [
+                        [-0.1, 51.51],
+                        [-0.083, 51.51],
+                        [-0.0812, 51.5168],
+                        [-0.0925, 51.5225],
+                        [-0.1, 51.5225],
+                        [-0.1, 51.51],
+                    ]
+                ],
+            },
+            "properties": {"code": "DEMO-W1", "name": _EVERYWHERE["ward"]},
+        }
     ],
 }
 

@@ -15,26 +15,49 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from sqlmodel import select
 
 from app.core import logs
 from app.core.db import make_engine, read_session
+from app.core.journal_head import Newest
+from app.core.settings import settings
 from app.directory.build import build, warm_up
-from app.directory.builder import Outcome
-from app.directory.snapshot import MixedData, Unusable, load, published, refuse_mixed, save
+from app.directory.builder import Answer, Outcome
+from app.directory.continuity import WentBack, continued
+from app.directory.snapshot import (
+    CURRENT,
+    MixedData,
+    Origin,
+    Unusable,
+    origin,
+    refuse_full,
+    refuse_mixed,
+    save,
+    sealed_copy,
+)
 from app.venues.models import DirectoryState
+from app.walking.file import STREETS, UnusableStreets
+from app.walking.streets import Streets
 
 log = logging.getLogger(__name__)
 
 GIVES_WAY_AFTER_SECONDS = 0.5
 
 
-def publish(url: str, folder: Path, now: float, *, demonstration: bool) -> Outcome:
+def publish(
+    url: str,
+    folder: Path,
+    now: float,
+    *,
+    demonstration: bool,
+    known: Newest | None = None,
+    accepted: bool = False,
+) -> Answer:
     """Build the directory from a database and put it where every process of this host finds it.
 
     One process at a time does; it holds the lock itself, so that nothing older is ever put over
-    something newer, even when whoever ordered it is gone. Raises what the database raises, and
-    `MixedData`.
+    something newer, even when whoever ordered it is gone. Nor is a directory of another database,
+    or of one whose journal lacks the `known` entry, unless it is `accepted` as it is. Raises what
+    the database raises.
     """
     engine = make_engine(url)
     try:
@@ -42,58 +65,80 @@ def publish(url: str, folder: Path, now: float, *, demonstration: bool) -> Outco
             FileLock(folder / "snapshot.lock", timeout=0),
             read_session(engine) as session,
         ):
-            state = session.exec(select(DirectoryState)).one()
-            if _is_published(folder, state, now):
-                return Outcome.PUBLISHED
-            snapshot = build(session, now)
+            last = origin(folder)
+            state = continued(session, None, None) if accepted else continued(session, last, known)
+            streets = _streets(folder)
+            checksum = streets.checksum if streets else ""
+            if last and not accepted and _is_published(folder, last, state, checksum, now):
+                return Answer(Outcome.PUBLISHED)
+            refuse_full(folder)
+            snapshot = build(session, now, streets)
             refuse_mixed(snapshot, demonstration=demonstration)
             save(snapshot, folder)
     except Timeout:
-        return Outcome.BUSY
-    except MixedData:
-        return Outcome.MIXED
+        return Answer(Outcome.BUSY)
+    except MixedData as error:
+        return Answer(Outcome.MIXED, str(error))
+    except WentBack as error:
+        return Answer(Outcome.WENT_BACK, error.args[0])
     except OSError as error:
-        log.error("directory snapshot not saved: %s", error.strerror)
-        return Outcome.NOT_SAVED
+        return Answer(Outcome.NOT_SAVED, str(error.strerror))
     finally:
         engine.dispose()
-    return Outcome.PUBLISHED
+    return Answer(Outcome.PUBLISHED)
 
 
-def _is_published(folder: Path, state: DirectoryState, now: float) -> bool:
-    """Whether another process has done it meanwhile; all of the file is read only if so."""
+def _streets(folder: Path) -> Streets | None:
+    """The streets to which havens are tied; those who answer say what is wrong with them."""
     try:
-        return all(
-            snapshot.is_of_state(state) and snapshot.is_of_hour(now)
-            for snapshot in (read(folder) for read in (published, load))
-        )
+        return Streets.load(folder / STREETS)
+    except UnusableStreets:
+        return None
+
+
+def _is_published(
+    folder: Path, last: Origin, state: DirectoryState, streets: str, now: float
+) -> bool:
+    """Whether another process has done it meanwhile; all of the file is read only if so."""
+    if not (last.is_of_state(state) and last.streets == streets and last.is_of_hour(now)):
+        return False
+    try:
+        os.close(sealed_copy(folder / CURRENT))
     except Unusable:
         return False
+    return True
 
 
 def main() -> None:
     """Carry out orders until nobody can give any more."""
-    logs.configure("warning")
+    logs.configure("warning", settings().log_format)
     warm_up()
     for line in sys.stdin:
         child = os.fork()
         if not child:
-            os._exit(_carry_out(json.loads(line)))
+            _answer(_carry_out(json.loads(line)))
+            os._exit(0)
         _, status = os.waitpid(child, 0)
-        # Nobody is there to read it when the service has been stopped meanwhile.
-        with suppress(BrokenPipeError):
-            os.write(sys.stdout.fileno(), b"%d\n" % os.waitstatus_to_exitcode(status))
+        if status:
+            _answer(Answer(Outcome.FAILED))
 
 
-def _carry_out(order: dict[str, Any]) -> int:
+def _answer(answer: Answer) -> None:
+    # Nobody is there to read it when the service has been stopped meanwhile.
+    with suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), json.dumps(answer).encode() + b"\n")
+
+
+def _carry_out(order: dict[str, Any]) -> Answer:
     # What takes long gives way to whoever waits for an answer; a small directory is done by then.
     signal.signal(signal.SIGALRM, lambda *_: os.nice(10))
     signal.setitimer(signal.ITIMER_REAL, GIVES_WAY_AFTER_SECONDS)
+    known = order["known"] and Newest(*order["known"])
     try:
-        return publish(**order | {"folder": Path(order["folder"])})
+        return publish(**order | {"folder": Path(order["folder"]), "known": known})
     except Exception:
         log.exception("directory not built")
-        return Outcome.FAILED
+        return Answer(Outcome.FAILED)
 
 
 if __name__ == "__main__":

@@ -10,28 +10,22 @@ from typing import Any, Literal
 
 import orjson
 
-from app.core.settings import Contact
 from app.directory.engine.search import Answer, Question, Search
-from app.directory.rules import CLOSES_SOON, intersect
-from app.directory.snapshot import HOUR, Snapshot
+from app.directory.rules import CLOSES_SOON, Interval
+from app.directory.snapshot import HORIZON, HOUR, MINUTE, Snapshot
 
 DEMONSTRATION = "demonstration data: no haven here is real"
 DEMONSTRATION_HAVEN = "demonstration data: not a real haven"
-AHEAD = 7 * 24 * HOUR + HOUR
-"""The whole directory covers this many seconds from the hour for which it is drawn up."""
 CONFIRM_WITHIN = 24 * HOUR
 
 Form = Literal["json", "geojson"]
 
 
+# The hours of many havens share their instants, which lie on the minutes of two weeks.
+@lru_cache(maxsize=HORIZON // MINUTE)
 def instant(second: int) -> str:
     """Seconds since 1970 as RFC 3339 in UTC."""
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def help_json(contacts: Iterable[Contact]) -> bytes:
-    """Whom to call, as a JSON array."""
-    return orjson.dumps([contact.model_dump(exclude_none=True) for contact in contacts])
 
 
 def directions_url(lat: float, lon: float) -> str:
@@ -53,16 +47,18 @@ def nearest(
     ]
     for name, matches in zip(_PARTS, answer, strict=True):
         parts.append(name)
-        for _, begin, end, bearing, walking, until, opens_at, metres in matches:
+        for _, begin, end, bearing, minutes, until, opens_at, by_streets, metres in matches:
             state = _open_state(until, 0 < until <= at + CLOSES_SOON, opens_at)
-            parts += _NEAR % (round(metres), bearing, walking, state), fragments[begin:end], b","
+            near = _NEAR % (round(metres), bearing, minutes, _WALKING[by_streets], state)
+            parts += near, fragments[begin:end], b","
         if matches:
             parts.pop()
     return b"".join([*parts, b'],"help":', contacts, b"}"])
 
 
 _PARTS = b',"havens":[', b'],"closing":[', b'],"opens_next":['
-_NEAR = b'{"distance_m":%d,"bearing_deg":%d,"walking_minutes":%d,"open":%b,'
+_NEAR = b'{"distance_m":%d,"bearing_deg":%d,"walking_minutes":%d,"walking":"%b","open":%b,'
+_WALKING = b"estimate", b"streets"
 
 
 @lru_cache(maxsize=64)
@@ -93,7 +89,7 @@ def one_haven(search: Search, row: int, now: int) -> bytes:
     open_state = b'{"state":"unknown"}'
     if state := search.state(row, now):
         open_state = _open_state(state.until, 0 < state.until <= now + CLOSES_SOON, state.opens_at)
-    details = {"open": orjson.Fragment(open_state)} | _availability(search, row, now // HOUR * HOUR)
+    details = {"open": orjson.Fragment(open_state)} | schedules(search.snapshot, row)
     return _joined(details, search.snapshot.fragment(row))
 
 
@@ -112,54 +108,86 @@ class Document:
         return hashlib.sha256(self.body).hexdigest()[:32]
 
 
-def whole_directory(search: Search, hour: int, confirmed_hour: int, form: Form) -> Document:
-    """The directory for seven days and an hour from a full hour, last confirmed in another.
-
-    It depends on nothing else, so every process renders the same bytes.
-    """
-    info = _directory(search.snapshot.version, search.snapshot.demonstration) | {
+def about_whole(search: Search, hour: int, confirmed_hour: int) -> dict[str, Any]:
+    """What the directory document of a full hour says of itself, last confirmed in another."""
+    snapshot = search.snapshot
+    return _directory(snapshot.version, snapshot.demonstration) | {
         "generated_at": instant(hour),
-        "valid_from": instant(hour),
-        "valid_until": instant(min(hour + AHEAD, search.snapshot.horizon)),
+        "valid_from": instant(snapshot.start),
+        "valid_until": instant(snapshot.horizon),
         "confirm_by": instant(confirmed_hour + CONFIRM_WITHIN),
         "walking_factor": search.walking_factor,
     }
+
+
+def rows_of_hour(search: Search, hour: int) -> tuple[list[int], list[int]]:
+    """The havens that are listed at a full hour, and those that will be."""
+    snapshot = search.snapshot
     # What was decided within the hour counts from the snapshot that knows of it.
-    at = max(hour, search.snapshot.generated_at)
-    rows = (row for row in range(len(search.snapshot)) if search.is_listed(row, at))
-    havens = (
-        (row, _joined(_availability(search, row, hour), search.snapshot.fragment(row)))
-        for row in rows
-    )
+    at = max(hour, snapshot.generated_at)
+    listed, upcoming = [], []
+    for row in range(len(snapshot)):
+        if search.is_listed(row, at):
+            listed.append(row)
+        elif any(at < start for start, _ in snapshot.listing(row)):
+            upcoming.append(row)
+    return listed, upcoming
+
+
+def whole_directory(search: Search, hour: int, confirmed_hour: int, form: Form) -> Document:
+    """The directory as it is at a full hour, last confirmed in another.
+
+    It covers what the snapshot does, so that whoever answers from it looks as far ahead as the
+    search. It depends on nothing else, so every process renders the same bytes.
+    """
+    snapshot, info = search.snapshot, about_whole(search, hour, confirmed_hour)
+    listed, upcoming = rows_of_hour(search, hour)
     if form == "json":
-        head, members = b'{"directory":%b,"havens":[', (haven for _, haven in havens)
+        whole = b'{"directory":%b,"havens":[%b],"upcoming":[%b]}'
+        parts = [[haven(snapshot, row) for row in rows] for rows in (listed, upcoming)]
     else:
-        head = b'{"type":"FeatureCollection","directory":%b,"features":['
-        members = (_feature(search.snapshot, row, haven) for row, haven in havens)
-    return Document(head % orjson.dumps(info) + b",".join(members) + b"]}")
+        whole = b'{"type":"FeatureCollection","directory":%b,"features":[%b]}'
+        parts = [[_feature(snapshot, row) for row in listed]]
+    return Document(whole % (orjson.dumps(info), *map(b",".join, parts)))
 
 
-def _feature(snapshot: Snapshot, row: int, haven: bytes) -> bytes:
+def wards(search: Search) -> Document:
+    """The outlines of all wards as GeoJSON. Nothing else changes it: not an hour, not a haven."""
+    notice = {"notice": DEMONSTRATION} if search.snapshot.demonstration else {}
+    features = orjson.Fragment(search.snapshot.wards.tobytes())
+    return Document(orjson.dumps({"type": "FeatureCollection", **notice, "features": features}))
+
+
+def haven(snapshot: Snapshot, row: int) -> bytes:
+    """A `DirectoryHaven`."""
+    return _joined(schedules(snapshot, row), snapshot.fragment(row))
+
+
+def _feature(snapshot: Snapshot, row: int) -> bytes:
     geometry = {
         "type": "Point",
         "coordinates": [float(snapshot.lon[row]), float(snapshot.lat[row])],
     }
     feature = {"type": "Feature", "id": str(snapshot.uuid(row)), "geometry": geometry}
-    return orjson.dumps(feature | {"properties": orjson.Fragment(haven)})
+    return orjson.dumps(feature | {"properties": orjson.Fragment(haven(snapshot, row))})
 
 
 def _directory(version: int, demonstration: bool) -> dict[str, Any]:
     return {"version": version, **({"notice": DEMONSTRATION} if demonstration else {})}
 
 
-def _availability(search: Search, row: int, hour: int) -> dict[str, Any]:
-    spans = search.snapshot.availability(row)
-    if spans is None:
-        return {}
-    ahead = intersect(spans, [(hour, hour + AHEAD)])
-    return {
-        "availability": [{"from": instant(start), "until": instant(end)} for start, end in ahead]
-    }
+def schedules(snapshot: Snapshot, row: int) -> dict[str, Any]:
+    """When a haven is open, and when it is listed, as far as there is something to say."""
+    found: dict[str, Any] = {}
+    if (availability := snapshot.availability(row)) is not None:
+        found["availability"] = _spans(availability)
+    if not snapshot.is_always_listed(row):
+        found["listed"] = _spans(snapshot.listing(row))
+    return found
+
+
+def _spans(intervals: Iterable[Interval]) -> list[dict[str, str]]:
+    return [{"from": instant(start), "until": instant(end)} for start, end in intervals]
 
 
 def _joined(details: dict[str, Any], fragment: bytes) -> bytes:

@@ -4,29 +4,45 @@ Where somebody stands is read, answered and forgotten: the rule is in `app.core.
 """
 
 import math
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
 
 from app.core.errors import DomainError, FieldError, NotFound, responses, wrong
 from app.core.geo import Point
+from app.core.postcodes import Postcodes, postcodes_of
+from app.core.settings import Settings
 from app.directory import examples, render
+from app.directory.contacts import Contacts, HelpJson
 from app.directory.engine.search import Question, Search
 from app.directory.live import Directory, NotReady
 from app.directory.nearest_question import NearestQuestion
-from app.directory.schemas import Health, HelpAnswer, NearestAnswer, OneHaven, WholeDirectory
-from app.directory.snapshot import PROVIDES, STEP_FREE
-from app.http.headers import conditions, described, parameter, preferred
+from app.directory.schemas import (
+    Health,
+    HelpAnswer,
+    NearestAnswer,
+    OneHaven,
+    PostcodeList,
+    WardOutlines,
+    WholeDirectory,
+)
+from app.directory.snapshot import LOOKS_AHEAD, PROVIDES, STEP_FREE
+from app.http.conditional import JournalOutOfTurn
+from app.http.headers import described, is_known, parameter, preferred, takes_gzip
 
 router = APIRouter(tags=["havens"])
 
 NEAREST = "/v1/havens/nearest"
 LOOKS_BACK_SECONDS = 5 * 60
-LOOKS_AHEAD_SECONDS = 7 * 24 * 3600
 NO_STORE = {"Cache-Control": "no-store"}
 GEOJSON = "application/geo+json"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 # Not `async` for anything awaited: the framework runs plain functions in a thread, at five times
@@ -36,13 +52,20 @@ async def _directory(request: Request) -> Directory:
     return directory
 
 
-async def _help_json(request: Request) -> bytes:
-    contacts: bytes = request.app.state.help_json
-    return contacts
+async def _help(request: Request) -> HelpJson:
+    contacts: Contacts = request.app.state.contacts
+    return contacts.wanted(",".join(request.headers.getlist("accept-language")))
+
+
+async def _postcodes(request: Request) -> Postcodes | None:
+    settings: Settings = request.app.state.settings
+    return await run_in_threadpool(postcodes_of, settings.data_dir)
 
 
 Live = Annotated[Directory, Depends(_directory)]
-Help = Annotated[bytes, Depends(_help_json)]
+Known = Annotated[Postcodes | None, Depends(_postcodes)]
+"""The postcodes that have been imported; None where nobody has."""
+Help = Annotated[HelpJson, Depends(_help)]
 
 
 HavenId = Annotated[UUID, Path(description="The `id` from another answer")]
@@ -55,6 +78,10 @@ class UnsupportedMediaType(DomainError):
 
     def __init__(self) -> None:
         super().__init__([FieldError(field="Content-Type", message="must be application/json")])
+
+
+class GeoJson(JSONResponse):
+    media_type = GEOJSON
 
 
 def _documented_parameters() -> list[dict[str, Any]]:
@@ -95,7 +122,7 @@ async def nearest_havens(request: Request, directory: Live, contacts: Help) -> R
     Where you ask from is not stored or logged; `POST` keeps it out of addresses as well.
     """
     question = NearestQuestion.from_query(request.scope["query_string"])
-    return _json(answer(question, directory, contacts))
+    return _json(answer(question, directory, contacts.body), contacts.headers)
 
 
 @router.post(
@@ -124,14 +151,14 @@ async def nearest_havens_in_body(request: Request, directory: Live, contacts: He
     if content_type != "application/json":
         raise UnsupportedMediaType
     question = NearestQuestion.from_json(await request.body())
-    return _json(answer(question, directory, contacts))
+    return _json(answer(question, directory, contacts.body), contacts.headers)
 
 
 def answer(question: NearestQuestion, directory: Directory, contacts: bytes) -> bytes:
     """The answer in JSON. Raises `Invalid` and `NotReady`."""
     now = directory.clock()
     at = question.at.timestamp() if question.at else now
-    if not now - LOOKS_BACK_SECONDS <= at <= now + LOOKS_AHEAD_SECONDS:
+    if not now - LOOKS_BACK_SECONDS <= at <= now + LOOKS_AHEAD:
         raise wrong("at", "must lie between 5 minutes ago and 7 days ahead")
     needs = STEP_FREE if question.step_free else 0
     for facility in question.facilities:
@@ -150,11 +177,14 @@ def answer(question: NearestQuestion, directory: Directory, contacts: bytes) -> 
     return render.nearest(search.snapshot, of_search, matches, directory.age_seconds, contacts)
 
 
-def _json(body: bytes) -> Response:
-    return Response(body, media_type="application/json", headers=NO_STORE)
+def _json(body: bytes, headers: Mapping[str, str] = NOTHING) -> Response:
+    return Response(body, media_type="application/json", headers={**NO_STORE, **headers})
 
 
-_TAG = described("ETag", "Names this content")
+TAG = described("ETag", "Names this content")
+"""What `responses=` says of the header that tells contents apart."""
+
+_IF_NONE_MATCH = parameter("If-None-Match", "The `ETag` of what you have")
 
 
 @router.get(
@@ -164,7 +194,7 @@ _TAG = described("ETag", "Names this content")
     response_description="The directory of this hour",
     responses={
         200: {
-            "headers": _TAG,
+            "headers": TAG,
             "content": {
                 "application/json": {"example": examples.WHOLE},
                 GEOJSON: {
@@ -173,36 +203,99 @@ _TAG = described("ETag", "Names this content")
                 },
             },
         },
-        304: {"description": "You have the newest already", "headers": _TAG},
+        304: {"description": "You have the newest already", "headers": TAG},
         **responses(NotReady()),
     },
-    openapi_extra={"parameters": [parameter("If-None-Match", "The `ETag` of what you have")]},
+    openapi_extra={"parameters": [_IF_NONE_MATCH]},
 )
 async def whole_directory(request: Request, directory: Live) -> Response:
-    """Every listed haven, with when it is open for the next seven days: enough to answer offline.
+    """Every listed haven, with when it is open for the next two weeks: enough to answer offline.
 
-    Drawn up when something changes, and every hour. Compressed for those who accept gzip, GeoJSON
-    for those who accept that.
+    A phone that has it answers as `nearest` does, of any instant that may be asked about there:
+    what opens next is looked for in the same two weeks, up to `valid_until`, and `upcoming` has
+    what will be listed only later. Drawn up when something changes, and every hour. Compressed for
+    those who accept gzip, GeoJSON for those who accept that.
     """
-    types, codings = (
-        ",".join(request.headers.getlist(name)) for name in ("accept", "accept-encoding")
-    )
+    types = ",".join(request.headers.getlist("accept"))
     media_type = preferred(types, ("application/json", GEOJSON))
     form: render.Form = "geojson" if media_type == GEOJSON else "json"
     document = await run_in_threadpool(directory.document, form)
-    gzipped = preferred(codings, ("identity", "gzip")) == "gzip"
+    return await unless_known(
+        request, document, f"{document.tag}-{form}", media_type, "Accept, Accept-Encoding"
+    )
+
+
+async def unless_known(
+    request: Request, document: render.Document, tag: str, media_type: str, vary: str
+) -> Response:
+    """A document for who does not have it yet, compressed for who accepts that."""
+    gzipped = takes_gzip(request.headers)
     headers = {
-        "ETag": f'"{document.tag}-{form}{"-gzip" * gzipped}"',
+        "ETag": f'"{tag}{"-gzip" * gzipped}"',
         "Cache-Control": "no-cache",
-        "Vary": "Accept, Accept-Encoding",
+        "Vary": vary,
     }
-    if {headers["ETag"], "*"} & conditions(request.headers, "if-none-match"):
+    if is_known(request.headers, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     if not gzipped:
         return Response(document.body, media_type=media_type, headers=headers)
     headers["Content-Encoding"] = "gzip"
     body = await run_in_threadpool(lambda: document.compressed)
     return Response(body, media_type=media_type, headers=headers)
+
+
+@router.get(
+    "/v1/wards",
+    summary="The wards",
+    response_class=GeoJson,
+    response_model=WardOutlines,
+    response_description="Their outlines",
+    responses={
+        200: {"headers": TAG, "content": {GEOJSON: {"example": examples.WARDS}}},
+        304: {"description": "You have the newest already", "headers": TAG},
+        **responses(NotReady()),
+    },
+    openapi_extra={"parameters": [_IF_NONE_MATCH]},
+)
+async def all_wards(request: Request, directory: Live) -> Response:
+    """Every ward with its outline, as GeoJSON, to draw under the havens.
+
+    Outlines are simplified to some 10 m, and neighbours keep the border that they share: a place
+    near a border may lie on its other side here. The `ward` of a haven is the name that counts.
+    """
+    document = await run_in_threadpool(directory.wards)
+    return await unless_known(request, document, document.tag, GEOJSON, "Accept-Encoding")
+
+
+@router.get(
+    "/v1/postcodes",
+    summary="The postcodes",
+    response_model=PostcodeList,
+    response_description="Each postcode of the area, and where it lies",
+    responses={
+        200: {"headers": TAG, "content": {"application/json": {"example": examples.POSTCODES}}},
+        304: {"description": "You have the newest already", "headers": TAG},
+        **responses(NotFound("list of postcodes")),
+    },
+    openapi_extra={"parameters": [_IF_NONE_MATCH]},
+)
+async def all_postcodes(request: Request, postcodes: Known) -> Response:
+    """Where the postcodes near the havens lie, so that a phone finds one that somebody types
+    without telling anyone. Show its `attribution` where you use it.
+
+    There is none where the operator has imported none.
+    """
+    if postcodes is None:
+        raise NotFound("list of postcodes")
+    document = _of_postcodes(postcodes)
+    return await unless_known(
+        request, document, document.tag, "application/json", "Accept-Encoding"
+    )
+
+
+@lru_cache(maxsize=1)
+def _of_postcodes(postcodes: Postcodes) -> render.Document:
+    return render.Document(postcodes.document)
 
 
 @router.get(
@@ -215,7 +308,7 @@ async def whole_directory(request: Request, directory: Live) -> Response:
     ),
 )
 async def one_haven(haven_id: HavenId, directory: Live) -> Response:
-    """One haven as it is now, with when it is open for the next seven days."""
+    """One haven as it is now, with when it is open for the next two weeks."""
     search, now = directory.search, int(directory.clock())
     return _json(render.one_haven(search, listed_row(search, haven_id, now), now))
 
@@ -237,7 +330,8 @@ def listed_row(search: Search, haven_id: UUID, now: float) -> int:
 )
 async def whom_to_call(contacts: Help) -> Response:
     """Whom to call. This needs no directory and always answers."""
-    return Response(b'{"help":' + contacts + b"}", media_type="application/json")
+    body = b'{"help":' + contacts.body + b"}"
+    return Response(body, media_type="application/json", headers=contacts.headers)
 
 
 health = APIRouter(prefix="/health", tags=["operators"])
@@ -270,8 +364,9 @@ async def health_live() -> Response:
         },
     },
 )
-async def health_ready(directory: Live, response: Response) -> Health:
-    """200 while a directory covers this moment, `degraded` when it can't be confirmed now.
+async def health_ready(directory: Live, journal: JournalOutOfTurn, response: Response) -> Health:
+    """200 while a directory covers this moment; `degraded` when it can't be confirmed now, or when
+    nothing can be written.
 
     A database that is down never makes this fail: a load balancer must not drop good copies.
     """
@@ -281,5 +376,5 @@ async def health_ready(directory: Live, response: Response) -> Health:
     except NotReady:
         response.status_code = 503
         return Health(status="unavailable")
-    status: Any = "degraded" if directory.is_degraded else "ok"
+    status: Any = "degraded" if directory.is_degraded or journal.writes.fail else "ok"
     return Health(status=status, version=version, age_seconds=directory.age_seconds)

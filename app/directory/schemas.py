@@ -23,7 +23,8 @@ class OpenState(BaseModel):
     state: Literal["open", "closed", "unknown"]
     until: datetime | Absent = Field(
         default=None,
-        description="When it closes; absent when it does not within two weeks",
+        description="When it closes; absent when it does not before the `valid_until` of `GET"
+        " /v1/havens`, which lies two weeks ahead",
         examples=["2026-11-28T02:00:00Z"],
     )
     closes_soon: bool | Absent = Field(
@@ -74,6 +75,10 @@ class Haven(BaseModel):
     )
     address: str | Absent = Field(default=None, examples=["1 Lantern Passage"])
     postcode: str | Absent = Field(default=None, examples=["EC2V 0ZZ"])
+    uprn: str | Absent = Field(
+        default=None,
+        description="Unique Property Reference Number, to bring it together with other registers",
+    )
     ward: str | Absent = Field(default=None, examples=["Lanterngate (demonstration)"])
     location: Location
     opening_hours: str | Absent = Field(
@@ -97,9 +102,14 @@ class NearHaven(Haven):
     distance_m: int = Field(description="As the crow flies", examples=[100])
     bearing_deg: int = Field(ge=0, lt=360, description="0 is north, 90 east", examples=[219])
     walking_minutes: int = Field(
-        description="An estimate that rather errs late: the distance in metres, not yet rounded,"
-        " times the `walking_factor` of `GET /v1/havens`, at 80 m a minute, rounded up",
+        description="At 80 m a minute, rounded up: over the streets, or an estimate that rather"
+        " errs late, the distance in metres, not yet rounded, times the `walking_factor` of"
+        " `GET /v1/havens`",
         examples=[3],
+    )
+    walking: Literal["streets", "estimate"] = Field(
+        description="Whether the minutes are over the streets of OpenStreetMap",
+        examples=["estimate"],
     )
     open: OpenState
 
@@ -120,7 +130,10 @@ class LiveDirectoryInfo(DirectoryInfo):
 
 class WholeDirectoryInfo(DirectoryInfo):
     valid_from: datetime = Field(description="The first instant that `availability` covers")
-    valid_until: datetime = Field(description="The instant up to which `availability` covers")
+    valid_until: datetime = Field(
+        description="The instant up to which `availability` covers. A span that reaches it has no"
+        " end that is known, and of this instant and later ones nothing is known."
+    )
     confirm_by: datetime = Field(
         description="After this, a client shows that the directory may have changed"
     )
@@ -167,7 +180,13 @@ class DirectoryHaven(Haven):
 
     availability: list[Span] | Absent = Field(
         default=None,
-        description="When it is open and accredited; absent when its hours are unknown",
+        description="When it is open and accredited, from `valid_from` to `valid_until`; absent"
+        " when its hours are unknown",
+    )
+    listed: list[Span] | Absent = Field(
+        default=None,
+        description="When it is accredited; absent when it is all the time from `valid_from` to"
+        " `valid_until`. `opens_next` holds only what is listed at the instant asked about.",
     )
 
 
@@ -176,6 +195,10 @@ class WholeDirectory(BaseModel):
 
     directory: WholeDirectoryInfo
     havens: list[DirectoryHaven]
+    upcoming: list[DirectoryHaven] = Field(
+        description="Not listed yet, and so no havens yet, but before `valid_until`: for answers"
+        " about an instant that lies ahead"
+    )
 
 
 class Geometry(BaseModel):
@@ -198,6 +221,57 @@ class HavenFeatures(BaseModel):
     type: Literal["FeatureCollection"]
     directory: WholeDirectoryInfo
     features: list[HavenFeature]
+
+
+Ring = list[tuple[float, float]]
+
+
+class Area(BaseModel):
+    """One or more polygons as GeoJSON writes them."""
+
+    type: Literal["Polygon", "MultiPolygon"]
+    coordinates: list[Ring] | list[list[Ring]] = Field(
+        description="Longitude, then latitude; of a polygon its outer ring, then its holes"
+    )
+
+
+class WardNamed(BaseModel):
+    code: str = Field(examples=["E05009288"])
+    name: str = Field(description="As the `ward` of a haven", examples=["Aldersgate"])
+
+
+class WardOutline(BaseModel):
+    type: Literal["Feature"]
+    id: str = Field(description="The ward's code", examples=["E05009288"])
+    geometry: Area
+    properties: WardNamed
+
+
+class WardOutlines(BaseModel):
+    """Every ward, as GeoJSON."""
+
+    type: Literal["FeatureCollection"]
+    notice: str | Absent = Field(default=None, description="Present when every haven is invented")
+    features: list[WardOutline]
+
+
+class PostcodesOfDistrict(BaseModel):
+    codes: str = Field(description="Their second halves, three letters each", examples=["8AH8AJ"])
+    lat: list[int] = Field(
+        description="How far north the first lies, and each next one of the one before",
+        examples=[[5_151_352, -11]],
+    )
+    lon: list[int] = Field(description="The same for east", examples=[[-8_931, 24]])
+
+
+class PostcodeList(BaseModel):
+    """The postcodes of the area."""
+
+    source: str = Field(description="Who published them", examples=["ONS Postcode Directory"])
+    attribution: str = Field(description="What is to be shown where they are used")
+    imported: date = Field(description="On which day they were imported")
+    per_degree: int = Field(description="How many steps a degree has", examples=[100_000])
+    districts: dict[str, PostcodesOfDistrict] = Field(description="By the first half of the code")
 
 
 class OneHaven(DirectoryHaven):

@@ -9,14 +9,15 @@ long way: whatever the framework would refuse, or do in its own way, is left to 
 """
 
 import logging
+from functools import cache
 from time import perf_counter
-
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from typing import ClassVar
 
 from app.core.errors import DomainError
 from app.core.metrics import measure
 from app.directory.nearest_question import NearestQuestion
 from app.directory.routes import NEAREST, NO_STORE, answer
+from app.http.connections import Guarded
 from app.http.middleware import BODY_LIMIT, CORS_HEADERS
 
 log = logging.getLogger(__name__)
@@ -30,45 +31,54 @@ def _lines(headers: dict[str, str]) -> bytes:
     )
 
 
-_HEAD = b"HTTP/1.1 200 OK\r\n" + _lines(
-    {**NO_STORE, "Content-Type": "application/json", "Vary": "Origin"}
-)
+@cache
+def _head(language: str) -> bytes:
+    """The beginning of an answer whose contacts are in a language; empty where it isn't known."""
+    headers = {**NO_STORE, "Content-Type": "application/json", "Vary": "Origin"}
+    if language:
+        headers |= {"Content-Language": language, "Vary": "Accept-Language, Origin"}
+    return b"HTTP/1.1 200 OK\r\n" + _lines(headers)
+
+
 _CORS = _lines(CORS_HEADERS)
 
 
-class Shortcut(HttpToolsProtocol):
+class Shortcut(Guarded):
     """Uvicorn's side of a connection, which answers `GET` and `POST /v1/havens/nearest` by itself
     when nothing is out of the ordinary.
 
-    The application's lifespan gives it a `directory` and `contacts`, as JSON.
+    The application's lifespan gives it a `directory`, `contacts` and the `followers` of changes.
     """
 
     _held: bytes | None = None
     """So much of the body of a request that may yet be answered here."""
 
-    def on_headers_complete(self) -> None:
-        # Another request in the same packet may just have been answered.
-        self._unset_keepalive_if_required()
+    _always_says: ClassVar[tuple[object, bytes]] = (None, b"")
+    """The server's headers for every answer, as it last had them, and as lines."""
+
+    def on_head(self) -> None:
         if self._is_ordinary():
             self._held = b""
         else:
-            super().on_headers_complete()
+            super().on_head()
 
-    def on_body(self, body: bytes) -> None:
+    def on_part(self, body: bytes) -> None:
         if self._held is None:
-            super().on_body(body)
+            super().on_part(body)
         else:
             self._held += body
 
-    def on_message_complete(self) -> None:
+    def on_end(self) -> None:
         if self._held is not None:
             if self._answered(self._held):
                 self._held = None
                 return
             self._go_the_long_way()
-        super().on_message_complete()
+        super().on_end()
 
     def shutdown(self) -> None:
+        # Whoever waits for something new can do so at the process that follows.
+        self.app_state["followers"].end()
         if self._held is not None:
             self._go_the_long_way()
         super().shutdown()
@@ -76,30 +86,30 @@ class Shortcut(HttpToolsProtocol):
     def _go_the_long_way(self) -> None:
         """Let the framework have the request as it has come in so far."""
         body, self._held = self._held, None
-        super().on_headers_complete()
+        super().on_head()
         if body:
-            super().on_body(body)
+            super().on_part(body)
 
     def _is_ordinary(self) -> bool:
         """Whether the request, by its head, is one to be answered here, and now."""
         if self.url.partition(b"?")[0] != _PATH:
             return False
-        headers = dict(self.headers)
         match self.parser.get_method():
             case b"GET":
-                is_ordinary = not _has_body(headers) and b"#" not in self.url
+                is_ordinary = not _has_body(self.by_name) and b"#" not in self.url
             case b"POST":
-                is_ordinary = _has_small_json(headers)
+                is_ordinary = _has_small_json(self.by_name)
             case _:
                 is_ordinary = False
         return (
             is_ordinary
+            and not self.is_leaving
             # Which of two headers counts is the framework's to know.
-            and len(headers) == len(self.headers)
+            and len(self.by_name) == len(self.headers)
             and not self.expect_100_continue
             and not self.parser.should_upgrade()
             and self.parser.should_keep_alive()
-            and self.parser.get_http_version() == "1.1"
+            and self.version == "1.1"
             # What was asked before on this connection is answered before.
             and getattr(self.cycle, "response_complete", True)
             and not self.flow.write_paused
@@ -114,13 +124,16 @@ class Shortcut(HttpToolsProtocol):
                 question = NearestQuestion.from_query(self.url.partition(b"?")[2])
             else:
                 question = NearestQuestion.from_json(body)
-            content = answer(question, self.app_state["directory"], self.app_state["contacts"])
+            wishes = (value for name, value in self.headers if name == b"accept-language")
+            contacts = self.app_state["contacts"].wanted(next(wishes, b"").decode("latin-1"))
+            content = answer(question, self.app_state["directory"], contacts.body)
         except DomainError:
             return False  # the framework meets it again, and makes a problem of it
         except Exception:
             log.exception("left to the framework")
             return False
-        head = [_HEAD, *(b"%b: %b\r\n" % header for header in self.server_state.default_headers)]
+        head = [_head(contacts.headers.get("Content-Language", ""))]
+        head.append(self._always())
         if any(name == b"origin" for name, _ in self.headers):
             head.append(_CORS)
         head.append(b"content-length: %d\r\n\r\n" % len(content))
@@ -129,6 +142,13 @@ class Shortcut(HttpToolsProtocol):
         self.on_response_complete()
         measure(method.decode(), NEAREST, 200, began)
         return True
+
+    def _always(self) -> bytes:
+        headers = self.server_state.default_headers
+        if self._always_says[0] is not headers:  # it makes them anew once a second, for the date
+            lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+            Shortcut._always_says = headers, lines
+        return self._always_says[1]
 
 
 def _has_body(headers: dict[bytes, bytes]) -> bool:

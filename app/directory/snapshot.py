@@ -1,23 +1,27 @@
-"""The whole directory in columns, in one file that every process of a host maps into its memory."""
+"""The whole directory in columns, in one file, and in a copy of it that is mapped into memory."""
 
-import hashlib
-import json
 import logging
 import mmap
 import os
+import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from errno import ENOSPC
 from functools import cached_property
-from io import BufferedReader
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from xxhash import xxh3_128
 
+from app.core import column_file, files
+from app.core.column_file import WRONG
+from app.core.trouble import Trouble
 from app.directory.rules import Interval
+from app.directory.sealed import sealed
 from app.venues.models import DirectoryState, Facility
 
 log = logging.getLogger(__name__)
@@ -26,6 +30,9 @@ MINUTE = 60
 HOUR = 3600
 HORIZON = 14 * 24 * HOUR
 """How far ahead availability is worked out, in seconds; past it every state is unknown."""
+
+LOOKS_AHEAD = 7 * 24 * HOUR
+"""How far ahead anybody may ask, in seconds: so that what opens next is seen as far again."""
 
 UNKNOWN_HOURS = -1
 
@@ -38,7 +45,26 @@ Bits = NDArray[np.uint32]
 
 
 @dataclass(frozen=True, eq=False)
-class Snapshot:
+class Origin:
+    """Of which state of which database a directory was built, and when."""
+
+    database: str
+    version: int
+    generated_at: int
+    streets: str
+    """The checksum of the streets to which its havens are tied; empty without any."""
+
+    def is_of_state(self, state: DirectoryState) -> bool:
+        """Whether it was built from this state of this database."""
+        return (self.database, self.version) == (str(state.database), state.version)
+
+    def is_of_hour(self, now: float) -> bool:
+        """Whether it was built in this hour; it is every hour, which keeps the horizon far away."""
+        return self.generated_at // HOUR == int(now) // HOUR
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot(Origin):
     """Every haven that is listed at some time before the horizon, one row each, near ones together.
 
     Times are seconds since 1970 UTC. `opens` and `lists` name a row's schedule: the intervals
@@ -47,12 +73,11 @@ class Snapshot:
     for step-free access. `text[cuts[i]:cuts[i + 1]]` is what stays the same in every answer with
     this haven in it, as JSON without its opening brace. `by_id` holds the rows in the order of
     their ids, `rank` each row's place in it. `places` are points on the unit sphere. What comes
-    after is the tree of blocks: see `app.directory.engine.nearest`.
+    after is the tree of blocks: see `app.directory.engine.nearest`. `ties` has where
+    each row is on the streets, see `app.walking.streets.Tie`, an edge of -1 where it is on none; it
+    is empty without streets. `wards` are the outlines of all wards: see `app.directory.outlines`.
     """
 
-    database: str
-    version: int
-    generated_at: int
     demonstration: bool
     ids: NDArray[np.void]
     lat: Floats
@@ -80,7 +105,9 @@ class Snapshot:
     shutting: Ints
     shuts: Ints
     since: Ints
+    ties: Ints
     text: NDArray[np.uint8]
+    wards: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -104,14 +131,6 @@ class Snapshot:
         """`text`, to be cut."""
         return self.text.data
 
-    def is_of_state(self, state: DirectoryState) -> bool:
-        """Whether it was built from this state of this database."""
-        return (self.database, self.version) == (str(state.database), state.version)
-
-    def is_of_hour(self, now: float) -> bool:
-        """Whether it was built in this hour; it is every hour, which keeps the horizon far away."""
-        return self.generated_at // HOUR == int(now) // HOUR
-
     def availability(self, row: int) -> list[Interval] | None:
         """When a haven is open and listed, in order; None when its hours are unknown."""
         return None if self.opens[row] == UNKNOWN_HOURS else self._schedule(self.opens[row])
@@ -119,6 +138,10 @@ class Snapshot:
     def listing(self, row: int) -> list[Interval]:
         """When the public may see a haven, in order."""
         return self._schedule(self.lists[row])
+
+    def is_always_listed(self, row: int) -> bool:
+        """Whether the public may see a haven at every instant that is worked out."""
+        return self.listing(row) == [(self.start, self.horizon)]
 
     def _schedule(self, number: int) -> list[Interval]:
         part = slice(self.offsets[number], self.offsets[number + 1])
@@ -139,16 +162,15 @@ def start_of(now: float) -> int:
 
 
 # --- on disk ---------------------------------------------------------------------------------
-#
-# One line: the format, a checksum of the next line, a checksum of all that follows it. The next
-# line: the single values as JSON, and where each column begins. Then the columns.
 
-CURRENT, _PREVIOUS = "directory.snapshot", "directory.previous.snapshot"
-_FORMAT = b"havens directory 3"
-_ALIGNED = 64
+CURRENT = "directory.snapshot"
+KEPT = (CURRENT, *(f"directory.previous{number}.snapshot" for number in ("", ".2", ".3")))
+"""The newest and those before it: a disk that spoils one may have spoilt the next one, too."""
+
+_FORMAT = b"havens directory 5"
 
 
-class MixedData(Exception):
+class MixedData(Trouble):
     """Demonstration venues where real ones belong, or the other way round."""
 
     def __init__(self, where: str, *, demonstration: bool) -> None:
@@ -170,90 +192,94 @@ class Unusable(Exception):
 
 
 def save(snapshot: Snapshot, folder: Path) -> None:
-    """Replace the snapshot on disk in one step; a good one it replaces is kept as the previous."""
-    current, previous = folder / CURRENT, folder / _PREVIOUS
-    fresh, spare = current.with_suffix(".new"), previous.with_suffix(".new")
-    values = {field.name: getattr(snapshot, field.name) for field in fields(snapshot)}
-    columns = {name: values[name] for name in _KINDS}
-    places: dict[str, tuple[str, tuple[int, ...], int]] = {}
-    parts: list[bytes | memoryview] = []
-    end, checksum = 0, xxh3_128()
-    for name, column in columns.items():
-        places[name] = column.dtype.str, column.shape, end
-        padding = bytes(_padding(column.nbytes))
-        end += column.nbytes + len(padding)
-        parts += column.data if column.size else b"", padding
-    for part in parts:
-        checksum.update(part)
-    single = {name: value for name, value in values.items() if name not in columns}
-    line = json.dumps({"columns": places, "size": end, **single}).encode()
-    head = b" ".join([_FORMAT, _digest(line), checksum.hexdigest().encode()])
-    line += b" " * _padding(len(head) + len(line) + 2)
-    head = b" ".join([_FORMAT, _digest(line), checksum.hexdigest().encode()])
-    with fresh.open("wb") as file:
-        file.write(head + b"\n" + line + b"\n")
-        file.writelines(parts)
-        file.flush()
-        os.fsync(file.fileno())
+    """Replace the snapshot on disk in one step; a good one that it replaces is kept, and some of
+    those before. Raises OSError."""
+    current = folder / CURRENT
+    fresh, spare = files.beside(current, _content(snapshot)), (folder / KEPT[1]).with_suffix(".new")
     with suppress(Unusable):
-        _read(current)
+        os.close(sealed_copy(current))
         spare.unlink(missing_ok=True)
         spare.hardlink_to(current)
-        spare.replace(previous)
+        for newer, older in reversed(list(pairwise(KEPT[1:]))):
+            with suppress(FileNotFoundError):
+                (folder / newer).replace(folder / older)
+        spare.replace(folder / KEPT[1])
     fresh.replace(current)
 
 
+def refuse_full(folder: Path) -> None:
+    """Raise OSError when there is no room for another snapshot, before it is built in vain."""
+    with suppress(FileNotFoundError):
+        if shutil.disk_usage(folder).free < (folder / CURRENT).stat().st_size:
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
+
+
+def _content(snapshot: Snapshot) -> Iterator[bytes | memoryview]:
+    values = {field.name: getattr(snapshot, field.name) for field in fields(snapshot)}
+    columns = {name: values[name] for name in _KINDS}
+    single = {name: value for name, value in values.items() if name not in columns}
+    return column_file.content(_FORMAT, single, columns)
+
+
 def load(folder: Path) -> Snapshot:
-    """The last good snapshot: the current one, else the previous. Raises `Unusable`."""
+    """The last good snapshot. Raises `Unusable`."""
+    file, _ = last_good(folder)
     try:
-        return _read(folder / CURRENT)
-    except Unusable as error:
-        if (folder / CURRENT).exists():
-            log.warning("directory snapshot not used: %s", error)
-        return _read(folder / _PREVIOUS)
+        return mapped(file)
+    finally:
+        os.close(file)
 
 
-def published(folder: Path) -> Snapshot:
-    """The current snapshot as a process of this host has just published it. Raises `Unusable`.
+def last_good(folder: Path) -> tuple[int, str]:
+    """A sealed copy of the newest snapshot that is whole, which the caller closes, and that file's
+    name. Raises `Unusable`, for the newest one's reason."""
+    reason = ""
+    for name in KEPT:
+        try:
+            return sealed_copy(folder / name), name
+        except Unusable as error:
+            if (folder / name).exists():
+                log.warning("directory snapshot not used: %s", error)
+            reason = reason or str(error)
+    raise Unusable(reason)
 
-    It was checked when it was written: reading it all again would take longer the more it holds.
+
+def sealed_copy(path: Path) -> int:
+    """A sealed copy of a snapshot file that is right in every part; the caller closes it.
+
+    Raises `Unusable`.
     """
-    return _read(folder / CURRENT, whole=False)
-
-
-def _read(path: Path, *, whole: bool = True) -> Snapshot:
     try:
         with path.open("rb") as file:
-            return _mapped(file, whole)
+            copy = sealed(column_file.pieces(file, _FORMAT))
+        try:
+            snapshot = mapped(copy)
+            _check(snapshot)
+        except WRONG:
+            os.close(copy)
+            raise
     except OSError as error:
         raise Unusable(f"{path.name}: {error.strerror}") from None
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
+    except WRONG:
         raise Unusable(f"{path.name}: damaged, or written by another version") from None
+    return copy
 
 
-def _mapped(file: BufferedReader, whole: bool) -> Snapshot:
-    """Raises all kinds of errors when the file is not what it should be."""
-    head, line = file.readline(200), file.readline(20_000)
-    form, of_line, of_columns = head.rstrip(b"\n").rsplit(b" ", 2)
-    if (form, of_line) != (_FORMAT, _digest(line[:-1])):
-        raise ValueError
-    values: dict[str, Any] = json.loads(line)
-    begin, size = len(head) + len(line), values.pop("size")
-    if begin % _ALIGNED or os.fstat(file.fileno()).st_size != begin + size:
-        raise ValueError
-    # Read, not mapped, for the check: what a process has looked at through a map counts as its own.
-    if whole and hashlib.file_digest(file, xxh3_128).hexdigest().encode() != of_columns:
-        raise ValueError
-    memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    for name, (kind, shape, offset) in values.pop("columns").items():
-        if kind != _KINDS[name].str or offset < 0 or offset % _ALIGNED:
-            raise ValueError
-        values[name] = np.ndarray(shape, _KINDS[name], memory, begin + offset)
-    snapshot = Snapshot(**values)
-    _check(snapshot)
-    # What the check looked at would count as this process's own.
-    memory.madvise(mmap.MADV_DONTNEED)
-    return snapshot
+def mapped(copy: int) -> Snapshot:
+    """The snapshot in a sealed copy, which may be closed afterwards."""
+    memory = mmap.mmap(copy, 0, access=mmap.ACCESS_READ)
+    values, _ = column_file.read(memory, _FORMAT, _KINDS)
+    return Snapshot(**values)
+
+
+def origin(folder: Path) -> Origin | None:
+    """What the newest snapshot file with a whole heading was built from."""
+    for name in KEPT:
+        with suppress(OSError, *WRONG), (folder / name).open("rb") as file:
+            values = column_file.heading(file, _FORMAT).values
+            database, version, generated_at, streets = (values[f.name] for f in fields(Origin))
+            return Origin(str(database), int(version), int(generated_at), str(streets))
+    return None
 
 
 _KINDS: dict[str, np.dtype[Any]] = {
@@ -275,21 +301,25 @@ def _check(snapshot: Snapshot) -> None:
     begin = start_of(s.generated_at)
     shapes: dict[str, tuple[int, ...]] = {
         **dict.fromkeys(_KINDS, (rows,)),
-        **{name: (len(getattr(s, name)),) for name in ("text", "offsets", "starts", "shuts")},
+        **{
+            name: (len(getattr(s, name)),)
+            for name in ("text", "wards", "offsets", "starts", "shuts")
+        },
         **dict.fromkeys(("any_provides", "longest", "last_opening", "last_shutting"), (blocks,)),
         **dict.fromkeys(("low", "high"), (blocks, 3)),
         **{name: (len(getattr(s, name)), blocks) for name in ("open_in", "opens_in")},
         "places": (rows, 3),
+        "ties": (rows if s.streets else 0, 3),
         "children": (blocks, 2),
         "cuts": (rows + 1,),
         "shutting": (blocks + 1,),
         "ends": s.starts.shape,
         "since": s.shuts.shape,
     }
-    single = s.database, s.version, s.generated_at, s.demonstration, s.leaves
+    single = s.database, s.version, s.generated_at, s.streets, s.demonstration, s.leaves
     schedules, leaves, parts = len(s.offsets) - 1, s.children[: s.leaves], s.children[s.leaves :]
     if not (
-        tuple(map(type, single)) == (str, int, int, bool, int)
+        tuple(map(type, single)) == (str, int, int, str, bool, int)
         and all(0 <= number < 2**40 for number in (s.version, s.generated_at, s.leaves))
         and all(getattr(s, name).shape == shape for name, shape in shapes.items())
         and _within(s.lat, -90, 90)
@@ -324,11 +354,3 @@ def _is_parted(spans: Ints, end: int) -> bool:
     """Whether each of these begins where the one before ends, and all of them reach so far."""
     cuts = np.append(spans[:, 0], end)
     return _rises(cuts, end) and bool((spans[:, 1] == cuts[1:]).all())
-
-
-def _digest(line: bytes) -> bytes:
-    return xxh3_128(line).hexdigest().encode()
-
-
-def _padding(size: int) -> int:
-    return -size % _ALIGNED

@@ -8,7 +8,8 @@ Forms and JSON go through the same `create_once` and `change_seen`; a route has 
 """
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from sqlmodel import Session
 from app.core.db import read_session
 from app.core.errors import DomainError
 from app.core.journal import Journal
+from app.http.database import Turn
 from app.http.fields import to_json
 from app.http.headers import conditions
 from app.http.idempotency import Writer, create_once
@@ -49,14 +51,26 @@ def change_seen(
 
     `seen` are ETags. Raises `PreconditionRequired` without any, and `Stale`.
     """
-    if not seen:
-        raise PreconditionRequired
-    with journal.writing(actor) as session:
-        if not _names(seen, to_json(show(session))):
-            raise Stale
+    with _seen(journal, actor, seen, show) as session:
         change(session)
         session.flush()
         return to_json(show(session))
+
+
+@contextmanager
+def _seen(
+    journal: Journal,
+    actor: str,
+    seen: Collection[str],
+    show: Callable[[Session], BaseModel],
+) -> Iterator[Session]:
+    """A writing session, if what `show` shows is still a state that was seen."""
+    if not seen:
+        raise PreconditionRequired
+    with journal.writing(actor) as session:
+        if not names(seen, to_json(show(session))):
+            raise Stale
+        yield session
 
 
 @dataclass(frozen=True)
@@ -71,9 +85,9 @@ class _Register:
         with read_session(self.journal.engine) as session:
             body = to_json(show(session))
         known = conditions(self.request.headers, "if-none-match")
-        if "*" in known or _names(known, body):
+        if "*" in known or names(known, body):
             return Response(status_code=304, headers=_headers(body))
-        return Response(body, media_type="application/json", headers=_headers(body))
+        return answer(body)
 
     def create(
         self, writer: Writer, given: BaseModel, make: Callable[[Session], tuple[str, BaseModel]]
@@ -92,26 +106,52 @@ class _Register:
         change: Callable[[Session], Any],
     ) -> Response:
         """Change something, as `change_seen` does by the request's `If-Match`."""
+        return answer(change_seen(self.journal, writer.actor, self.seen, show, change))
+
+    def remove(
+        self,
+        writer: Writer,
+        show: Callable[[Session], BaseModel],
+        remove: Callable[[Session], Any],
+    ) -> Response:
+        """Remove what `show` shows for good, as `change` changes it; 204."""
+        with _seen(self.journal, writer.actor, self.seen, show) as session:
+            remove(session)
+        return Response(status_code=204)
+
+    @property
+    def seen(self) -> Collection[str]:
+        """The ETags of what whoever asks has seen, by `If-Match`."""
         # `*` names no state: whoever sends it would overwrite what they have not seen.
-        seen = conditions(self.request.headers, "if-match") - {"*"}
-        body = change_seen(self.journal, writer.actor, seen, show, change)
-        return Response(body, media_type="application/json", headers=_headers(body))
+        return conditions(self.request.headers, "if-match") - {"*"}
 
 
-async def register_of(request: Request) -> _Register:
+def answer(body: bytes) -> Response:
+    """The answer that shows a state, with its `ETag`."""
+    return Response(body, media_type="application/json", headers=_headers(body))
+
+
+async def register_of(request: Request, _: Turn) -> _Register:
     return _Register(request.app.state.journal, request)
 
 
 Register = Annotated[_Register, Depends(register_of)]
 
 
-async def _journal_of(request: Request) -> Journal:
+async def journal_of(request: Request) -> Journal:
     journal: Journal = request.app.state.journal
     return journal
 
 
-TheJournal = Annotated[Journal, Depends(_journal_of)]
+async def _journal_in_turn(journal: Annotated[Journal, Depends(journal_of)], _: Turn) -> Journal:
+    return journal
+
+
+TheJournal = Annotated[Journal, Depends(_journal_in_turn)]
 """For what needs no `ETag`: files, and reports that are new each time."""
+
+JournalOutOfTurn = Annotated[Journal, Depends(journal_of)]
+"""For what takes its turn itself, to say in its own words that there is none."""
 
 
 def etag(body: bytes) -> str:
@@ -119,7 +159,8 @@ def etag(body: bytes) -> str:
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
-def _names(tags: Collection[str], body: bytes) -> bool:
+def names(tags: Collection[str], body: bytes) -> bool:
+    """Whether one of these ETags is that of a representation."""
     # A proxy that compresses marks a tag as weak or adds to its end: it still names this state.
     ours = etag(body).removesuffix('"')
     return any(tag.startswith(ours) for tag in tags)

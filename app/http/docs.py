@@ -50,11 +50,7 @@ async def contract_page(request: Request) -> HTMLResponse:
     app: FastAPI = request.app
     return HTMLResponse(
         _PAGE.format(title=app.title),
-        headers={
-            "Content-Security-Policy": _CSP,
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-        },
+        headers={"Content-Security-Policy": _CSP},
     )
 
 
@@ -67,5 +63,5 @@ async def contract_file(name: str) -> Response:
         content, kind = (files("fastapi_offline") / "static" / name).read_bytes(), _TYPES[name]
     else:
         raise NotFound
-    headers = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": "public, max-age=86400"}
     return Response(content, media_type=kind, headers=headers)

@@ -40,6 +40,8 @@ _TOGETHER: dict[str, Json] = {
     "HeadcountOut": {"on": "2025-03-01"},
     "Me": {
         "password_is_temporary": False,
+        "second_factor_missing": False,
+        "recovery_codes_left": 10,
         "signed_in_at": "2026-03-02T09:02:11Z",
         "signed_in_until": "2026-03-02T21:02:11Z",
     },

@@ -1,15 +1,27 @@
-"""What a request's headers say, and how the contract describes those that are read by hand."""
+"""What a request's headers say, how the contract describes those that are read by hand, and what
+the headers of every answer say."""
 
 import re
 from collections.abc import Collection, Sequence
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 from fastapi import Request
 from pydantic import IPvAnyNetwork
 from starlette.datastructures import Headers
 
+ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+"""What every answer says, also those that the server gives by itself."""
+
+HSTS = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
+"""What it says too where the public comes by TLS."""
+
 _WEIGHT = re.compile(r"0(\.[0-9]*)?|1(\.0*)?")
+
+
+def on_every_answer(public_url: str) -> list[tuple[str, str]]:
+    """The headers of every answer of a service that the public finds at an address, or at none."""
+    return [*(ALWAYS | (HSTS if public_url.startswith("https:") else {})).items()]
 
 
 def preferred(accepted: str, ours: Sequence[str]) -> str:
@@ -39,6 +51,17 @@ def conditions(headers: Headers, name: str) -> set[str]:
     return {"*"} if given.strip() == "*" else set(re.findall('"[^"]*"', given))
 
 
+def is_known(headers: Headers, tag: str) -> bool:
+    """Whether who asks has what is tagged so, and would rather be told that it is unchanged."""
+    return not {tag, "*"}.isdisjoint(conditions(headers, "if-none-match"))
+
+
+def takes_gzip(headers: Headers) -> bool:
+    """Whether an answer is rather had compressed."""
+    codings = ",".join(headers.getlist("accept-encoding"))
+    return preferred(codings, ("identity", "gzip")) == "gzip"
+
+
 def client_address(request: Request, proxies: Collection[IPvAnyNetwork]) -> str:
     """Whose request this is: the last on its way here that is none of our own proxies.
 
@@ -49,9 +72,7 @@ def client_address(request: Request, proxies: Collection[IPvAnyNetwork]) -> str:
     found = request.client.host if request.client else ""
     for hop in (found, *reversed(forwarded)):
         try:
-            address = ip_address(_PORT.sub(r"\1\2", hop.strip()))
-            if isinstance(address, IPv6Address):
-                address = address.ipv4_mapped or address
+            address = _ip(_PORT.sub(r"\1\2", hop.strip()))
             customer = ip_network(f"{address}/{64 if address.version == 6 else 32}", strict=False)
         except ValueError:
             break
@@ -59,6 +80,21 @@ def client_address(request: Request, proxies: Collection[IPvAnyNetwork]) -> str:
         if not any(address in network for network in proxies):
             break
     return found
+
+
+def is_within(host: str, networks: Collection[IPvAnyNetwork]) -> bool:
+    """Whether an address lies in any of the networks."""
+    try:
+        address = _ip(host)
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
+
+
+def _ip(text: str) -> IPv4Address | IPv6Address:
+    """An address; one of IPv4 that is written as one of IPv6 is that one. Raises ValueError."""
+    address = ip_address(text)
+    return (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address
 
 
 _PORT = re.compile(r"^\[(.*)\](?::[0-9]+)?$|^([0-9.]+):[0-9]+$")

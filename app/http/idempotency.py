@@ -1,14 +1,14 @@
 """What an `Idempotency-Key` does: a create that is asked again with it makes nothing twice."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import BaseModel
-from sqlmodel import Field, Session, SQLModel
+from sqlmodel import Field, Session, SQLModel, col
 
 from app.core.db import Instant
 from app.core.errors import DomainError, wrong
@@ -90,6 +90,11 @@ def create_once(
                 )
             )
     return made
+
+
+def forget(session: Session, locations: Collection[str]) -> None:
+    """Forget the answers that show what is at some paths: what is there is to be no more."""
+    session.execute(sa.delete(AnsweredCreate).where(col(AnsweredCreate.location).in_(locations)))
 
 
 KEY_LENGTH = 100

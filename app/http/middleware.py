@@ -1,23 +1,27 @@
-"""What every request passes through: it is measured, read as it is meant, open to the pages of
-others, and limited in size."""
+"""What every request passes through: it gets an id, is measured, read as it is meant, open to the
+pages of others, and limited in size."""
 
 import re
 import time
 from abc import ABC, abstractmethod
 from types import MappingProxyType
 from typing import Any
+from uuid import uuid4
 
-from fastapi import Response
+from fastapi import Request, Response
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.core.errors import DomainError, FieldError, problem
+from app.core.errors import Answer, DomainError, FieldError
+from app.core.logs import request_id
 from app.core.metrics import measure
 from app.core.privacy import HEADER_NAME
+from app.core.settings import Networks
+from app.http.headers import is_within
 
 BODY_LIMIT = 64 * 1024
-LARGER_BODIES = {"/v1/admin/bulk/": 5 * 1024 * 1024}
+LARGER_BODIES = {"/v1/admin/bulk/": 5 * 1024 * 1024, "/console/bulk/": 5 * 1024 * 1024}
 """Where a body may be larger, by how the path begins."""
 
 CORS: dict[str, Any] = {
@@ -31,6 +35,21 @@ CORS: dict[str, Any] = {
 
 CORS_HEADERS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag"}
 """What an answer to them says."""
+
+FOR_PROGRAMS = ("/v1/", "/health/", "/metrics", "/openapi.json", "/oruk", "/ogc")
+"""How addresses begin that answer programs. All others answer people, and no other site's pages."""
+
+FOR_STAFF = (
+    *("/v1/auth", "/v1/admin", "/v1/audit", "/v1/calendar", "/ogc/licensing"),
+    "/metrics",
+)
+"""How those begin that no other site's pages have a business with."""
+
+_PROBLEM_REPORT = re.compile(r"/havens/\{haven_id\}/(problem-reports|report|survey)")
+"""In the pattern of a route by which somebody sends one, or is about to, or just has; and of the
+survey, of which no more is kept than the quarter."""
+
+_REQUEST_ID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
@@ -76,8 +95,32 @@ class Middleware(ABC):
         """Let a request through, or answer it."""
 
 
+class Identified(Middleware):
+    """Gives a request the id by which the log and its answer can be brought together.
+
+    It is the one that a proxy of ours has given it, and otherwise a new one: what anybody may
+    choose would lead to other people's lines, or bring something private into them.
+    """
+
+    def __init__(self, app: ASGIApp, proxies: Networks) -> None:
+        super().__init__(app)
+        self._proxies = proxies
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        given = Headers(scope=scope).get("x-request-id", "")
+        host, _ = scope["client"] or ("", 0)
+        is_ours = _REQUEST_ID.fullmatch(given) and is_within(host, self._proxies)
+        # In this task alone, which ends with the request.
+        request_id.set(given if is_ours else uuid4().hex)
+        await self._app(scope, receive, send)
+
+
 class Measured(Middleware):
-    """Counts and times requests by route; a label never holds what somebody sent."""
+    """Counts and times requests by route; a label never holds what somebody sent.
+
+    Problem reports count only when a fault of ours lost them: otherwise whoever watches the counts
+    would know to the second when somebody sent one, of which no more is kept than the day.
+    """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         status = 500
@@ -93,8 +136,9 @@ class Measured(Middleware):
             await self._app(scope, receive, noted)
         finally:
             route = getattr(scope.get("route"), "path", "(none)")
-            method = scope["method"] if scope["method"] in _METHODS else "(other)"
-            measure(method, route, status, began)
+            if status >= 500 or not _PROBLEM_REPORT.search(route):
+                method = scope["method"] if scope["method"] in _METHODS else "(other)"
+                measure(method, route, status, began)
 
 
 class Normalised(Middleware):
@@ -117,7 +161,13 @@ class Normalised(Middleware):
 
 
 class Cors(CORSMiddleware):
-    """Lets any page ask, with whatever headers the tools that watch it add, but no credentials."""
+    """Lets any page ask what is public, with whatever headers the tools that watch it add, but no
+    credentials."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        is_open = path.startswith(FOR_PROGRAMS) and not path.startswith(FOR_STAFF)
+        await (super().__call__ if is_open else self.app)(scope, receive, send)
 
     def preflight_response(self, request_headers: Headers) -> Response:
         response = super().preflight_response(request_headers)
@@ -131,16 +181,20 @@ class Cors(CORSMiddleware):
 class BodyLimit(Middleware):
     """Refuses a request body over the limit, whether announced or streamed, or compressed."""
 
+    def __init__(self, app: ASGIApp, answer: Answer) -> None:
+        super().__init__(app)
+        self._answer = answer
+
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         limit = body_limit(scope["path"])
         headers = dict(scope["headers"])
         announced = headers.get(b"content-length", b"0")
         coding = headers.get(b"content-encoding", b"").lower()
         if not announced.isdigit() or int(announced[:20]) > limit:
-            await problem(TooLarge(limit))(scope, receive, send)
+            await self._answer(Request(scope), TooLarge(limit))(scope, receive, send)
             return
         if coding not in (b"", b"identity") and scope["method"] != "GET":
-            await problem(Compressed())(scope, receive, send)
+            await self._answer(Request(scope), Compressed())(scope, receive, send)
             return
         received = 0
 

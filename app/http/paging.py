@@ -25,6 +25,9 @@ class Page(BaseModel, Generic[T]):
 
     items: list[T]
     next: str | SkipJsonSchema[None] = None
+    total: int | SkipJsonSchema[None] = Described(
+        default=None, description="How many there are on all pages, if that was asked for"
+    )
 
 
 class Paging(BaseModel):
@@ -34,6 +37,7 @@ class Paging(BaseModel):
     after: str | SkipJsonSchema[None] = Described(
         default=None, max_length=1000, description="`next` of the page before"
     )
+    count: bool = Described(default=False, description="Say how many there are on all pages, too")
 
 
 Paged = Annotated[Paging, Query()]
@@ -49,6 +53,9 @@ def page(
     newest_first: bool = False,
 ) -> Page[T]:
     """One page of a statement for one entity, ordered by columns that tell every row apart."""
+    total = None
+    if paging.count:
+        total = session.scalar(sa.select(sa.func.count()).select_from(statement.subquery()))
     if paging.after is not None:
         seen, last = sa.tuple_(*order), sa.tuple_(*_decoded(paging.after, order))
         statement = statement.where(seen < last if newest_first else seen > last)
@@ -59,7 +66,9 @@ def page(
     shown = rows[: paging.limit]
     more = len(rows) > paging.limit
     return Page(
-        items=[show(row[0]) for row in shown], next=_encoded(shown[-1][1:]) if more else None
+        items=[show(row[0]) for row in shown],
+        next=_encoded(shown[-1][1:]) if more else None,
+        total=total,
     )
 
 
@@ -76,7 +85,7 @@ def page_together(
     found: Page[Any] = page(
         session, statement, order, paging, lambda one: one, newest_first=newest_first
     )
-    return Page(items=show(session, found.items), next=found.next)
+    return Page(items=show(session, found.items), next=found.next, total=found.total)
 
 
 def _encoded(values: Sequence[Any]) -> str:

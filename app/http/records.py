@@ -63,6 +63,14 @@ class Records(Generic[_Record, _Out]):
     def changes(self, summary: str, *errors: DomainError) -> dict[str, Any]:
         return _route(summary, self.out, self.changed, none_such(self.model), *errors, Stale())
 
+    def removes(self, summary: str) -> dict[str, Any]:
+        said = responses(none_such(self.model), Stale())
+        answer = "It is gone"
+        return {
+            "summary": summary, "status_code": 204, "responses": said,
+            "response_description": answer,
+        }  # fmt: skip
+
     def voids(self, summary: str, *errors: DomainError) -> dict[str, Any]:
         return self.changes(summary, AlreadyVoid(), *errors)
 
@@ -112,6 +120,20 @@ class Records(Generic[_Record, _Out]):
             writer,
             lambda session: self._view(session, find(session, self.model, id_)),
             lambda session: action(session, find(session, self.model, id_), *args, **kwargs),
+        )
+
+    def remove(
+        self,
+        register: Register,
+        writer: Writer,
+        id_: UUID,
+        action: Callable[[Session, _Record], object],
+    ) -> Response:
+        """Remove one that the writer has seen. Raises `NotFound`."""
+        return register.remove(
+            writer,
+            lambda session: self._view(session, find(session, self.model, id_)),
+            lambda session: action(session, find(session, self.model, id_)),
         )
 
     def void(

@@ -1,14 +1,14 @@
-"""Engagements, scheme tests and problem reports, as the database keeps them."""
+"""Engagements, scheme tests, problem reports and letters, as the database keeps them."""
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import sqlalchemy as sa
-from sqlalchemy import CheckConstraint, Index, String, Text
-from sqlmodel import Field
+from sqlalchemy import JSON, CheckConstraint, Index, String, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
 
-from app.core.db import one_of
+from app.core.db import Instant, one_of
 from app.core.events import Event
 
 
@@ -67,6 +67,22 @@ class Step(StrEnum):
 
     TAKEN_UP = "taken_up"
     RESOLVED = "resolved"
+
+
+class Subject(StrEnum):
+    """What somebody who looks after a venue is asked about."""
+
+    HOURS = "hours"
+    FACILITIES = "facilities"
+    HEADCOUNT = "headcount"
+
+
+class StatementState(StrEnum):
+    """What an officer made of a statement."""
+
+    NEW = "new"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
 
 
 class Engagement(Event, table=True):
@@ -150,6 +166,9 @@ class ProblemReport(Event, table=True):
     It takes effect and counts as known at the end of its day. It is not journalled, because the
     journal keeps exact times, and it is never edited or voided: what officers do about it are
     events of their own, which `state` follows.
+
+    One that is `set_apart` came in a flood: it is likely junk, kept beside the queue, and counts in
+    no figure.
     """
 
     __tablename__ = "problem_report"
@@ -165,6 +184,7 @@ class ProblemReport(Event, table=True):
     kind: ReportKind = Field(sa_type=String(20))
     comment: str = Field(default="", max_length=1000)
     state: ReportState = Field(default=ReportState.NEW, sa_type=String(20))
+    set_apart: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
 
 
 class ReportStep(Event, table=True):
@@ -176,3 +196,93 @@ class ReportStep(Event, table=True):
     report_id: UUID = Field(foreign_key="problem_report.id", index=True)
     step: Step = Field(sa_type=String(20))
     note: str = Field(default="", sa_type=Text)
+
+
+class Letter(SQLModel, table=True):
+    """A letter to a contact about what ends soon at some venues, with a link to answer it by.
+
+    It is kept before it is sent, and `sent_at` once the mail server has it; `refused` says that it
+    won't have it. `about` has the `venue_id` of each thing that ends, its `kind`, what it is `of`,
+    and its last day as `on`. Nothing of it is secret: the link is made of its id, by a key
+    (`app.outreach.statements`). There is no foreign key to the contact, who can be erased.
+    """
+
+    __table_args__ = (Index("letter_newest", "made_at", "id"),)
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    contact_id: UUID = Field(index=True)
+    business_id: UUID | None = Field(default=None, foreign_key="business.id")
+    about: list[dict[str, str]] = Field(sa_type=JSON)
+    made_at: datetime = Field(sa_type=Instant)
+    sent_at: datetime | None = Field(default=None, sa_type=Instant)
+    revoked_at: datetime | None = Field(default=None, sa_type=Instant)
+    refused: str = Field(default="", max_length=200)
+
+
+class Statement(SQLModel, table=True):
+    """What the reader of a letter says about a venue; of itself it changes nothing.
+
+    It is either that all is `unchanged`, what has `changed` in their words, or a headcount.
+    """
+
+    __personal__ = ("changed",)
+    __table_args__ = (
+        one_of("statement", "subject", Subject),
+        one_of("statement", "state", StatementState),
+        CheckConstraint(
+            "(subject = 'headcount') = (staff IS NOT NULL AND \"left\" IS NOT NULL)",
+            name="statement_headcount",
+        ),
+        # One answer to each question, however often the link is used.
+        UniqueConstraint("letter_id", "venue_id", "subject", name="statement_once"),
+        Index("statement_queue", "state", "said_at", "id"),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    letter_id: UUID = Field(foreign_key="letter.id")
+    venue_id: UUID = Field(foreign_key="venue.id", index=True)
+    subject: Subject = Field(sa_type=String(20))
+    unchanged: bool
+    changed: str = Field(default="", max_length=2000)
+    staff: int | None = None
+    left: int | None = None
+    said_at: datetime = Field(sa_type=Instant)
+    state: StatementState = Field(default=StatementState.NEW, sa_type=String(20))
+    decided_at: datetime | None = Field(default=None, sa_type=Instant)
+    decided_by: str | None = Field(default=None, max_length=100)
+    note: str = Field(default="", sa_type=Text)
+
+
+class Digest(SQLModel, table=True):
+    """Where an account has what waits for it sent every day, and the last day that was done for."""
+
+    __personal__ = ("email",)
+
+    account_id: UUID = Field(primary_key=True, foreign_key="account.id")
+    email: str = Field(max_length=200)
+    sent_for: date | None = None
+
+
+class SurveyCount(SQLModel, table=True):
+    """How many people answered the survey in a quarter about venues in a ward, and said yes.
+
+    Nothing else is kept of an answer. It is not journalled, because the journal keeps exact times.
+    There is no foreign key to the ward, because new boundaries may do away with one.
+    """
+
+    __tablename__ = "survey_count"
+    __unjournalled__ = True
+    __table_args__ = (
+        CheckConstraint(
+            "safer BETWEEN 0 AND answers AND helped BETWEEN 0 AND answers",
+            name="survey_count_parts",
+        ),
+        Index("survey_count_of", "quarter", "ward_id"),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    quarter: date
+    ward_id: UUID | None = None
+    answers: int = 0
+    safer: int = 0
+    helped: int = 0

@@ -3,15 +3,25 @@
 from typing import Annotated
 from uuid import UUID
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Query, Response
+from sqlmodel import col, select
 
 from app.accounts.guards import Officer, Reader
+from app.core.db import none_such
+from app.core.errors import responses
 from app.core.events import AlreadyVoid, VoidReason
 from app.http.conditional import Register
-from app.http.records import Records
+from app.http.records import Records, matching
 from app.outreach import reports
-from app.outreach.models import ProblemReport, Step
-from app.outreach.schemas import ProblemReportOut, ProblemReportsQuestion, StepIn
+from app.outreach.models import ProblemReport, ReportState, Step
+from app.outreach.schemas import (
+    ProblemReportOut,
+    ProblemReportsQuestion,
+    ReportsResolved,
+    ResolutionIn,
+    StepIn,
+)
 from app.outreach.views import problem_report_views
 
 router = APIRouter(prefix="/v1/admin/problem-reports", tags=["outreach"])
@@ -24,7 +34,31 @@ def list_problem_reports(
     question: Annotated[ProblemReportsQuestion, Query()], register: Register, _: Reader
 ) -> Response:
     """What the public told us, newest first, by how far officers have come with it."""
-    return register.read(lambda session: REPORTS.page(session, question))
+    set_apart, state = col(ProblemReport.set_apart), col(ProblemReport.state)
+    is_asked = set_apart if question.set_apart else sa.not_(set_apart & (state == ReportState.NEW))
+    others = matching(ProblemReport, question.model_copy(update={"set_apart": None}))
+    statement = select(ProblemReport).where(is_asked, *others)
+    return register.read(lambda session: REPORTS.page(session, question, statement))
+
+
+@router.post(
+    "/resolve",
+    status_code=201,
+    summary="Resolve several problem reports",
+    response_model=ReportsResolved,
+    response_description="How many are resolved now",
+    responses=responses(none_such(ProblemReport)),
+)
+def resolve_problem_reports(given: ResolutionIn, register: Register, officer: Officer) -> Response:
+    """Resolve the reports with some ids, or the oldest of all that are so, with one note for each.
+
+    All of them or none. Those that are resolved already stay as they are.
+    """
+    return register.create(
+        officer,
+        given,
+        lambda session: ("/v1/admin/problem-reports", reports.resolve(session, given)),
+    )
 
 
 @router.get("/{report_id}", **REPORTS.shows("One problem report"))

@@ -106,7 +106,8 @@ def list_next_steps(
     It is open until it is said to be done, or until a later engagement with the same venue (or the
     same business, where it was agreed with the business as a whole) says what comes next.
     """
-    statement = select(Engagement).where(engagements.is_open(), *matching(Engagement, question))
+    still_open = engagements.is_open(question.venue_id)
+    statement = select(Engagement).where(still_open, *matching(Engagement, question))
     due = col(Engagement.next_step_on)
     if question.due_by:
         statement = statement.where(due <= question.due_by)

@@ -235,6 +235,38 @@ class StepIn(Given):
     )
 
 
+class ResolutionIn(StepIn):
+    """Which reports to resolve with one note: some by their ids, or all that are so."""
+
+    ids: list[UUID] = Field(default=[], max_length=500)
+    set_apart: bool = Field(
+        default=False,
+        description="Those that were set apart as likely junk, and not those of the queue",
+    )
+    venue_id: Maybe[UUID] = None
+    kind: Maybe[ReportKind] = None
+    until: Maybe[Day] = Field(
+        default=None,
+        description="Only those of this London day and before",
+        examples=["2025-03-14"],
+    )
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        is_narrowed = self.set_apart or self.venue_id or self.kind or self.until
+        if bool(self.ids) == bool(is_narrowed):
+            raise ValueError("give ids, or else set_apart, venue_id, kind or until")
+        return self
+
+
+class ReportsResolved(BaseModel):
+    """What became of the reports that were to be resolved."""
+
+    resolved: int = Field(description="At most 500 at once", examples=[37])
+    resolved_before: int = Field(description="Of the ids: these stay as they were", examples=[0])
+    left: int = Field(description="Ask again to resolve these too", examples=[0])
+
+
 class StepOut(RecordedOut):
     """What an officer did about a report."""
 
@@ -251,6 +283,7 @@ class ProblemReportOut(BaseModel):
     kind: ReportKind = Field(examples=["closed"])
     comment: Text = Field(default=None, examples=["The door was locked at 11 at night"])
     state: ReportState = Field(examples=["new"])
+    set_apart: bool = Field(description="It came in a flood, and is likely junk", examples=[False])
     steps: list[StepOut]
 
 
@@ -259,3 +292,8 @@ class ProblemReportsQuestion(Given, Paging):
 
     state: Maybe[ReportState] = None
     venue_id: Maybe[UUID] = None
+    set_apart: bool = Field(
+        default=False,
+        description="Those that were set apart as likely junk; without it, these are left out"
+        " until somebody takes them up or resolves them",
+    )

@@ -25,7 +25,7 @@ from app.venues.models import Business, Venue, Ward
 
 def engagement_views(session: Session, engagements: Sequence[Engagement]) -> list[EngagementOut]:
     """Engagements with the names of who they were with, and their next steps done."""
-    venues = _venues(session, (engagement.venue_id for engagement in engagements))
+    venues = venues_named(session, (engagement.venue_id for engagement in engagements))
     business_ids = {engagement.business_id for engagement in engagements}
     businesses: dict[UUID | None, Named] = {
         id_: Named(id=id_, name=name)
@@ -55,7 +55,7 @@ def engagement_views(session: Session, engagements: Sequence[Engagement]) -> lis
 def scheme_test_views(session: Session, tests: Sequence[SchemeTest]) -> list[SchemeTestOut]:
     """Scheme tests, with what followed them."""
     ids = [test.id for test in tests]
-    venues = _venues(session, (test.venue_id for test in tests))
+    venues = venues_named(session, (test.venue_id for test in tests))
     debriefs = {
         debrief.test_id: debrief
         for debrief in session.exec(
@@ -100,7 +100,7 @@ def problem_report_views(
     session: Session, reports: Sequence[ProblemReport]
 ) -> list[ProblemReportOut]:
     """Problem reports, with what officers did about them, oldest first."""
-    venues = _venues(session, (report.venue_id for report in reports))
+    venues = venues_named(session, (report.venue_id for report in reports))
     steps: defaultdict[UUID, list[ReportStep]] = defaultdict(list)
     for step in session.exec(
         select(ReportStep)
@@ -114,7 +114,8 @@ def problem_report_views(
     ]
 
 
-def _venues(session: Session, ids: Iterable[UUID | None]) -> dict[UUID | None, VenueNamed]:
+def venues_named(session: Session, ids: Iterable[UUID | None]) -> dict[UUID | None, VenueNamed]:
+    """Venues by their ids, as records name them."""
     rows = session.exec(
         select(Venue.id, Venue.name, Ward.name)
         .outerjoin(Ward, col(Ward.id) == col(Venue.ward_id))

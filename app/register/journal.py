@@ -1,12 +1,11 @@
 """The journal over HTTP: who changed what, and the whole story of a venue."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-import orjson
 import sqlalchemy as sa
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
@@ -16,11 +15,12 @@ from app.accounts.guards import Reader
 from app.accounts.models import Account, Role, SignIn
 from app.core.db import find, none_such
 from app.core.errors import responses, wrong
-from app.core.journal import Entry
+from app.core.journal import Entry, personal_in
+from app.core.journal_changes import Columns, from_json
 from app.core.london import effective, end_of
 from app.http.conditional import Register
-from app.http.fields import Maybe, Period
-from app.http.paging import Page, Paged, Paging, page
+from app.http.fields import Absent, Maybe, Period
+from app.http.paging import Page, Paged, Paging, page_together
 from app.training.models import TrainingSession
 from app.venues.fields import A_VENUE_ID
 from app.venues.models import Venue
@@ -58,6 +58,9 @@ class JournalEntry(BaseModel):
     subject: str = Field(description="The kind of record", examples=["venue"])
     subject_id: str = Field(examples=[A_VENUE_ID])
     changes: list[FieldChange]
+    erased: bool | Absent = Field(
+        default=None, description="What it said of a person was erased", examples=[True]
+    )
 
 
 class JournalQuestion(Period, Paging):
@@ -100,7 +103,9 @@ def read_journal(
     if Role.ADMINISTRATOR not in reader.roles:
         statement = statement.where(col(Entry.subject).not_in(ABOUT_PEOPLE))
     return register.read(
-        lambda session: page(session, statement, _BY_NUMBER, question, _entry, newest_first=True)
+        lambda session: page_together(
+            session, statement, _BY_NUMBER, question, _entries, newest_first=True
+        )
     )
 
 
@@ -118,7 +123,7 @@ def read_venue_story(venue_id: UUID, paging: Paged, register: Register, _: Reade
         find(session, Venue, venue_id)
         ids = [str(id_) for id_ in records_of(session, venue_id)]
         statement = select(Entry).where(col(Entry.subject_id).in_(ids))
-        return page(session, statement, _BY_NUMBER, paging, _entry)
+        return page_together(session, statement, _BY_NUMBER, paging, _entries)
 
     return register.read(story)
 
@@ -153,12 +158,20 @@ def _ids(session: Session, id_: sa.Column[Any], condition: Any) -> set[UUID]:
     return set(session.scalars(sa.select(id_).where(condition)))
 
 
-def _entry(entry: Entry) -> JournalEntry:
-    before, after = (orjson.loads(text) if text else {} for text in (entry.before, entry.after))
-    if before and after:
+def _entries(session: Session, entries: Sequence[Entry]) -> list[JournalEntry]:
+    persons = personal_in(session, [entry.number for entry in entries if entry.commitment])
+    return [_entry(entry, persons.get(entry.number)) for entry in entries]
+
+
+def _entry(entry: Entry, person: Columns | None) -> JournalEntry:
+    if entry.before is not None and entry.after is not None:
         happened = Happened.CHANGED
     else:
-        happened = Happened.RECORDED if after else Happened.REMOVED
+        happened = Happened.RECORDED if entry.after else Happened.REMOVED
+    before, after = (
+        (from_json(text) if text else {}) | (person or {}).get(side, {})
+        for side, text in (("before", entry.before), ("after", entry.after))
+    )
     return JournalEntry(
         number=entry.number,
         at=entry.at,
@@ -171,4 +184,5 @@ def _entry(entry: Entry) -> JournalEntry:
             for name in sorted(before.keys() | after.keys())
             if before.get(name) != after.get(name)
         ],
+        erased=True if entry.commitment and person is None else None,
     )

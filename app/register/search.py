@@ -14,17 +14,19 @@ from sqlmodel import Session, col
 
 from app.accounts.guards import Reader
 from app.core.errors import responses, wrong
-from app.core.london import today
+from app.core.events import in_effect
+from app.core.london import Day, today
 from app.core.text import Line, folded
 from app.http.conditional import Register
 from app.http.fields import Maybe
 from app.http.paging import Page, Paging, page
 from app.schemes.history import standing_at
-from app.schemes.models import Accreditation
+from app.schemes.models import Accreditation, Decision
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import State
 from app.training.courses import CourseKey
 from app.training.grid import training_grid
+from app.training.models import Headcount
 from app.training.rules import Status
 from app.venues.models import Business, Category, Venue, VenueStatus, Ward
 from app.venues.schemas import VenueSummary
@@ -38,6 +40,13 @@ class VenueSearch(Paging):
 
     model_config = ConfigDict(extra="forbid")
 
+    text: Maybe[Line] = Field(
+        default=None,
+        max_length=200,
+        description="Part of the name, reference, address, postcode, licence, certificate, or name"
+        " of the business",
+        examples=["EC4N 0ZZ"],
+    )
     name: Maybe[Line] = Field(
         default=None, max_length=200, description="Part of the name", examples=["lantern"]
     )
@@ -56,6 +65,10 @@ class VenueSearch(Paging):
     standing: Maybe[State] = Field(default=None, description="The standing in `scheme` now")
     course: Maybe[CourseKey] = Field(default=None, description="Goes with `training`")
     training: Maybe[Status] = Field(default=None, description="How training in `course` stands")
+    headcount: Maybe[bool] = Field(default=None, description="Whether one was ever declared")
+    not_checked_since: Maybe[Day] = Field(
+        default=None, description="Last checked before this day, or never", examples=["2026-05-20"]
+    )
 
     @model_validator(mode="after")
     def _in_pairs(self) -> Self:
@@ -83,7 +96,32 @@ def _of_standing(search: VenueSearch) -> sa.ColumnElement[bool]:
     return col(Venue.id).in_(decided.where(col(Accreditation.state) == search.standing))
 
 
+def _with_text(search: VenueSearch) -> sa.ColumnElement[bool]:
+    text = search.text or ""
+    packed = text.replace(" ", "")
+    return sa.or_(
+        *(
+            column.contains(folded(text), autoescape=True)
+            for column in (col(Venue.folded_name), col(Business.folded_name))
+        ),
+        *(
+            column.icontains(text, autoescape=True)
+            for column in (col(Venue.reference), col(Venue.address), col(Venue.premises_licence))
+        ),
+        sa.func.replace(col(Venue.postcode), " ", "").icontains(packed, autoescape=True),
+        col(Venue.id).in_(
+            sa.select(col(Decision.venue_id)).where(col(Decision.certificate) == text.upper())
+        ),
+    )
+
+
+def _with_headcount(search: VenueSearch) -> sa.ColumnElement[bool]:
+    declared = sa.exists().where(col(Headcount.venue_id) == col(Venue.id), in_effect(Headcount))
+    return declared if search.headcount else ~declared
+
+
 CONDITIONS: dict[str, Condition] = {
+    "text": _with_text,
     "name": lambda search: col(Venue.folded_name).contains(
         folded(search.name or ""), autoescape=True
     ),
@@ -97,6 +135,10 @@ CONDITIONS: dict[str, Condition] = {
     "licensed": lambda search: col(Venue.licensed) == search.licensed,
     "late_night": lambda search: col(Venue.late_night) == search.late_night,
     "standing": _of_standing,
+    "headcount": _with_headcount,
+    "not_checked_since": lambda search: sa.or_(
+        col(Venue.last_checked).is_(None), col(Venue.last_checked) < search.not_checked_since
+    ),
 }
 """What each parameter of `VenueSearch` asks of a venue (and its ward and business) in SQL."""
 

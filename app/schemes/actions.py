@@ -1,7 +1,8 @@
 """What is decided about a venue: recorded when it is a legal step, voided when it was a mistake."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date, datetime
+from functools import partial
 from uuid import UUID
 
 from sqlmodel import Session, col, select
@@ -13,10 +14,11 @@ from app.core.journal import now
 from app.core.london import effective, last_day, london_day
 from app.schemes.history import decisions_of, settle
 from app.schemes.models import Decision, Season
-from app.schemes.prerequisites import refuse_lacking
+from app.schemes.prerequisites import Trained, refuse_lacking
 from app.schemes.registry import Scheme, schemes
 from app.schemes.rules import Kind, State, first_illegal, in_order, later, standing, unmet
 from app.schemes.schemas import Application, Assessment, Award, Step
+from app.training.evidence import trained_in_date
 from app.venues.models import Venue, VenueStatus
 
 AT_ONCE = (Kind.SUSPENDED, Kind.REINSTATED, Kind.WITHDRAWN)
@@ -56,14 +58,36 @@ class NotActive(DomainError):
 
 
 def decide(session: Session, venue_id: UUID, given: Step) -> Decision:
-    """Record a decision.
-
-    Raises `NotFound`; `Invalid` for what the scheme does not know; `IllegalStep`; and for an
-    award or a reinstatement `NotActive`, `NotPassed` or `PrerequisiteLacking`.
-    """
+    """Record a decision. Raises `NotFound`, and as `new_decision` does."""
     venue = find(session, Venue, venue_id)
+    decision = new_decision(
+        session,
+        venue,
+        given,
+        decisions_of(session, venue.id, given.scheme),
+        partial(trained_in_date, session),
+        partial(newest_certificate, session),
+    )
+    session.add(decision)
+    settle(session, venue.id, given.scheme)
+    return decision
+
+
+def new_decision(
+    session: Session,
+    venue: Venue,
+    given: Step,
+    history: Collection[Decision],
+    trained: Trained,
+    newest_certificate: Callable[[Scheme, int], int],
+) -> Decision:
+    """A decision that can follow the `history` of the venue in the scheme.
+
+    `newest_certificate` is the last number that a scheme gave in a year. Raises `Invalid` for what
+    the scheme does not know; `IllegalStep`; and for an award or a reinstatement `NotActive`,
+    `NotPassed` or `PrerequisiteLacking`.
+    """
     scheme = schemes()[given.scheme]
-    history = decisions_of(session, venue.id, scheme.key)
     season = _season(session, scheme, given)
     criteria = season.areas if season else scheme.criteria
     decision = Decision(
@@ -86,12 +110,11 @@ def decide(session: Session, venue_id: UUID, given: Step) -> Decision:
     if given.kind in (Kind.AWARDED, Kind.REINSTATED):
         if venue.status != VenueStatus.ACTIVE:
             raise NotActive
-        refuse_lacking(session, venue.id, scheme, decision.on)
+        refuse_lacking(venue.id, scheme, decision.on, trained)
     if isinstance(given, Award):
         _refuse_unmet(criteria, decision, history)
-        decision.certificate = _certificate(session, scheme, decision.on.year)
-    session.add(decision)
-    settle(session, venue.id, scheme.key)
+        year = decision.on.year
+        decision.certificate = _certificate(scheme, year, newest_certificate(scheme, year) + 1)
     return decision
 
 
@@ -217,8 +240,27 @@ def _would_not_stand(decision: Decision) -> LaterDecisionDepends:
     return LaterDecisionDepends([FieldError(field="kind", message=message)])
 
 
-def _certificate(session: Session, scheme: Scheme, year: int) -> str:
-    """The next number of the year. A voided award's number is never given again."""
+class Certificates:
+    """As `newest_certificate`, asked for one more each time: by one query for scheme and year."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._newest: dict[tuple[str, int], int] = {}
+
+    def __call__(self, scheme: Scheme, year: int) -> int:
+        newest = self._newest.get((scheme.key, year))
+        if newest is None:
+            newest = newest_certificate(self._session, scheme, year)
+        self._newest[scheme.key, year] = newest + 1
+        return newest
+
+
+def _certificate(scheme: Scheme, year: int, number: int) -> str:
+    return f"{scheme.certificate_prefix}-{year}-{number:04}"
+
+
+def newest_certificate(session: Session, scheme: Scheme, year: int) -> int:
+    """The last number of the year. A voided award's number is never given again."""
     prefix = f"{scheme.certificate_prefix}-{year}-"
     certificates = session.exec(
         select(Decision.certificate).where(
@@ -230,5 +272,4 @@ def _certificate(session: Session, scheme: Scheme, year: int) -> str:
         )
     )
     numbers = (number.removeprefix(prefix) for number in certificates if number)
-    newest = max((int(number) for number in numbers if number.isdecimal()), default=0)
-    return f"{prefix}{newest + 1:04}"
+    return max((int(number) for number in numbers if number.isdecimal()), default=0)

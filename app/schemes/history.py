@@ -9,6 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from app.core.batch import Batch
 from app.core.db import as_hex, many_rows
 from app.core.events import in_effect
 from app.core.journal import now
@@ -74,6 +75,22 @@ def settle(session: Session, venue_id: UUID, scheme: SchemeKey) -> None:
     if rows:
         # Past the session, which may know the rows that have just been deleted.
         session.execute(sa.insert(Accreditation), rows)
+
+
+def settle_many(batch: Batch, histories: Iterable[tuple[Sequence[Decision], datetime]]) -> None:
+    """As `settle`, for the decisions of several venues and schemes, each from an instant on."""
+    table: Any = sa.inspect(Accreditation).local_table
+    pairs, rows = [], []
+    for decisions, at in histories:
+        pairs.append({"_venue": decisions[0].venue_id, "_scheme": decisions[0].scheme})
+        rows += settled(decisions, at)
+    batch.run(
+        table.delete().where(
+            table.c.venue_id == sa.bindparam("_venue"), table.c.scheme == sa.bindparam("_scheme")
+        ),
+        pairs,
+    )
+    batch.run(table.insert(), rows)
 
 
 def settled(decisions: Sequence[Decision], at: datetime) -> list[dict[str, Any]]:

@@ -1,11 +1,14 @@
 """What an import of venues may know and do of accreditations: give the first award, no more."""
 
+from collections.abc import Iterable
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from app.core.batch import Batch
 from app.core.events import recorded
 from app.core.journal import now
 from app.core.london import effective, london_day
@@ -13,7 +16,6 @@ from app.schemes.history import settled
 from app.schemes.models import Accreditation, Decision
 from app.schemes.registry import LISTS_PUBLICLY
 from app.schemes.rules import Kind, in_order
-from app.venues.models import Venue
 
 Window = tuple[date | None, date | None]
 
@@ -38,21 +40,25 @@ def imported_window(session: Session) -> dict[UUID, Window]:
     return windows
 
 
-def award_from_import(session: Session, venue: Venue, first: date, last: date) -> Decision:
-    """Record the Safe Haven award of a venue that has no decisions yet, as a file gives it.
+def awards_from_import(batch: Batch, awards: Iterable[tuple[UUID, date, date]]) -> None:
+    """Record the Safe Haven awards of venues that have no decisions yet, as a file gives them.
 
-    Its certificate is whatever was handed over then, so it gets no number here. A new venue must
-    have been flushed.
+    Their certificates are whatever was handed over then, so they get no numbers here.
     """
-    decision = Decision(
-        venue_id=venue.id,
-        scheme=LISTS_PUBLICLY,
-        kind=Kind.AWARDED,
-        effective_at=effective(first),
-        until=last,
-        **recorded(session),
-    )
-    session.add(decision)
-    # Not `settle`, whose queries would make a long import slow.
-    session.add_all(Accreditation(**row) for row in settled([decision], now(session)))
-    return decision
+    decisions = [
+        Decision(
+            venue_id=venue_id,
+            scheme=LISTS_PUBLICLY,
+            kind=Kind.AWARDED,
+            effective_at=effective(first),
+            until=last,
+            **recorded(batch.session),
+        )
+        for venue_id, first, last in awards
+    ]
+    for decision in decisions:
+        batch.add(decision)
+    at = now(batch.session)
+    rows = [row for decision in decisions for row in settled([decision], at)]
+    table: Any = sa.inspect(Accreditation).local_table
+    batch.run(table.insert(), rows)

@@ -1,13 +1,16 @@
 """What a scheme asks of a venue before it is awarded or reinstated."""
 
-from datetime import date, datetime
+from collections.abc import Callable, Mapping
+from datetime import date
 from uuid import UUID
-
-from sqlmodel import Session
 
 from app.core.errors import DomainError, FieldError
 from app.schemes.registry import Prerequisite, Scheme
-from app.training.evidence import trained_in_date
+from app.training.evidence import most_trained
+from app.training.rules import CourseState
+
+Trained = Callable[[UUID, str | None, date], int]
+"""How many of a venue's staff are in date in a course on a London day; None is any course."""
 
 
 class PrerequisiteLacking(DomainError):
@@ -19,21 +22,18 @@ class PrerequisiteLacking(DomainError):
 
 
 def prerequisites(
-    session: Session, venue_id: UUID, scheme: Scheme, on: date, known_at: datetime | None = None
+    scheme: Scheme, states: Mapping[str, CourseState]
 ) -> list[tuple[Prerequisite, int]]:
-    """What a scheme asks for, and how many staff a venue has in date for each on a London day."""
-    return [
-        (prerequisite, trained_in_date(session, venue_id, prerequisite.course, on, known_at))
-        for prerequisite in scheme.prerequisites
-    ]
+    """What a scheme asks for, and how many staff are in date for each, by how courses stand."""
+    return [(one, most_trained(states, one.course)) for one in scheme.prerequisites]
 
 
-def refuse_lacking(session: Session, venue_id: UUID, scheme: Scheme, on: date) -> None:
+def refuse_lacking(venue_id: UUID, scheme: Scheme, on: date, trained: Trained) -> None:
     """Raises `PrerequisiteLacking` where a venue does not have it all on a London day."""
     errors = [
         FieldError(field="scheme", message=f"{prerequisite.title}: nobody is in date on {on}")
-        for prerequisite, trained in prerequisites(session, venue_id, scheme, on)
-        if not trained
+        for prerequisite in scheme.prerequisites
+        if not trained(venue_id, prerequisite.course, on)
     ]
     if errors:
         raise PrerequisiteLacking(errors)

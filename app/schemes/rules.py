@@ -153,6 +153,27 @@ def in_force_intervals(decisions: Iterable[Decided]) -> list[tuple[datetime, dat
     return intervals
 
 
+def award_in_force(decisions: Iterable[Decided], award: Decided, at: datetime) -> Standing | None:
+    """How an award stands at an instant at which it is in force; else None.
+
+    One that was renewed since without a gap goes on as what renewed it, with that one's last day.
+    """
+    ordered = [decision for decision in in_order(decisions) if decision.effective_at <= at]
+    if award.kind != Kind.AWARDED or award not in ordered:
+        return None
+    count = ordered.index(award) + 1
+    held = standing(ordered[:count], award.effective_at)
+    if held.state is not State.IN_FORCE:
+        return None
+    # Decision by decision, since what one ends another can begin again at the same instant.
+    for number in range(count, len(ordered) + 1):
+        following = ordered[number].effective_at if number < len(ordered) else at
+        held = standing(ordered[:number], following)
+        if held.state not in _AWARDED:
+            return None
+    return held if held.state is State.IN_FORCE else None
+
+
 def timeline(decisions: Iterable[Decided]) -> list[Span]:
     """Every standing there ever is, in order, each until the next begins."""
     # Of what happens at one instant, only the last lasts.

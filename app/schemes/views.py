@@ -19,6 +19,7 @@ from app.schemes.schemas import (
     VenueStandings,
 )
 from app.schemes.timelines import standings, timelines
+from app.training.evidence import evidence
 from app.venues.models import Venue
 
 
@@ -42,10 +43,10 @@ def venue_standings(
     """A venue's standing in every scheme at an instant. Raises `NotFound`."""
     venue = find(session, Venue, venue_id)
     spans = timelines(session, known_at, venues=[venue.id])
+    states = evidence(session, venue.id, london_day(at), known_at).states()
     views = []
     for scheme in schemes().values():
         (standing,) = standings(spans.get((venue.id, scheme.key), ()), [at])
-        needed = prerequisites(session, venue.id, scheme, london_day(at), known_at)
         more = {
             "scheme": scheme.key,
             "name": scheme.name,
@@ -53,7 +54,7 @@ def venue_standings(
             "next_steps": [kind for kind in Kind if kind in steps_from(standing)],
             "prerequisites": [
                 PrerequisiteOut(title=prerequisite.title, met=trained > 0, trained=trained)
-                for prerequisite, trained in needed
+                for prerequisite, trained in prerequisites(scheme, states)
             ],
         }
         views.append(StandingOut.model_validate(standing._asdict() | more))

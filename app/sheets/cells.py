@@ -96,13 +96,13 @@ def _cell(value: Any) -> str:
 
 
 def read_rows(
-    content: bytes, known: Collection[str], needed: Collection[str]
+    content: bytes, known: Collection[str], needed: Collection[str], most: int | None = None
 ) -> tuple[list[tuple[int, dict[str, str]]], list[BadCell]]:
     """The rows with the header's columns, by their lines, and what is wrong with the others.
 
     Blank rows and nameless blank columns are passed over; cells that lack at the end of a row are
-    empty. `cell_text` says what a cell stands for. Raises `ImportRejected` for what is no text, or
-    a header without the needed columns.
+    empty. `cell_text` says what a cell stands for. Raises `ImportRejected` for what is no text, a
+    header without the needed columns, or more rows than `most`.
     """
     text = read_text(content)
     source = io.StringIO(text, newline="")
@@ -120,6 +120,8 @@ def read_rows(
                 if not cells[0].lower().startswith("sep="):
                     columns = _columns(cells, line, known, needed)
                 continue
+            if most is not None and len(rows) + len(bad) >= most:
+                raise rejected(f"has more than {most} rows: divide it into several", line=line)
             is_last = source.tell() == len(text)
             if len(cells) < len(columns) and is_last and not text.endswith(("\r", "\n")):
                 # To take the rest for empty would clear what is stored.

@@ -1,24 +1,26 @@
 """Decisions as a sheet; an assessment's findings are lists of criteria."""
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, get_args
 
-from sqlmodel import select
-
+from app.core.batch import Batch
 from app.core.errors import wrong
-from app.core.events import in_effect
+from app.core.events import void
+from app.core.journal import now
 from app.core.text import key, prose
-from app.schemes.actions import decide, void_decision
-from app.schemes.models import Decision
+from app.schemes.actions import new_decision
+from app.schemes.history import settle_many
+from app.schemes.models import Decision, Season
 from app.schemes.registry import LISTS_PUBLICLY
-from app.schemes.rules import Kind
+from app.schemes.rules import Kind, in_order
 from app.schemes.schemas import Step
 from app.sheets.events import EventSheet
 from app.sheets.lookup import Lookup
 from app.sheets.rows import Column, DayColumn, NumberColumn, Row, Values
+from app.training.models import Attendance, Headcount, TrainingSession
+from app.venues.models import Venue, VenueFacts
 
 _STEPS: dict[Kind, type[Any]] = {step.model_fields["kind"].default: step for step in get_args(Step)}
 _RANK: dict[str, int] = {kind: rank for rank, kind in enumerate(Kind)}
@@ -93,7 +95,7 @@ def _findings(values: Values) -> list[dict[str, Any]]:
 def _describe(lookup: Lookup, event: Decision) -> Values:
     findings = event.findings or []
     return {
-        "season": lookup.seasons[event.season_id][1] if event.season_id else None,
+        "season": lookup.seasons[event.season_id].year if event.season_id else None,
         "met": [finding["criterion"] for finding in findings if finding["met"]],
         "not_met": [finding["criterion"] for finding in findings if not finding["met"]],
         "scores": {f["criterion"]: f["score"] for f in findings if "score" in f},
@@ -109,33 +111,46 @@ def _record(lookup: Lookup, values: Values) -> Decision:
     given = {name: values[name] for name in own if name in values}
     if "season" in values:
         named = (values["scheme"], values["season"])
-        ids = [id_ for id_, season in lookup.seasons.items() if season == named]
-        if not ids:
+        seasons = lookup.seasons.values()
+        ids = (season.id for season in seasons if (season.scheme, season.year) == named)
+        given["season_id"] = next(ids, None)
+        if given["season_id"] is None:
             raise wrong("season", "is not the year of a season of this scheme")
-        given["season_id"] = ids[0]
     if findings := _findings(values):
         given["findings"] = findings
     for name in given:
         if name not in step.model_fields:
             raise wrong(name, f"must be empty where kind is {values['kind']}")
-    return decide(lookup.session, lookup.venue_id(values), step(**given))
+    venue = lookup.venues[lookup.venue_id(values)]
+    asked = step(**given)
+    history = lookup.decisions[venue.id, asked.scheme]
+    made = new_decision(
+        lookup.session, venue, asked, history, lookup.trained, lookup.newest_certificate
+    )
+    history.append(made)
+    lookup.unsettled[venue.id, asked.scheme] = made.recorded_at
+    lookup.fresh.append(made)
+    return made
 
 
-def _prepare(lookup: Lookup, rows: Sequence[Row]) -> None:
+def _finish(lookup: Lookup, batch: Batch) -> None:
+    """Bring the lookup table up to date."""
+    settle_many(batch, ((lookup.decisions[key], at) for key, at in lookup.unsettled.items()))
+
+
+def _prepare(lookup: Lookup, batch: Batch, rows: Sequence[Row]) -> None:
     """Take back awards that came with the venues, to be recorded after what led to them.
 
     Recorded before, an award would stand in the way of an older suspension, and an assessment of
     its own day would seem to be one that nothing has come of.
     """
-    history = defaultdict(list)
-    decisions = select(Decision).where(Decision.scheme == LISTS_PUBLICLY, in_effect(Decision))
-    for decision in lookup.session.exec(decisions):
-        history[decision.venue_id].append(decision)
     # Whoever decides on an award gives it a certificate.
     imported = {
         (lookup.venues[award.venue_id].reference, award.on): award
-        for award, *others in history.values()
-        if award.kind == Kind.AWARDED and not award.certificate and not others
+        for (_, scheme), history in lookup.decisions.items()
+        if scheme == LISTS_PUBLICLY and len(held := in_order(history)) == 1
+        for award in held
+        if award.kind == Kind.AWARDED and not award.certificate
     }
     ours = [row for row in rows if row.values["scheme"] == LISTS_PUBLICLY]
     begun: dict[str, date] = {}
@@ -147,7 +162,9 @@ def _prepare(lookup: Lookup, rows: Sequence[Row]) -> None:
         if row.values["kind"] != Kind.AWARDED or begun.get(venue, date.max) > on:
             continue
         if award := imported.pop((venue, on), None):
-            void_decision(lookup.session, award, "Recorded anew, after what led to it")
+            void(lookup.session, award, "Recorded anew, after what led to it")
+            batch.edit(award)
+            lookup.unsettled[award.venue_id, award.scheme] = now(lookup.session)
             row.record = None
 
 
@@ -173,4 +190,6 @@ DECISIONS = EventSheet(
     prepare=_prepare,
     order=lambda values: (values["on"], _RANK.get(values["kind"], 0)),
     columns_of={"findings": "met"},
+    finish=_finish,
+    rests_on=(Venue, VenueFacts, Season, Decision, TrainingSession, Attendance, Headcount),
 )

@@ -8,13 +8,14 @@ from pydantic import ValidationError
 
 from app.core.errors import FieldError, Invalid, field_errors, wrong
 from app.core.text import key, prose
-from app.outreach.engagements import record_done, record_engagement
-from app.outreach.models import Engagement
+from app.outreach.engagements import new_engagement, new_step_done
+from app.outreach.models import Engagement, StepDone
 from app.outreach.schemas import DoneIn, EngagementIn
 from app.sheets.events import EventSheet, of_model
 from app.sheets.lookup import Lookup
 from app.sheets.rows import Column, DayColumn, Values
-from app.venues.businesses import BusinessIn, business_named, register_business
+from app.venues.businesses import BusinessIn
+from app.venues.models import Business, Venue
 
 
 def _describe(lookup: Lookup, event: Engagement) -> Values:
@@ -32,23 +33,34 @@ def _record(lookup: Lookup, values: Values) -> Engagement:
         ids["venue_id"] = lookup.venue_id(values)
     if "business" in values:
         ids["business_id"] = _business(lookup, values["business"])
-    return record_engagement(lookup.session, EngagementIn(**ids, **of_model(EngagementIn, values)))
+    given = EngagementIn(**ids, **of_model(EngagementIn, values))
+    venue = lookup.venues[given.venue_id] if given.venue_id else None
+    business = lookup.all_businesses[given.business_id] if given.business_id else None
+    made = new_engagement(lookup.session, given, venue, business)
+    lookup.fresh.append(made)
+    return made
 
 
 def _business(lookup: Lookup, name: str) -> UUID:
     """The business with a name; a new one joins the register, as in an import of venues."""
-    if name in lookup.business_ids:
-        return lookup.business_ids[name]
-    # A row before this one may have brought it.
-    business = business_named(lookup.session, name)
+    business = lookup.business_named(name)
     if business is None:
-        business = register_business(lookup.session, BusinessIn(name=name))
+        given = BusinessIn(name=name)
+        business = Business(name=given.name, notes=given.notes)
+        lookup.add_business(business)
+        lookup.fresh.append(business)
         lookup.made.append(f"business {name}")
     return business.id
 
 
 def _complete(lookup: Lookup, event: Engagement, values: Values) -> Sequence[str]:
     """Record that the next step is done, where that is new."""
+    columns = _done(lookup, event, values)
+    lookup.newest_engagements.add(event)
+    return columns
+
+
+def _done(lookup: Lookup, event: Engagement, values: Values) -> Sequence[str]:
     if "done_on" not in values:
         if "done_note" in values:
             raise wrong("done_note", "must not be given without done_on")
@@ -58,7 +70,8 @@ def _complete(lookup: Lookup, event: Engagement, values: Values) -> Sequence[str
         done = lookup.steps_done.get(event.id)
         if done and (done.on, done.note) == (given.on, given.note):
             return ()
-        record_done(lookup.session, event, given)
+        still_open = not done and lookup.newest_engagements.leave_open(event)
+        lookup.fresh.append(new_step_done(lookup.session, event, given, lambda: still_open))
     except (Invalid, ValidationError) as error:
         errors = error.errors if isinstance(error, Invalid) else field_errors(error.errors())
         # These lie in the columns of the step done, not of the engagement.
@@ -85,4 +98,5 @@ ENGAGEMENTS = EventSheet(
     describe=_describe,
     record=_record,
     complete=_complete,
+    rests_on=(Venue, Business, Engagement, StepDone),
 )

@@ -1,7 +1,7 @@
 """Sheets of recorded events: nothing is recorded twice, and what is recorded stays as it is."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -10,8 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.orm import defer
-from sqlmodel import Session, col
+from sqlmodel import Session, SQLModel, col
 
+from app.core.batch import Batch
 from app.core.errors import DomainError, FieldError, field_errors
 from app.core.events import Event, in_effect, within
 from app.core.journal import tick
@@ -31,11 +32,12 @@ class EventSheet(Sheet):
     """One kind of event as rows of a file.
 
     A row's values are the event's own fields and its venue, with what `describe` says more or
-    instead. `record` is the module's own action; what that refuses is an error of the row, in the
-    column that has the field's name, or that `columns_of` gives. `complete` adds to an event what
-    a row says more, and tells in which columns. Rows are recorded in their `order`, after
-    `prepare` has seen which of them are recorded already. What agrees in the columns that are
-    there `once`, in all that is compared where none are named, is said twice.
+    instead. `record` makes it by the module's own rules; what those refuse is an error of the row,
+    in the column that has the field's name, or that `columns_of` gives. `complete` adds to an event
+    what a row says more, and tells in which columns. Both put what they make among what is `fresh`.
+    Rows are recorded in their `order`, after `prepare` has seen which of them are recorded already,
+    and before `finish`. What agrees in the columns that are there `once`, in all that is compared
+    where none are named, is said twice.
     """
 
     model: type[Event]
@@ -43,10 +45,12 @@ class EventSheet(Sheet):
     record: Callable[[Lookup, Values], Event]
     describe: Callable[[Lookup, Any], Values] = lambda *_: {}
     complete: Callable[[Lookup, Any, Values], Sequence[str]] = lambda *_: ()
-    prepare: Callable[[Lookup, Sequence[Row]], None] = lambda *_: None
+    prepare: Callable[[Lookup, Batch, Sequence[Row]], None] = lambda *_: None
+    finish: Callable[[Lookup, Batch], None] = lambda *_: None
     order: Callable[[Values], Any] = lambda values: values["on"]
     once: Sequence[str] = ()
     columns_of: Mapping[str, str] = field(default_factory=dict)
+    rests_on: Collection[type[SQLModel]] = ()
     statement: sa.Select[Any] | None = None
     """How events are read, where not from their own table alone."""
 
@@ -83,24 +87,30 @@ class EventSheet(Sheet):
         return {**own, "venue": venue and venue.reference, **self.describe(lookup, event)}
 
     def take_over(
-        self, session: Session, rows: Sequence[Row], report: ImportReport, track: Track
+        self, batch: Batch, rows: Sequence[Row], report: ImportReport, track: Track
     ) -> None:
         """Record what rows say and the register does not know yet."""
-        lookup = Lookup(session, defer(Venue.hours))  # type: ignore[arg-type]
+        references = {row.values.get("venue", "") for row in rows}
+        unread = defer(Venue.hours)  # type: ignore[arg-type]
+        lookup = Lookup(batch.session, unread, references=references)
         good = sorted((row for row in rows if not row.bad), key=lambda row: self.order(row.values))
         self._find(lookup, good)
         good = [row for row in good if not row.bad]
-        self.prepare(lookup, good)
+        self.prepare(lookup, batch, good)
         for row in track(good):
             # Of what happened on one day, the row that comes later is what holds.
-            tick(session)
-            with self._refusing(row), session.begin_nested():
+            tick(batch.session)
+            lookup.fresh.clear()
+            with self._refusing(row):
                 is_new = row.record is None
                 if is_new:
                     row.record = self.record(lookup, row.values)
                 columns = self.complete(lookup, row.record, row.values)
                 who = row.values.get("venue") or row.values.get("business")
                 report.count(f"{who} {row.values['on']}", is_new=is_new, columns=columns)
+                for record in lookup.fresh:
+                    batch.add(record)
+        self.finish(lookup, batch)
         report.created += lookup.made
 
     def _find(self, lookup: Lookup, rows: Sequence[Row]) -> None:

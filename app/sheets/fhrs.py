@@ -3,22 +3,25 @@
 import re
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
+from sqlalchemy.orm import defer
 from sqlmodel import select
 
+from app.core.batch import Batch
 from app.core.geo import Point
 from app.core.journal import Journal
 from app.core.settings import settings
 from app.sheets.import_report import (
+    Import,
     ImportReport,
     Skipped,
     Track,
+    bring_up_to,
     degrees,
-    import_session,
     line_of,
     read_json,
     rejected,
-    store,
 )
 from app.venues.fields import postcode
 from app.venues.models import Category, Venue, VenueStatus, Ward
@@ -61,17 +64,27 @@ def import_fhrs(
     An entry that can't be taken is skipped with the reason. What is already an active or closed
     venue, or was a prospect and is missing now, stays as it is. Raises `ImportRejected`.
     """
+    return import_of(content, track).carry_out(journal, actor, dry_run=dry_run)
+
+
+def import_of(content: bytes, track: Track = iter, most_entries: int | None = None) -> Import:
+    """What an FHRS file asks for. Raises `ImportRejected` for one that can't be read."""
     entries = _entries(content)
-    with import_session(journal, actor, dry_run=dry_run) as (session, report):
+    if most_entries is not None and len(entries) > most_entries:
+        raise rejected(f"has more than {most_entries} entries: divide it into several")
+
+    def plan(batch: Batch, report: ImportReport) -> None:
+        session = batch.session
         prospects: dict[str, Venue] = {}
         registered: set[str] = set()
-        for venue in session.exec(select(Venue)):
+        for venue in session.exec(select(Venue).options(defer(Venue.hours))):  # type: ignore[arg-type]
             if venue.status == VenueStatus.PROSPECT:
                 prospects[venue.reference] = venue
             else:
                 registered |= {venue.reference, f"fhrs-{venue.fhrs_id}"}
         wards = WardMap(session.exec(select(Ward)))
         references: set[str] = set()
+        edited = []
         for number, entry in enumerate(track(entries), start=1):
             reference, name = f"entry {number}", ""
             try:
@@ -96,14 +109,25 @@ def import_fhrs(
                 reason = f"its postcode {given!r} is left out: it is no whole postcode"
                 report.remark(reference, reason)
             prospect = Venue(
+                id=uuid4(),
+                facilities=[],
+                conditions=[],
                 reference=reference,
                 fhrs_id=fhrs_id,
                 status=VenueStatus.PROSPECT,
                 demonstration=settings().demonstration,
                 **facts,
             )
-            store(session, report, reference, prospects.get(reference), prospect, facts)
-    return report
+            stored, columns = prospects.get(reference), []
+            if stored is None:
+                batch.add(prospect)
+            elif columns := bring_up_to(stored, prospect, facts):
+                edited.append(stored)
+            report.count(reference, is_new=stored is None, columns=columns)
+        for venue in edited:
+            batch.edit(venue)
+
+    return Import(plan, (Venue, Ward))
 
 
 def _entries(content: bytes) -> list[Any]:

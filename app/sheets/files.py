@@ -5,12 +5,13 @@ from pathlib import Path
 
 from sqlmodel import Session
 
+from app.core.batch import Batch
 from app.core.journal import Journal
 from app.sheets.cells import read_rows, write_rows
 from app.sheets.decisions import DECISIONS
 from app.sheets.engagements import ENGAGEMENTS
 from app.sheets.events import EventSheet
-from app.sheets.import_report import ImportRejected, ImportReport, Track, import_session
+from app.sheets.import_report import Import, ImportRejected, ImportReport, Track
 from app.sheets.rows import Row
 from app.sheets.training import ATTENDANCE, HEADCOUNTS
 from app.sheets.venues import VENUES, VenueSheet
@@ -55,19 +56,29 @@ def import_sheet(
     actor: str,
     dry_run: bool = False,
     track: Track = iter,
+    most_rows: int | None = None,
 ) -> ImportReport:
     """Bring what a file says into the register, all of it or nothing.
 
-    Raises `ImportRejected` with all that is wrong with the file.
+    Raises `ImportRejected` with what is wrong with the file.
     """
+    asked = import_of(name, content, track, most_rows)
+    return asked.carry_out(journal, actor, dry_run=dry_run)
+
+
+def import_of(
+    name: SheetName, content: bytes, track: Track = iter, most_rows: int | None = None
+) -> Import:
+    """What a file asks for. Raises `ImportRejected` for one that can't be read."""
     sheet = SHEETS[name]
-    cells, bad = read_rows(content, sheet.columns, sheet.needed)
-    rows = [Row(*numbered) for numbered in cells]
-    for row in track(rows):
-        row.read(sheet)
-    with import_session(journal, actor, dry_run=dry_run) as (session, report):
-        sheet.take_over(session, rows, report, track)
-        bad += [cell for row in rows for cell in row.bad]
-        if bad:
+    cells, unread = read_rows(content, sheet.columns, sheet.needed, most_rows)
+
+    def plan(batch: Batch, report: ImportReport) -> None:
+        rows = [Row(*numbered) for numbered in cells]
+        for row in track(rows):
+            row.read(sheet)
+        sheet.take_over(batch, rows, report, track)
+        if bad := [*unread, *(cell for row in rows for cell in row.bad)]:
             raise ImportRejected(bad)
-    return report
+
+    return Import(plan, sheet.rests_on)

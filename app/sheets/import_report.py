@@ -3,22 +3,26 @@
 import codecs
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel
 from sqlalchemy import inspect
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import SQLModel, select
 
+from app.core.batch import Batch, Outdated
 from app.core.errors import DomainError, FieldError
 from app.core.journal import Journal
 from app.core.settings import settings
 from app.core.text import line
+from app.venues.facts import add_facts
 from app.venues.models import Venue
 
 MOST_BYTES_OF_JSON = 50_000_000
 """Several times what one authority's register or wards take; in memory it is ten times as much."""
+MOST_LISTED = 100
+"""How many bad cells are listed: who mends so many looks at the file anew anyway."""
 
 _Short = Annotated[str, AfterValidator(lambda t: t if len(t) <= 100 else f"{t[:99]}…")]
 """A piece of the file, shown."""
@@ -95,15 +99,22 @@ class BadCell(BaseModel):
 
 
 class ImportRejected(DomainError):
-    """The file breaks its contract; `cells` says all that is wrong with it, line by line."""
+    """The file breaks its contract; `cells` says what is wrong with it, line by line.
+
+    These are the first `MOST_LISTED`; there are so many `more`.
+    """
 
     status = 422
     code = "import-rejected"
     title = "The file is rejected, and nothing of it was imported"
 
     def __init__(self, cells: Iterable[BadCell]) -> None:
-        self.cells = sorted(cells, key=lambda cell: cell.line or 0)
-        super().__init__([FieldError(field=c.where, message=c.reason) for c in self.cells])
+        found = sorted(cells, key=lambda cell: cell.line or 0)
+        self.cells, self.more = found[:MOST_LISTED], len(found[MOST_LISTED:])
+        errors = [FieldError(field=c.where, message=c.reason) for c in self.cells]
+        if self.more:
+            errors.append(FieldError(field="file", message=f"has {self.more} more bad cells"))
+        super().__init__(errors)
 
 
 def rejected(
@@ -113,43 +124,62 @@ def rejected(
     return ImportRejected([BadCell(line=line, column=column, value=value, reason=reason)])
 
 
-# --- the transaction -------------------------------------------------------------------------
+# --- carrying it out -------------------------------------------------------------------------
 
 
-@contextmanager
-def import_session(
-    journal: Journal, actor: str, *, dry_run: bool
-) -> Iterator[tuple[Session, ImportReport]]:
-    """The one transaction of an import; a dry run does everything and then takes it back.
+@dataclass(frozen=True)
+class Import:
+    """What a file asks for. `plan` works out what that changes, as often as it is asked.
 
-    Refuses a database whose venues are demonstration ones where this process has real ones, or
-    the other way round.
+    It fills a report, raises `ImportRejected`, and `rests_on` the kinds of record that it reads.
     """
-    with journal.writing(actor) as session:
-        other = not settings().demonstration
-        if session.exec(select(Venue.id).where(Venue.demonstration == other).limit(1)).first():
-            kept, ours = ("demonstration", "real") if other else ("real", "demonstration")
-            raise rejected(f"the database holds {kept} venues: {ours} ones must not join them")
-        yield session, ImportReport(dry_run=dry_run)
-        if dry_run:
-            session.rollback()
+
+    plan: Callable[[Batch, ImportReport], None]
+    rests_on: Collection[type[SQLModel]]
+
+    def carry_out(self, journal: Journal, actor: str, *, dry_run: bool = False) -> ImportReport:
+        """Change the register, in one short turn; a dry run works it all out and writes nothing.
+
+        Raises `Outdated` where others changed what it rests on, again and again.
+        """
+        attempts_left = 3
+        while True:
+            report, batch = self.planned(journal, actor, dry_run=dry_run)
+            attempts_left -= 1
+            try:
+                if not dry_run:
+                    batch.write(journal, self.rests_on)
+            except Outdated:
+                if not attempts_left:
+                    raise
+            else:
+                return report
+
+    def planned(
+        self, journal: Journal, actor: str, *, dry_run: bool = False
+    ) -> tuple[ImportReport, Batch]:
+        """What it would bring as things stand, and that to be written.
+
+        Refuses a database whose venues are demonstration ones where this process has real ones, or
+        the other way round.
+        """
+        with journal.planning(actor) as session:
+            other = not settings().demonstration
+            if session.exec(select(Venue.id).where(Venue.demonstration == other).limit(1)).first():
+                kept, ours = ("demonstration", "real") if other else ("real", "demonstration")
+                raise rejected(f"the database holds {kept} venues: {ours} ones must not join them")
+            report, batch = ImportReport(dry_run=dry_run), Batch(session)
+            self.plan(batch, report)
+            add_facts(batch)
+        return report, batch
 
 
-def store(
-    session: Session,
-    report: ImportReport,
-    reference: str,
-    stored: SQLModel | None,
-    given: SQLModel,
-    columns: Iterable[str],
-) -> None:
-    """Add a record, or bring the one that is stored up to what was given in these columns."""
-    changed = [c for c in columns if stored and getattr(stored, c) != getattr(given, c)]
+def bring_up_to(stored: SQLModel, given: SQLModel, columns: Iterable[str]) -> list[str]:
+    """Have a record say what was given in these columns; returns those that changed."""
+    changed = [c for c in columns if getattr(stored, c) != getattr(given, c)]
     for column in changed:
         setattr(stored, column, getattr(given, column))
-    if stored is None:
-        session.add(given)
-    report.count(reference, is_new=stored is None, columns=changed)
+    return changed
 
 
 # --- reading ---------------------------------------------------------------------------------

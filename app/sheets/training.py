@@ -12,9 +12,10 @@ from app.core.text import key, prose
 from app.sheets.events import EventSheet, of_model
 from app.sheets.lookup import Lookup
 from app.sheets.rows import Column, DayColumn, NumberColumn, Values
-from app.training.actions import add_attendance, declare_headcount, record_session
+from app.training.actions import new_attendance, new_headcount, new_session
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.schemas import AttendanceIn, HeadcountIn, SessionIn
+from app.venues.models import Venue
 
 _OF_SESSION = ("course", "on", "place", "provider", "note")
 
@@ -28,8 +29,9 @@ def _describe_attendance(lookup: Lookup, event: Attendance) -> Values:
     training = event.session
     values: dict[str, Any] = {name: getattr(training, name) for name in _OF_SESSION}
     ids = lookup.training_sessions
-    number = next(n for n in count(1) if ids.get(_session_key(values, n)) in (None, training.id))
-    ids[_session_key(values, number)] = training.id
+    number = next(n for n in count(1) if ids.get(_session_key(values, n)) in (None, training))
+    ids[_session_key(values, number)] = training
+    lookup.counted.add((training.id, event.venue_id, event.role))
     counts = {"new": event.new_count, "refresher": event.refresher_count}
     return values | counts | {"session": number}
 
@@ -38,12 +40,19 @@ def _record_attendance(lookup: Lookup, values: Values) -> Attendance:
     venue_id = lookup.venue_id(values)
     given = AttendanceIn(venue_id=venue_id, **of_model(AttendanceIn, values))
     key = _session_key(values, values.get("session", 1))
-    if key in lookup.training_sessions:
-        return add_attendance(lookup.session, lookup.training_sessions[key], given)
-    session = SessionIn(attendances=[given], **of_model(SessionIn, values))
-    recorded = record_session(lookup.session, session)
-    lookup.training_sessions[key] = recorded.id
-    return recorded.attendances[0]
+    if training := lookup.training_sessions.get(key):
+        made = new_attendance(
+            lookup.session, training, given, lambda *counted: counted in lookup.counted
+        )
+    else:
+        session = SessionIn(attendances=[given], **of_model(SessionIn, values))
+        training = new_session(lookup.session, session, lookup.venues)
+        lookup.training_sessions[key] = training
+        lookup.fresh.append(training)
+        made = training.attendances[0]
+    lookup.counted.add((training.id, made.venue_id, made.role))
+    lookup.fresh.append(made)
+    return made
 
 
 ATTENDANCE = EventSheet(
@@ -71,12 +80,19 @@ ATTENDANCE = EventSheet(
     describe=_describe_attendance,
     record=_record_attendance,
     once=(*_OF_SESSION, "session", "venue", "role"),
+    rests_on=(Venue, TrainingSession, Attendance),
 )
 
 
 def _record_headcount(lookup: Lookup, values: Values) -> Headcount:
     given = HeadcountIn(**of_model(HeadcountIn, values))
-    return declare_headcount(lookup.session, lookup.venue_id(values), given)
+    venue_id = lookup.venue_id(values)
+    made = new_headcount(
+        lookup.session, venue_id, given, lambda *declared: declared in lookup.declared
+    )
+    lookup.declared.add((venue_id, made.effective_at))
+    lookup.fresh.append(made)
+    return made
 
 
 HEADCOUNTS = EventSheet(
@@ -89,4 +105,5 @@ HEADCOUNTS = EventSheet(
     },
     record=_record_headcount,
     once=("on", "venue"),
+    rests_on=(Venue, Headcount),
 )

@@ -4,17 +4,20 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 from enum import StrEnum
-from functools import partial
-from typing import TypeVar
+from functools import lru_cache, partial
+from typing import Any, TypeVar
+from uuid import uuid4
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
+from app.core.batch import Batch
 from app.core.geo import Point
 from app.core.journal import now
 from app.core.london import effective, last_day, london_day
 from app.core.settings import settings
 from app.core.text import key, line
-from app.schemes.imported import award_from_import
+from app.schemes.imported import awards_from_import
+from app.schemes.models import Decision
 from app.sheets.import_report import ImportReport, Track, degrees, line_of
 from app.sheets.lookup import Lookup
 from app.sheets.rows import Column, DayColumn, Row, Sheet, Values
@@ -23,7 +26,7 @@ from app.venues.duplicates import likely_twins
 from app.venues.facts import take_effect
 from app.venues.fields import postcode
 from app.venues.hours import Hours, keep_exceptions
-from app.venues.models import Business, Category, Facility, StepFree, Venue, VenueStatus
+from app.venues.models import Business, Category, Facility, StepFree, Venue, VenueStatus, Ward
 from app.venues.wards import Misplaced
 
 _AWARD = ("safe_haven_from", "safe_haven_until")
@@ -41,6 +44,8 @@ def _word(kind: type[_Word], text: str) -> _Word:
         raise ValueError(f"must be one of {', '.join(kind)}") from None
 
 
+# The same few are in many rows; nobody changes them in place.
+@lru_cache(maxsize=1000)
 def _hours(text: str) -> Hours:
     return osm_hours.parse(line(text))
 
@@ -102,6 +107,7 @@ class VenueSheet(Sheet):
 
     columns = _COLUMNS
     needed = ("reference",)
+    rests_on = (Venue, Business, Ward, Decision)
 
     def stored(self, session: Session) -> Iterable[Values]:
         """The rows of the active venues, by reference.
@@ -114,13 +120,13 @@ class VenueSheet(Sheet):
                 yield _values(lookup, venue)
 
     def take_over(
-        self, session: Session, rows: Sequence[Row], report: ImportReport, track: Track
+        self, batch: Batch, rows: Sequence[Row], report: ImportReport, track: Track
     ) -> None:
         """Create and update venues, if there is nothing wrong with any."""
-        lookup = Lookup(session)
+        lookup = Lookup(batch.session)
         _find_venues(lookup, rows)
         names = {name.casefold(): name for name in lookup.business_ids}
-        for row in rows:
+        for row in track(rows):
             # A business as the register spells it, or else as the file first does.
             if (name := row.values.get("business")) and name not in lookup.business_ids:
                 row.values["business"] = names.setdefault(name.casefold(), name)
@@ -132,8 +138,8 @@ class VenueSheet(Sheet):
         for row in rows:
             reference, is_new = row.values["reference"], row.record is None
             report.count(reference, is_new=is_new, columns=row.changes)
-        _write(lookup, [row for row in rows if row.changes])
-        _remark_twins(session, rows, report)
+        _write(lookup, batch, [row for row in rows if row.changes])
+        _remark_twins(lookup, rows, report)
 
 
 VENUES = VenueSheet()
@@ -240,32 +246,40 @@ def _locate(lookup: Lookup, row: Row, stored: Values, report: ImportReport) -> N
 # --- writing ---------------------------------------------------------------------------------
 
 
-def _write(lookup: Lookup, rows: Sequence[Row]) -> None:
-    """Store what the rows change."""
-    session = lookup.session
+def _write(lookup: Lookup, batch: Batch, rows: Sequence[Row]) -> None:
+    """Have stored what the rows change."""
     names = {name for row in rows if (name := row.changes.get("business"))}
     for name in sorted(names - lookup.business_ids.keys()):
         business = Business(name=name)
-        session.add(business)
+        batch.add(business)
         lookup.business_ids[name] = business.id
-    # Nothing else tells the session that venues must come after their businesses.
-    session.flush()
     new = [row for row in rows if row.record is None]
+    old = [row for row in rows if row.record is not None]
     for row in new:
         place = Point(row.values["latitude"], row.values["longitude"])
         named = {name: row.values[name] for name in ("reference", "name", "category")}
-        row.record = Venue(**named, location=place, demonstration=settings().demonstration)
+        # What a model makes by itself, it makes slowly.
+        own: dict[str, Any] = {"id": uuid4(), "facilities": [], "conditions": []}
+        demonstration = settings().demonstration
+        row.record = Venue(**named, **own, location=place, demonstration=demonstration)
     for row in rows:
         _change(lookup, row.record, row.changes)
-    session.flush()
-    for row in rows:
-        if first := row.changes.get("safe_haven_from"):
-            award_from_import(session, row.record, first, row.changes["safe_haven_until"])
+    for row in new:
+        batch.add(row.record)
+    for row in old:
+        batch.edit(row.record)
+    awards = [
+        (row.record.id, first, row.changes["safe_haven_until"])
+        for row in rows
+        if (first := row.changes.get("safe_haven_from"))
+    ]
+    awards_from_import(batch, awards)
+    today = london_day(now(batch.session))
     for row in new:
         first = row.changes.get("safe_haven_from")
-        if first and first < london_day(now(session)):
+        if first and first < today:
             # What was accredited then was there then, for reports on that time.
-            take_effect(session, row.record, effective(first))
+            take_effect(batch.session, row.record, effective(first))
 
 
 def _change(lookup: Lookup, venue: Venue, changes: Values) -> None:
@@ -281,16 +295,17 @@ def _change(lookup: Lookup, venue: Venue, changes: Values) -> None:
         lon = changes.get("longitude", venue.location.lon)
         venue.location = Point(lat, lon)
         venue.ward_id = lookup.wards.ward_of(venue.location)
-    lookup.session.add(venue)
 
 
-def _remark_twins(session: Session, rows: Iterable[Row], report: ImportReport) -> None:
+def _remark_twins(lookup: Lookup, rows: Iterable[Row], report: ImportReport) -> None:
     """Have somebody look at what may be there twice by a new name or place."""
     new = {row.values["reference"] for row in rows if row.changes.keys() & {"name", *_PLACE}}
     if not new:
         return
-    venues = session.exec(select(Venue.reference, Venue.name, col(Venue.location))).all()
-    references, names, places = zip(*venues, strict=True)
+    venues = [*lookup.venues.values()]
+    venues += [row.record for row in rows if row.record and row.record.id not in lookup.venues]
+    references = [venue.reference for venue in venues]
+    names, places = [venue.name for venue in venues], [venue.location for venue in venues]
     for place, (twin, metres) in likely_twins(names, places).items():
         if references[place] in new:
             reason = f"may be {references[twin]} {names[twin]}, {metres:.0f} m away, once more"

@@ -7,18 +7,20 @@ from typing import Any
 
 import numpy as np
 import shapely
+from sqlalchemy.orm import defer
 from sqlmodel import select
 
+from app.core.batch import Batch
 from app.core.journal import Journal
 from app.sheets.import_report import (
     BadCell,
+    Import,
     ImportRejected,
     ImportReport,
-    import_session,
+    bring_up_to,
     line_of,
     read_json,
     rejected,
-    store,
 )
 from app.venues.models import Venue, Ward
 from app.venues.wards import WardMap, shape_of
@@ -48,15 +50,29 @@ def import_wards(
 
     Raises `ImportRejected`.
     """
+    return import_of(content).carry_out(journal, actor, dry_run=dry_run)
+
+
+def import_of(content: bytes) -> Import:
+    """What a file of wards asks for. Raises `ImportRejected` for one that can't be read."""
     given = _wards(content)
-    with import_session(journal, actor, dry_run=dry_run) as (session, report):
-        stored = {ward.code: ward for ward in session.exec(select(Ward))}
+
+    def plan(batch: Batch, report: ImportReport) -> None:
+        stored = {ward.code: ward for ward in batch.session.exec(select(Ward))}
+        edited = []
         for code, ward in given.items():
-            store(session, report, code, stored.get(code), ward, ("name", "boundary"))
-        # Venues point at wards: new ones must be there before, old ones until after.
-        session.flush()
+            columns = []
+            if code not in stored:
+                batch.add(ward)
+            elif columns := bring_up_to(stored[code], ward, ("name", "boundary")):
+                edited.append(stored[code])
+            report.count(code, is_new=code not in stored, columns=columns)
+        for ward in edited:
+            batch.edit(ward)
         wards = WardMap(stored.get(code, ward) for code, ward in given.items())
-        venues = session.exec(select(Venue).order_by(Venue.reference)).all()
+        unread = defer(Venue.hours)  # type: ignore[arg-type]
+        statement = select(Venue).options(unread).order_by(Venue.reference)
+        venues = batch.session.exec(statement).all()
         ward_ids = wards.wards_of([venue.location for venue in venues])
         if venues and not any(ward_ids):
             raise rejected(
@@ -66,14 +82,15 @@ def import_wards(
         for venue, ward_id in zip(venues, ward_ids, strict=True):
             if ward_id != venue.ward_id:
                 venue.ward_id = ward_id
+                batch.edit(venue)
                 report.moved.append(venue.reference)
             if ward_id is None:
                 report.outside.append(venue.reference)
-        session.flush()
         for code in sorted(stored.keys() - given.keys()):
-            session.delete(stored[code])
+            batch.delete(stored[code])
             report.removed.append(code)
-    return report
+
+    return Import(plan, (Venue, Ward))
 
 
 def _wards(content: bytes) -> dict[str, Ward]:

@@ -1,5 +1,7 @@
 """What training comes to: as at the end of a London day, as known at an instant."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -9,13 +11,16 @@ import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 from sqlmodel import Session, col, select
 
+from app.core.db import many_rows
 from app.core.events import in_effect, known, within
+from app.core.london import london_day
 from app.core.settings import settings
 from app.training.courses import COURSES
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.rag import Thresholds
 from app.training.rules import Attended, CourseState, Declared, course_state
 from app.venues.facts import facts_on
+from app.venues.models import VenueFacts
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,68 @@ def evidence(
     return Evidence(on, list(attendances), list(headcounts), int(terms[0, 0]) or None)
 
 
+class TrainedInDate:
+    """As `trained_in_date` by what counts now, for venues and days without a query for each."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._attended: dict[UUID, list[tuple[str, Attended]]] = defaultdict(list)
+        self._declared: dict[UUID, list[Declared]] = defaultdict(list)
+        attendances: Iterable[Any] = many_rows(
+            session,
+            sa.select(
+                col(Attendance.venue_id),
+                col(TrainingSession.course),
+                col(Attendance.effective_at),
+                col(Attendance.new_count),
+                col(Attendance.refresher_count),
+            )
+            .join(TrainingSession)
+            .where(in_effect(TrainingSession), in_effect(Attendance)),
+        )
+        for venue_id, course, at, new, refresher in attendances:
+            attended = Attended(london_day(at), new, refresher)
+            self._attended[venue_id].append((course, attended))
+        headcounts: Iterable[Any] = many_rows(
+            session,
+            sa.select(
+                col(Headcount.venue_id),
+                col(Headcount.effective_at),
+                col(Headcount.staff),
+                col(Headcount.left),
+            )
+            .where(in_effect(Headcount))
+            .order_by(col(Headcount.effective_at), col(Headcount.recorded_at), col(Headcount.id)),
+        )
+        for venue_id, at, staff, left in headcounts:
+            self._declared[venue_id].append(Declared(london_day(at), staff, left))
+        own_term = col(VenueFacts.refresh_months).is_not(None)
+        self._with_own_term = set(
+            session.scalars(sa.select(col(VenueFacts.venue_id)).where(own_term))
+        )
+
+    def __call__(self, venue_id: UUID, course_key: str | None, on: date) -> int:
+        """How many of a venue's staff are in date in a course on a London day."""
+        months = None
+        if venue_id in self._with_own_term:
+            terms = facts_on(self._session, [venue_id], [on]).refresh_months
+            months = int(terms[0, 0]) or None
+        attended, declared = self._attended.get(venue_id, []), self._declared.get(venue_id, [])
+        thresholds = Thresholds.of(settings())
+        return max(
+            course_state(
+                course,
+                [event for key_, event in attended if key_ == key],
+                declared,
+                months,
+                on,
+                thresholds,
+            ).trained
+            for key, course in COURSES.items()
+            if course_key in (key, None)
+        )
+
+
 def trained_in_date(
     session: Session,
     venue_id: UUID,
@@ -85,11 +152,15 @@ def trained_in_date(
     on: date,
     known_at: datetime | None = None,
 ) -> int:
-    """How many of a venue's staff are in date in a course on a London day; None is any course.
+    """As `most_trained`, of a venue's staff on a London day."""
+    return most_trained(evidence(session, venue_id, on, known_at).states(), course_key)
+
+
+def most_trained(states: Mapping[str, CourseState], course_key: str | None) -> int:
+    """How many staff are in date in a course, of the states of all; None is any course.
 
     In any course that is the most in one: those in date in another may be the same people.
     """
-    states = evidence(session, venue_id, on, known_at).states()
     return max(state.trained for key, state in states.items() if course_key in (key, None))
 
 

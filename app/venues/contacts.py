@@ -1,5 +1,6 @@
 """Contacts at businesses and venues: what officers do with them, and its routes."""
 
+from collections.abc import Sequence
 from datetime import date
 from functools import partial
 from typing import Annotated, Any
@@ -9,15 +10,16 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 from sqlmodel import Session, col, select
 
-from app.accounts.guards import Officer, Reader
+from app.accounts.guards import Administrator, Officer, Reader
 from app.core.db import find, none_such
 from app.core.errors import DomainError
 from app.core.events import day_or_today, shown
+from app.core.journal import erase
 from app.core.london import Day
 from app.core.text import Line
 from app.http.conditional import Register
 from app.http.fields import Absent, Given, Maybe, Text
-from app.http.idempotency import KeyReused
+from app.http.idempotency import KeyReused, forget
 from app.http.paging import Page, Paging, page
 from app.http.records import Records, read_of
 from app.venues.fields import A_BUSINESS_ID, A_VENUE_ID, Email, Name
@@ -122,6 +124,12 @@ def end_contact(session: Session, contact: Contact, given: ContactEnding) -> Non
     contact.preferred = False
 
 
+def erase_contacts(session: Session, contacts: Sequence[Contact]) -> None:
+    """Remove contacts for good, and all that says who they are: from answers, and the journal."""
+    forget(session, [f"/v1/admin/contacts/{contact.id}" for contact in contacts])
+    erase(session, contacts)
+
+
 def _prefer(session: Session, contact: Contact) -> None:
     others = select(Contact).where(
         Contact.business_id == contact.business_id,
@@ -214,3 +222,14 @@ def no_longer_contact(
 ) -> Response:
     """Say that somebody is not a contact any more."""
     return CONTACTS.change(register, officer, contact_id, end_contact, given)
+
+
+@router.delete("/contacts/{contact_id}", **CONTACTS.removes("Erase a contact"))
+def no_contact(contact_id: UUID, register: Register, administrator: Administrator) -> Response:
+    """Remove somebody's details for good, as they have asked; the journal says only that they went.
+
+    Who is just no contact any more is ended instead.
+    """
+    return CONTACTS.remove(
+        register, administrator, contact_id, lambda session, one: erase_contacts(session, [one])
+    )

@@ -5,7 +5,7 @@ of the time from there on is said anew with the change in it, so that a report a
 has it, and one as known before this has not.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import NamedTuple, Self
@@ -18,6 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import UOWTransaction, aliased
 from sqlmodel import Session, col, select
 
+from app.core.batch import Batch
 from app.core.columns import Ints, last_by_day, places, read_columns
 from app.core.events import in_effect, known, recorded
 from app.core.journal import CLOCKS_AGREE, Entry, now
@@ -191,13 +192,24 @@ def _changes(session: Session) -> dict[UUID, _Change]:
 
 @event.listens_for(Session, "after_flush")
 def _notice(session: Session, _: UOWTransaction) -> None:
-    for record in (*session.new, *session.dirty):
+    _note(session, (*session.new, *session.dirty))
+
+
+def _note(session: Session, records: Iterable[object]) -> None:
+    for record in records:
         if isinstance(record, Venue):
             attributes = sa.inspect(record).attrs
             changed = {name for name in FACTS if attributes[name].history.has_changes()}
             if changed:
                 change = _changes(session).setdefault(record.id, _Change(record))
                 change.facts.update(changed)
+
+
+def add_facts(batch: Batch) -> None:
+    """Have written what a batch changes of venues' facts; its last change but for these."""
+    _note(batch.session, batch.records(Venue))
+    for facts in _news(batch.session):
+        batch.add(facts)
 
 
 @event.listens_for(Session, "after_rollback")
@@ -209,6 +221,10 @@ def _forget(session: Session) -> None:
 @event.listens_for(Session, "before_commit")
 def _append(session: Session) -> None:
     session.flush()
+    session.add_all(_news(session))
+
+
+def _news(session: Session) -> Iterator[VenueFacts]:
     changes = session.info.pop(_Change, {}).values()
     if not changes:
         return
@@ -217,7 +233,7 @@ def _append(session: Session) -> None:
     ahead = set(session.scalars(sa.select(col(VenueFacts.venue_id)).where(dated_ahead)))
     for change in changes:
         if change.facts:
-            session.add_all(_versions(session, change, ahead))
+            yield from _versions(session, change, ahead)
 
 
 def _versions(session: Session, change: _Change, ahead: Collection[UUID]) -> Iterator[VenueFacts]:
@@ -226,7 +242,8 @@ def _versions(session: Session, change: _Change, ahead: Collection[UUID]) -> Ite
     at = change.at or stamp["recorded_at"]
     versions = [(at, facts)]
     # Where the change reaches other facts, those are said anew with it.
-    reaches = change.at is not None or change.venue.id in ahead
+    is_new = sa.inspect(change.venue).transient
+    reaches = not is_new and (change.at is not None or change.venue.id in ahead)
     if reaches and (history := _history(session, change.venue.id)):
         if change.at is not None:
             before = [old for start, old in history if start <= at]

@@ -188,6 +188,7 @@ class VenueFacts(Event, table=True):
 class Contact(SQLModel, table=True):
     """Whom to ask for at a business or a venue; never public."""
 
+    __personal__ = ("name", "role", "phone", "email")
     __table_args__ = (
         CheckConstraint("(business_id IS NULL) <> (venue_id IS NULL)", name="contact_of_one"),
     )
@@ -211,6 +212,7 @@ class DirectoryState(SQLModel, table=True):
     """
 
     __tablename__ = "directory_state"
+    __unjournalled__ = True
     __table_args__ = (CheckConstraint("id = 1", name="directory_state_one_row"),)
 
     id: int = Field(default=1, primary_key=True)

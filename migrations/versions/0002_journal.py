@@ -55,6 +55,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("answered_create")
+    # Where there were entries, the downgrade of 0012 has left it.
+    op.execute("DROP TABLE IF EXISTS journal_personal")
     op.drop_table("journal")
     if op.get_context().dialect.name == "postgresql":
         op.execute("DROP FUNCTION journal_only_grows()")

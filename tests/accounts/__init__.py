@@ -12,26 +12,33 @@ from sqlmodel import SQLModel
 
 from app.accounts.models import Account, Role, SignIn
 from app.core.settings import Settings
-from app.main import create_app
+from tests.applications import application
+from tests.servers import METRICS_TOKEN
 
 SECRET = "a secret that is long enough for this"
 
 _numbers = count(1)
 
 
-def make_app(database_url: str, data_dir: Path, environment: str = "production") -> FastAPI:
-    """The application on a database, with the secret that it needs."""
+def make_app(
+    database_url: str, data_dir: Path, environment: str = "production", **more: Any
+) -> FastAPI:
+    """The application on a database, with the secret that it needs and `more` settings."""
     given = {
         "environment": environment,
         "data_dir": data_dir,
         "database_url": database_url,
         "secret_key": SECRET,
+        "metrics_token": METRICS_TOKEN,
         "log_level": "warning",
+        # Most tests are about something else, and nobody in them has an app.
+        "second_factor": "nobody",
+        **more,
     }
     root = logging.getLogger()
     before = root.level, root.handlers[:]
     try:
-        return create_app(Settings.model_validate(given))
+        return application(Settings.model_validate(given))
     finally:
         # The service sets up logging for its whole process.
         root.level, root.handlers[:] = before

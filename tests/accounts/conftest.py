@@ -8,7 +8,7 @@ import pytest
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 
-from app.accounts import passwords
+from app.accounts import password_checks, passwords
 from tests.faults import noting_faults
 
 
@@ -16,6 +16,7 @@ from tests.faults import noting_faults
 def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr(passwords, "_hasher", quick)
+    monkeypatch.setattr(password_checks, "REFUSED_SECONDS", 0)
     passwords._nobodys.cache_clear()
     yield
     passwords._nobodys.cache_clear()

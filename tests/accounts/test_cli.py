@@ -161,3 +161,21 @@ def test_production_has_no_account_of_its_own(sqlite_url: str, tmp_path: Path) -
     assert demo_accounts(Journal.of(production, engine), production) == {}
     assert not (tmp_path / FILE).exists()
     engine.dispose()
+
+
+def test_a_second_factor_that_was_lost_is_reset() -> None:
+    run("add", "p.okafor", "--role", "administrator")
+    engine = make_engine(settings().database_url)
+    try:
+        with Journal.of(settings(), engine).writing("test") as session:
+            account = session.exec(select(Account)).one()
+            account.second_factor, account.recovery_hashes = "sealed", ["hash"]
+    finally:
+        engine.dispose()
+    before = stored("p.okafor").generation
+    assert run("reset-second-factor", "p.okafor").exit_code == 0
+    account = stored("p.okafor")
+    assert (account.second_factor, account.recovery_hashes) == (None, [])
+    assert account.generation == before + 1
+    assert run("reset-second-factor", "nobody").exit_code == 1
+    entries()

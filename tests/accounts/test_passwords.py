@@ -1,46 +1,14 @@
-"""Passwords: what they may be, and that checking them can't stop the service."""
-
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+"""Passwords: what they may be, and how they are checked."""
 
 import pytest
 from argon2 import PasswordHasher
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from app.accounts import passwords
-from app.accounts.passwords import Busy, ChosenPassword, Password, hashed, temporary, verified
-from tests.servers import until
+from app.accounts.passwords import ChosenPassword, Password, hashed, temporary, verified
 
 RIGHT = SecretStr("correct horse battery")
 WRONG = SecretStr("incorrect horse battery")
-
-
-class SlowHasher:
-    """Hashes when told to, and knows how many were under way at once."""
-
-    def __init__(self) -> None:
-        self.go = threading.Event()
-        self.running = self.most = self.asked = 0
-        self._lock = threading.Lock()
-
-    def hash(self, password: str) -> str:
-        with self._lock:
-            self.running += 1
-            self.asked += 1
-            self.most = max(self.most, self.running)
-        assert self.go.wait(30)
-        with self._lock:
-            self.running -= 1
-        return password[::-1]
-
-
-@pytest.fixture
-def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowHasher]:
-    hasher = SlowHasher()
-    monkeypatch.setattr(passwords, "_hasher", hasher)
-    yield hasher
-    hasher.go.set()
 
 
 def test_a_right_password_is_verified_and_a_wrong_one_is_not() -> None:
@@ -76,31 +44,6 @@ def test_a_hash_of_other_parameters_is_replaced_when_the_password_is_right() -> 
     assert fresh is not None
     assert fresh != dated
     assert verified(RIGHT, fresh) == fresh
-
-
-def test_two_are_hashed_at_once_a_few_wait_and_the_rest_are_told(slow: SlowHasher) -> None:
-    with ThreadPoolExecutor(30) as pool:
-        first = [pool.submit(hashed, RIGHT) for _ in range(8)]
-        until(lambda: slow.running == 2 and passwords._waiting._value == 0)
-        for late in [pool.submit(hashed, RIGHT) for _ in range(22)]:
-            with pytest.raises(Busy):
-                late.result(30)
-        slow.go.set()
-        assert {done.result(30) for done in first} == {RIGHT.get_secret_value()[::-1]}
-    assert (slow.most, slow.asked) == (2, 8)
-
-
-def test_nobody_waits_for_long(slow: SlowHasher, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "_PATIENCE_SECONDS", 0.01)
-    with ThreadPoolExecutor(3) as pool:
-        first = [pool.submit(hashed, RIGHT) for _ in range(2)]
-        until(lambda: slow.running == 2)
-        with pytest.raises(Busy):
-            hashed(RIGHT)
-        slow.go.set()
-        for done in first:
-            done.result(30)
-    assert hashed(RIGHT), "and afterwards there is room again"
 
 
 @pytest.mark.parametrize(

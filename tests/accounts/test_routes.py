@@ -3,6 +3,9 @@
 import json
 import logging
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,14 +20,19 @@ from sqlmodel import Session, select
 
 from app.accounts import passwords
 from app.accounts.actions import SIGN_IN_LASTS
-from app.accounts.attempts import LIMIT
+from app.accounts.attempts import KNOWN, STRANGERS
 from app.accounts.models import Account, SignIn
 from app.accounts.passwords import hashed
-from app.accounts.tokens import ACCESS_SECONDS
+from app.accounts.tokens import ACCESS_SECONDS, DEVICE_SECONDS, Unauthorized
+from app.audit.reports.calendar import make_address
 from tests.accounts import add_account, sign_in, signed_in
+from tests.servers import serving
 
 PASSWORD = "correct horse battery staple"
 ACCOUNTS = "/v1/admin/accounts"
+FAILED = "/v1/admin/failed-sign-ins"
+CALENDAR = "/v1/audit/calendar"
+LIMIT = STRANGERS.tries
 Headers = dict[str, str]
 
 
@@ -33,8 +41,11 @@ def with_password(app: FastAPI, *roles: str, **details: Any) -> Account:
     return add_account(app.state.journal.engine, *roles, **{"password_hash": hash_, **details})
 
 
-def ask_in(client: httpx.Client, name: str, password: str = PASSWORD) -> httpx.Response:
-    return client.post("/v1/auth/token", data={"username": name, "password": password})
+def ask_in(
+    client: httpx.Client, name: str, password: str = PASSWORD, device: str = ""
+) -> httpx.Response:
+    form = {"username": name, "password": password, "device_token": device}
+    return client.post("/v1/auth/token", data=form)
 
 
 def bearer(answer: httpx.Response) -> Headers:
@@ -61,7 +72,7 @@ def later(app: FastAPI, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None
 def test_a_name_and_a_password_open_a_sign_in(app: FastAPI, client: httpx.Client) -> None:
     account = with_password(app, "officer", "licensing", name="p.okafor")
     answer = ask_in(client, " P.Okafor ")
-    assert answer.json().keys() == {"access_token", "token_type", "expires_in"}
+    assert answer.json().keys() == {"access_token", "token_type", "expires_in", "device_token"}
     assert answer.json()["token_type"] == "bearer"
     assert answer.json()["expires_in"] == ACCESS_SECONDS
     assert answer.headers["Cache-Control"] == "no-store"
@@ -84,7 +95,9 @@ def test_wrong_unknown_disabled_and_without_a_password_look_the_same(
         ask_in(client, "without"),
     ]
     assert {(a.status_code, a.headers["WWW-Authenticate"]) for a in answers} == {(401, "Bearer")}
-    assert len({a.content for a in answers}) == 1
+    alike = [{**answer.json(), "request_id": ""} for answer in answers]
+    assert alike == alike[:1] * len(answers)
+    assert len({len(answer.content) for answer in answers}) == 1
 
 
 @pytest.mark.parametrize(
@@ -183,6 +196,66 @@ def test_guesses_behind_the_same_proxy_lock_nobody_out_elsewhere(
     forged = {"X-Forwarded-For": "192.0.2.1, 203.0.113.9"}
     assert ask_in(client, "p.okafor").status_code == 429, "the proxy's own address"
     assert statuses(forged)[:2] == [429, 429]
+
+
+def test_a_device_that_is_known_is_counted_apart_from_strangers(
+    app: FastAPI, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_password(app, "officer", name="p.okafor")
+    with_password(app, "officer", name="other")
+    device = ask_in(client, "p.okafor").json()["device_token"]
+    others = ask_in(client, "other").json()["device_token"]
+    access = ask_in(client, "p.okafor").json()["access_token"]
+    assert status_of(client, {"Authorization": f"Bearer {device}"}) == 401, "it opens nothing"
+    for no_device in ("", "x", others, access, f"{device[:-1]}?", "\0", "é" * 300):
+        answer = ask_in(client, "p.okafor", "not the password", no_device)
+        assert answer.status_code in (401, 429)
+    assert ask_in(client, "p.okafor").status_code == 429
+    again = ask_in(client, "p.okafor", device=device)
+    assert again.status_code == 200
+    tried = [ask_in(client, "p.okafor", "no", device).status_code for _ in range(11)]
+    assert tried == [401] * KNOWN.tries + [429]
+    same = again.json()["device_token"]
+    assert ask_in(client, "p.okafor", device=same).status_code == 429, "it is the same device"
+    assert int(ask_in(client, "p.okafor", device=same).headers["Retry-After"]) > 900
+    later(app, monkeypatch, KNOWN.within.total_seconds())
+    assert ask_in(client, "p.okafor", device=same).status_code == 200
+    assert app.state.tokens.read_device(same).account_id == stored(app, "p.okafor").id
+    later(app, monkeypatch, DEVICE_SECONDS + 1)
+    with pytest.raises(Unauthorized):
+        app.state.tokens.read_device(same)
+
+
+def test_a_right_password_counts_as_none_though_nothing_can_be_recorded(
+    app: FastAPI, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_password(app, "officer", name="p.okafor")
+    with monkeypatch.context() as patch:
+        long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+        patch.setattr("app.core.journal.database_clock", lambda _: long_ago)
+        tried = [ask_in(client, "p.okafor").status_code for _ in range(LIMIT + 1)]
+    assert tried == [503] * (LIMIT + 1)
+    assert ask_in(client, "p.okafor").status_code == 200
+
+
+def test_guesses_all_at_once_let_nobody_more_in_and_keep_nobody_out(app: FastAPI) -> None:
+    with_password(app, "officer", name="p.okafor")
+    app.state.trusted_proxies = (ip_network("127.0.0.0/8"),)
+    with serving(app) as client, ThreadPoolExecutor(10) as pool:
+        device = ask_in(client, "p.okafor").json()["device_token"]
+
+        def guess(number: int) -> int:
+            address = {"X-Forwarded-For": f"203.0.113.{number % 2}"}
+            form = {"username": ("p.okafor", "unknown")[number // 2 % 2], "password": "a guess"}
+            answer = client.post("/v1/auth/token", data=form, headers=address)
+            return answer.status_code
+
+        guesses = pool.map(guess, range(40))
+        genuine = [ask_in(client, "p.okafor"), ask_in(client, "p.okafor", device=device)]
+        assert [answer.status_code for answer in genuine] == [200, 200]
+        counted = Counter(guesses)
+    # Two names from two addresses.
+    assert counted == {401: 4 * LIMIT, 429: 40 - 4 * LIMIT}
 
 
 # --- while signed in -------------------------------------------------------------------------
@@ -312,6 +385,7 @@ def test_an_account_is_added_given_a_password_and_used(
         "roles": ["licensing", "officer"],
         "disabled": False,
         "password": "none",
+        "second_factor": False,
     }
     given = office.change(account_id, "password")
     assert given.headers["Cache-Control"] == "no-store"
@@ -359,11 +433,12 @@ def test_roles_count_at_once(app: FastAPI, client: httpx.Client, office: Office)
     account = add_account(app.state.journal.engine, "officer")
     headers = sign_in(app, account)
     assert status_of(client, headers, ACCOUNTS) == 403
-    changed = office.change(account.id, "roles", {"roles": ["administrator"]})
-    assert changed.json()["roles"] == ["administrator"]
+    changed = office.change(account.id, "roles", {"roles": ["administrator", "officer"]})
+    assert changed.json()["roles"] == ["administrator", "officer"]
     assert status_of(client, headers, ACCOUNTS) == 200
     office.change(account.id, "roles", {"roles": ["officer"]})
-    assert status_of(client, headers, ACCOUNTS) == 403
+    assert status_of(client, headers) == 401, "to lose one ends the sign-ins"
+    assert status_of(client, sign_in(app, account), ACCOUNTS) == 403
 
 
 def test_disabling_counts_at_once_and_enabling_revives_no_sign_in(
@@ -445,7 +520,104 @@ def test_accounts_are_listed_by_name_and_by_what_they_are(app: FastAPI, office: 
     assert bad.status_code == 422
 
 
+@pytest.mark.parametrize("ended_by", ["password", "reset", "disabled", "role lost"])
+def test_all_that_was_given_out_ends(
+    app: FastAPI, client: httpx.Client, office: Office, ended_by: str
+) -> None:
+    account = with_password(app, "officer", "licensing")
+    signed_in_at = ask_in(client, account.name)
+    headers, device = bearer(signed_in_at), signed_in_at.json()["device_token"]
+    elsewhere = sign_in(app, account)
+    seen = {"If-Match": client.get(CALENDAR, headers=headers).headers["ETag"]}
+    calendar = client.post(CALENDAR, headers=headers | seen).json()["address"]
+    assert client.get(calendar).status_code == 200
+
+    password = "quite another password" if ended_by == "password" else PASSWORD
+    match ended_by:
+        case "password":
+            asked = {"current_password": PASSWORD, "new_password": password}
+            answer = client.post("/v1/auth/password", headers=headers, json=asked)
+            assert answer.status_code == 204
+        case "reset":
+            password = office.change(account.id, "password").json()["temporary_password"]
+        case "disabled":
+            assert office.change(account.id, "disable").is_success
+            assert office.change(account.id, "enable").is_success
+        case "role lost":
+            assert office.change(account.id, "roles", {"roles": ["officer"]}).is_success
+            both = {"roles": ["officer", "licensing"]}
+            assert office.change(account.id, "roles", both).is_success
+
+    assert status_of(client, elsewhere) == 401
+    assert client.get(calendar).status_code == 404
+    for _ in range(LIMIT):
+        ask_in(client, account.name, "not the password")
+    assert ask_in(client, account.name, password, device).status_code == 429, "it is a stranger"
+
+
+def test_who_loses_all_at_that_moment_gets_no_calendar_any_more(
+    app: FastAPI, client: httpx.Client, office: Office
+) -> None:
+    account = add_account(app.state.journal.engine, "licensing")
+    assert office.change(account.id, "password").is_success
+    with pytest.raises(Unauthorized), app.state.journal.writing(account.actor) as session:
+        make_address(session, account, "secret")
+
+
 # --- what is written down --------------------------------------------------------------------
+
+
+def test_administrators_see_what_failed_and_nothing_that_was_typed(
+    app: FastAPI, client: httpx.Client, office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    account = with_password(app, "officer", name="p.okafor")
+    app.state.trusted_proxies = (ip_network("127.0.0.0/8"),)
+    client.headers["X-Forwarded-For"] = "203.0.113.9"
+    device = ask_in(client, "p.okafor").json()["device_token"]
+    secrets = ["mypassw0rdtypedasaname", "a guess of somebody's"]
+    for name, password, by in [
+        ("p.okafor", secrets[1], device),
+        (secrets[0], secrets[1], ""),
+        *[("p.okafor", secrets[1], "")] * (LIMIT + 3),
+    ]:
+        ask_in(client, name, password, by)
+
+    def listed(**asked: Any) -> list[dict[str, Any]]:
+        answer = client.get(FAILED, params=asked, headers=office.headers)
+        assert answer.status_code == 200, answer.text
+        items: list[dict[str, Any]] = answer.json()["items"]
+        return items
+
+    everything = listed()
+    newest, *wrong, unknown, known = everything
+    theirs = {
+        "account_id": str(account.id),
+        "account": "p.okafor",
+        "known": False,
+        "of_code": False,
+        "network": "203.0.113.0/24",
+    }
+    assert {k: v for k, v in newest.items() if k not in ("id", "at")} == theirs | {
+        "throttled": True
+    }
+    assert [failed["throttled"] for failed in wrong] == [False] * LIMIT
+    assert unknown.keys() == {"id", "at", "throttled", "known", "of_code", "network"}
+    assert known["known"]
+    assert listed(throttled=True) == [newest]
+    assert listed(known=True, account_id=str(account.id)) == [known]
+    assert listed(account_id=str(office.me.id)) == []
+    page = client.get(FAILED, params={"limit": 3}, headers=office.headers).json()
+    assert page["items"] + listed(after=page["next"]) == everything
+    assert client.get(FAILED, params={"after": "x"}, headers=office.headers).status_code == 422
+
+    told = [r.getMessage() for r in caplog.records if r.name.startswith("app.accounts")]
+    assert len(told) == 1 + 1 + LIMIT + 1, "what is turned away is told once"
+    assert str(account.id) in told[-1]
+    written = json.dumps(everything) + "".join(told)
+    for secret in (*secrets, "203.0.113.9"):
+        assert secret not in written
+    assert "p.okafor" not in "".join(told), "a name may be somebody's address"
 
 
 def test_the_journal_tells_who_came_and_who_was_changed_and_no_secret(

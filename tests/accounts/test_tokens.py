@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,7 +10,16 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.accounts.tokens import ACCESS_SECONDS, LENGTH, Tokens, Unauthorized
+from app.accounts.tokens import (
+    ACCESS_SECONDS,
+    DEVICE_SECONDS,
+    LENGTH,
+    OLD_KEY_SECONDS,
+    Device,
+    Tokens,
+    Unauthorized,
+)
+from app.http.connections import Limits
 from tests.accounts import add_account, make_app, sign_in
 from tests.accounts.hostile import HOSTILE, KEY, Forger, Text
 from tests.servers import serving
@@ -62,6 +71,9 @@ def test_a_hostile_token_opens_nothing(
             app.state.tokens.read(text)
     raw = hostile if isinstance(hostile, bytes) else hostile.encode()
     answer = asked_with(client, (b"Bearer " + raw).rstrip())
+    if len(raw) > Limits.line:
+        assert answer.status_code == 431
+        return
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert answer.json()["type"] == "urn:safe-havens:problem:unauthorized"
@@ -101,6 +113,32 @@ def test_a_token_is_good_for_a_quarter_of_an_hour_and_no_longer_than_its_sign_in
     assert seconds == 60
 
 
+def test_a_device_is_known_for_half_a_year_to_who_wrote_its_token() -> None:
+    now = 1_800_000_000.0
+    tokens = Tokens(KEY, "production", lambda: now)
+    device = Device(uuid4(), uuid4(), 3)
+    token = tokens.issue_device(device)
+    access, _ = tokens.issue(device.account_id, uuid4(), _later(tokens, 3600))
+    now += DEVICE_SECONDS - 1
+    assert tokens.read_device(token) == device
+    assert device.is_known_to(device.account_id, 3)
+    assert not device.is_known_to(device.account_id, 4)
+    assert not device.is_known_to(uuid4(), 3)
+    head, claims, signature = token.split(".")
+    for reader, given in (
+        (tokens.read, token),
+        (tokens.read_device, access),
+        (tokens.read_device, f"{head}.{claims}.{signature[::-1]}"),
+        (tokens.read_device, f"{access.split('.')[0]}.{claims}.{signature}"),
+        (Tokens(KEY, "demo", lambda: now).read_device, token),
+        (Tokens(KEY[::-1], "production", lambda: now).read_device, token),
+        (Tokens(KEY, "production", lambda: now + 1).read_device, token),
+        (tokens.read_device, ""),
+    ):
+        with pytest.raises(Unauthorized):
+            reader(given)
+
+
 def test_clocks_of_several_machines_may_differ_a_little() -> None:
     ahead = Tokens(KEY, "production", lambda: 1_800_000_020)
     token, _ = ahead.issue(uuid4(), uuid4(), _later(ahead, 3600))
@@ -111,3 +149,25 @@ def test_clocks_of_several_machines_may_differ_a_little() -> None:
 
 def _later(tokens: Tokens, seconds: float) -> datetime:
     return tokens.now() + timedelta(seconds=seconds)
+
+
+def test_a_token_of_an_older_key_is_good_while_keys_change() -> None:
+    old, new, seconds = b"o" * 32, b"n" * 32, [1_800_000_000.0]
+    ids, until = (uuid4(), uuid4()), datetime(2040, 1, 1, tzinfo=UTC)
+
+    def tokens(*keys: bytes, environment: str = "production") -> Tokens:
+        return Tokens(keys[0], environment, lambda: seconds[0], keys[1:])
+
+    def written(*keys: bytes) -> str:
+        return tokens(*keys).issue(*ids, until)[0]
+
+    after = tokens(new, old)
+    assert after.read(written(old)) == ids
+    assert tokens(new).read(written(new, old)) == ids
+    for without in (tokens(new), tokens(new, old, environment="demo")):
+        with pytest.raises(Unauthorized):
+            without.read(written(old))
+    seconds[0] += OLD_KEY_SECONDS
+    assert after.read(written(new)) == ids
+    with pytest.raises(Unauthorized):
+        after.read(written(old))

@@ -6,10 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.core.db import connected
 from tests.audit.history import History, make_history, store
 from tests.conftest import SignIn
 from tests.databases import Postgres
-from tests.factories import connected
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ def start_of(day: date) -> datetime:
     return datetime.combine(day, time(), LONDON).astimezone(UTC)
 
 
+@cache
 def end_of(day: date) -> datetime:
     """The last instant of a London day, to the microsecond."""
     return start_of(day + timedelta(days=1)) - timedelta(microseconds=1)
@@ -103,8 +104,10 @@ def trained_staff(
     for day, staff, _ in sorted(declared, key=lambda one: one[0]):
         if day <= on:
             headcount = staff
-    there: list[Person] = []
     past = [one for one in attended if one[0] <= on]
+    if not past:
+        return Trained("never", 0, headcount, None)
+    there: list[Person] = []
     for day in sorted({one[0] for one in [*past, *declared] if one[0] <= on}):
         new = sum(number for when, number, _ in past if when == day)
         again = sum(number for when, _, number in past if when == day)
@@ -133,9 +136,7 @@ def trained_staff(
         return number if headcount is None else min(number, headcount)
 
     now = in_date_on(on)
-    if not past:
-        status = "never"
-    elif now == 0:
+    if now == 0:
         status = "lapsed"
     else:
         status = "current" if in_date_on(on + timedelta(days=DUE_DAYS)) else "due"
@@ -270,18 +271,19 @@ class Oracle:
     category: tuple[str, ...] = ()
     licensed: bool | None = None
     late_night: bool | None = None
-    business: tuple[UUID, ...] = ()
+    business: frozenset[UUID] = frozenset()
 
-    @property
+    @cached_property
     def at(self) -> datetime:
         return self.ends(self.as_at)
 
     def known(self, rows: Iterable[Row]) -> Iterator[Row]:
         """What had been recorded, and not voided, by then."""
-        for row in rows:
-            was_voided = row.voided_at is not None and row.voided_at <= self.known_at
-            if row.recorded_at <= self.known_at and not was_voided:
-                yield row
+        return filter(self._is_known, rows)
+
+    def _is_known(self, row: Row) -> bool:
+        was_voided = row.voided_at is not None and row.voided_at <= self.known_at
+        return row.recorded_at <= self.known_at and not was_voided
 
     def ends(self, day: date) -> datetime:
         """The instant at which a day is judged."""
@@ -343,9 +345,13 @@ class Oracle:
 
     def concerns_business(self, business_id: UUID) -> bool:
         """Whether what was done with a business as a whole counts."""
-        run = {facts.business_id for facts in self.placed.values() if self.fits(facts)}
         named = business_id in self.business and not self._is_filtered_by_venue
-        return not self.is_filtered or business_id in run or named
+        return not self.is_filtered or business_id in self._run or named
+
+    @cached_property
+    def _run(self) -> set[UUID | None]:
+        """The businesses that run a venue that is chosen, whatever its status."""
+        return {facts.business_id for facts in self.placed.values() if self.fits(facts)}
 
     def ward_of(self, venue_id: UUID) -> str:
         """The code of the ward in which a venue lies; empty where it lies in none."""
@@ -377,7 +383,7 @@ class Oracle:
         attended = defaultdict(list)
         for row in self.known(self.events.attendances[venue_id]):
             session = self.events.sessions[row.session_id]
-            if list(self.known([session])):
+            if self._is_known(session):
                 one = day_of(row.effective_at), row.new_count, row.refresher_count
                 attended[session.course].append(one)
         declared = [
@@ -557,7 +563,7 @@ class Oracle:
             for row in self.known(self.events.attendances[venue_id])
             if day_of(row.effective_at) <= since
             and self.events.sessions[row.session_id].course == course
-            and list(self.known([self.events.sessions[row.session_id]]))
+            and self._is_known(self.events.sessions[row.session_id])
         ]
         declared = [
             (day_of(row.effective_at), row.staff, row.left)
@@ -661,7 +667,7 @@ class Oracle:
                 day_of(row.effective_at)
                 for row in self.known(self.events.attendances[venue_id])
                 if self.events.sessions[row.session_id].course == course
-                and list(self.known([self.events.sessions[row.session_id]]))
+                and self._is_known(self.events.sessions[row.session_id])
                 and day_of(row.effective_at) <= self.as_at
             )
             over = anniversary(latest, facts.refresh_months or USUAL_MONTHS) - timedelta(days=1)
@@ -772,7 +778,7 @@ class Oracle:
         changes |= {row.until + timedelta(days=1) for row in decisions if row.until}
         cuts = sorted({first, last, *(day for day in changes if day <= last)})
         for start, following in pairwise([*cuts, last + timedelta(days=1)]):
-            days = [start + timedelta(days=n) for n in range((following - start).days)]
+            days = [*map(date.fromordinal, range(start.toordinal(), following.toordinal()))]
             held = self.facts(venue_id, self.ends(start))
             if held is not None and self._pays(held):
                 there.pays |= {day for day in days if day >= first}

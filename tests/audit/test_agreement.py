@@ -1,24 +1,25 @@
 """The public listing, the officer's view and the audit say the same, whatever both have."""
 
 import random
+import shutil
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import Engine, select
 from sqlmodel import Session
 
 from app.audit.frame.names import NO_WARD
-from app.core.db import read_session
+from app.core.db import connected, read_session
 from app.core.london import LONDON
 from app.outreach.models import EngagementKind
 from app.schemes.listing import listings
@@ -30,24 +31,24 @@ from app.venues.models import VenueStatus
 from tests.accounts import make_app, signed_in
 from tests.audit.history import DAYS, FIRST_DAY, History
 from tests.audit.oracle import Events, Oracle, Stands, day_of, start_of
-from tests.conftest import SignIn
-from tests.factories import connected, make_ward
-from tests.servers import serving, serving_directory
+from tests.conftest import Scale
+from tests.factories import make_ward
+from tests.servers import client_of, serving, serving_directory
 
-INSTANTS = 1_000
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 """Later than all that was recorded."""
 
 Key = tuple[UUID, SchemeKey]
+_Case = TypeVar("_Case")
 
 
 @pytest.fixture(scope="session")
-def instants(history: History) -> list[datetime]:
+def instants(history: History, scale: Scale) -> list[datetime]:
     """At any time in two years; and when something takes effect or runs out, or just before."""
     chance = random.Random(3)
     began = start_of(FIRST_DAY)
-    some = [began + timedelta(days=chance.uniform(0, DAYS + 200)) for _ in range(INSTANTS - 400)]
-    for decision in chance.sample(history.decisions, 400):
+    some = [began + timedelta(days=chance.uniform(0, DAYS + 200)) for _ in range(scale(600))]
+    for decision in chance.sample(history.decisions, scale(400)):
         last = decision.until
         turn = start_of(last + timedelta(days=1)) if last else decision.effective_at
         some.append(turn - timedelta(microseconds=chance.randrange(2)))
@@ -78,7 +79,7 @@ def test_the_audit_and_the_officers_list_agree(
             theirs = listed(key, instants)
             assert ours == theirs, key
             compared += len(ours)
-    assert compared == len(history.venues) * len(SchemeKey) * INSTANTS
+    assert compared == len(history.venues) * len(SchemeKey) * len(instants)
 
 
 def _lookup(session: Session) -> Callable[[Key, Sequence[datetime]], list[Standing]]:
@@ -188,12 +189,16 @@ def officer(history_url: str, tmp_path: Path) -> Iterator[httpx.Client]:
 
 
 def test_the_officers_screens_agree(
-    officer: httpx.Client, session: Session, history: History, instants: list[datetime]
+    officer: httpx.Client,
+    session: Session,
+    history: History,
+    instants: list[datetime],
+    scale: Scale,
 ) -> None:
     chance = random.Random(6)
     at_known = cache(lambda known_at: timelines(session, known_at))
     known = [NOW, *chance.sample(instants, 3)]
-    for at in chance.sample(instants, 40):
+    for at in chance.sample(instants, scale(40)):
         venue, known_at, on = chance.choice(history.venues), chance.choice(known), day_of(at)
         asked = {"on": on.isoformat(), "known_at": known_at.isoformat()}
         shown = officer.get(f"/v1/admin/venues/{venue.id}/standing", params=asked)
@@ -320,14 +325,36 @@ class Told:
         self.record("training/sessions", course="wave", on=on, attendances=[some])
 
 
-@pytest.fixture
-def told(app: FastAPI, sign_in: SignIn) -> Told:
-    told = Told(sign_in("officer"), sign_in("licensing"))
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+)
+def told(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Told]:
+    """Made once on each kind of database, for tests that change nothing."""
+    folder = tmp_path_factory.mktemp("told")
+    template = request.getfixturevalue(f"{request.param}_template")
+    if request.param == "sqlite":
+        url = f"sqlite:///{shutil.copyfile(template, folder / 'havens.sqlite')}"
+    else:
+        url = request.getfixturevalue("postgres").create("told", template)
+    app = make_app(url, folder)
+    engine: Engine = app.state.journal.engine
+    with (
+        serving(app) as anybody,
+        client_of(anybody.base_url, signed_in(app, "officer")) as officer,
+        client_of(anybody.base_url, signed_in(app, "licensing")) as auditor,
+    ):
+        yield _told_all(engine, Told(officer, auditor))
+    engine.dispose()
+
+
+def _told_all(engine: Engine, told: Told) -> Told:
     for middle, code, name in (ALDGATE, TOWER):
         west, east = middle - 0.005, middle + 0.005
         ring = [[west, 51.51], [east, 51.51], [east, 51.52], [west, 51.52], [west, 51.51]]
         boundary = {"type": "Polygon", "coordinates": [ring]}
-        make_ward(app.state.journal.engine, code=code, name=name, boundary=boundary)
+        make_ward(engine, code=code, name=name, boundary=boundary)
     business = told.record("businesses", name="Lantern Inns Ltd")
     told.moving = told.register("The Lantern", ALDGATE[0], business_id=business)
     told.work(told.moving, "2025-02-14", "failed")
@@ -357,82 +384,89 @@ def went(row: dict[str, Any]) -> tuple[Any, ...]:
     return row["visited"], row["passed"], row.get("rate")
 
 
-def test_figures_of_scheme_tests_agree(told: Told) -> None:
+def some(cases: Iterable[_Case], drill: bool) -> list[_Case]:
+    """A third of the cases, with each of what they are combined from; in a drill all."""
+    return list(cases)[:: 1 if drill else 3]
+
+
+def test_figures_of_scheme_tests_agree(told: Told, drill: bool) -> None:
     where = []
-    for first, last in (
-        ("2025-02-01", "2025-02-28"),
+    known = (*told.known, None)
+    periods = [
         *((first, last) for _, first, last in QUARTERS),
         ("2025-01-01", "2025-09-30"),
         ("2024-01-01", "2024-12-31"),
+    ]
+    for (first, last), known_at in (
+        *product([("2025-02-01", "2025-02-28")], known),
+        *some(product(periods, known), drill),
     ):
-        for known_at in (*told.known, None):
-            asked = {"from": first, "until": last, **({"known_at": known_at} if known_at else {})}
-            ours = answered(told.officer, f"{TESTS}/figures", **asked)
-            theirs = answered(told.auditor, SCHEME_TESTS, **asked)
-            assert went(ours) == went(theirs["total"][0]), asked
-            wards = [(row.get("ward", NO_WARD), *went(row)) for row in ours["wards"]]
-            assert wards == [(row["ward"], *went(row)) for row in theirs["wards"]], asked
-            for _, code, name in (ALDGATE, TOWER):
-                there = answered(told.auditor, SCHEME_TESTS, **asked, ward=code)["wards"]
-                assert [(name, *went(row)) for row in there] == [w for w in wards if w[0] == name]
-            of_sort = [
-                answered(told.auditor, SCHEME_TESTS, **asked, category=sort)["total"][0]
-                for sort in ("pub", "bar")
-            ]
-            assert sum(row["visited"] for row in of_sort) == ours["visited"]
-            where.append([(ward, visited) for ward, visited, *_ in wards])
+        asked = {"from": first, "until": last, **({"known_at": known_at} if known_at else {})}
+        ours = answered(told.officer, f"{TESTS}/figures", **asked)
+        theirs = answered(told.auditor, SCHEME_TESTS, **asked)
+        assert went(ours) == went(theirs["total"][0]), asked
+        wards = [(row.get("ward", NO_WARD), *went(row)) for row in ours["wards"]]
+        assert wards == [(row["ward"], *went(row)) for row in theirs["wards"]], asked
+        for _, code, name in (ALDGATE, TOWER):
+            there = answered(told.auditor, SCHEME_TESTS, **asked, ward=code)["wards"]
+            assert [(name, *went(row)) for row in there] == [w for w in wards if w[0] == name]
+        of_sort = [
+            answered(told.auditor, SCHEME_TESTS, **asked, category=sort)["total"][0]
+            for sort in ("pub", "bar")
+        ]
+        assert sum(row["visited"] for row in of_sort) == ours["visited"]
+        where.append([(ward, visited) for ward, visited, *_ in wards])
     before, *_, since = where[: len(told.known)]
     assert before == [("Aldgate", 2), ("Tower", 1), (NO_WARD, 1)]
     assert since == [("Aldgate", 1), ("Tower", 2), (NO_WARD, 1)], "where the venue has moved to"
 
 
-def test_figures_of_engagements_and_training_agree(told: Told) -> None:
-    for quarter, first, last in QUARTERS:
-        for known_at in told.known:
-            asked = {"from": first, "until": last, "known_at": known_at}
-            outreach = answered(told.officer, "/v1/admin/outreach/figures", **asked)
-            training = answered(told.officer, "/v1/admin/training/figures", **asked)
-            known = {"quarter": quarter, "known_at": known_at}
-            pack = answered(told.auditor, "/v1/audit/pack", **known)
-            assert {row["measure"]: row["number"] for row in pack["activity"]} == {
-                "businesses": outreach["businesses_engaged"],
-                "engagements": outreach["engagements"],
-                "sessions": training["sessions"],
-                "venues_trained": training["venues"],
-                "people": training["trained"]["total"],
-                "new": training["trained"]["new"],
-                "refresher": training["trained"]["refresher"],
-            }
-            assert [(row["sort"], row["engagements"]) for row in pack["engagement_kinds"]] == [
-                (row["kind"], row["engagements"]) for row in outreach["by_kind"]
-            ]
-            assert [
-                (row["course"], row["sessions"], row["venues"], row["new"], row["refresher"])
-                for row in pack["training_courses"]
-            ] == [
-                (row["course"], row["sessions"], row["venues"], *list(row["trained"].values())[:2])
-                for row in training["courses"]
-            ]
-            of_sort = [
-                answered(told.auditor, "/v1/audit/pack", **known, category=sort)["training_courses"]
-                for sort in ("pub", "bar")
-            ]
-            assert [sum(row["people"] for row in rows) for rows in zip(*of_sort, strict=True)] == [
-                row["trained"]["total"] for row in training["courses"]
-            ]
+def test_figures_of_engagements_and_training_agree(told: Told, drill: bool) -> None:
+    for (quarter, first, last), known_at in some(product(QUARTERS, told.known), drill):
+        asked = {"from": first, "until": last, "known_at": known_at}
+        outreach = answered(told.officer, "/v1/admin/outreach/figures", **asked)
+        training = answered(told.officer, "/v1/admin/training/figures", **asked)
+        known = {"quarter": quarter, "known_at": known_at}
+        pack = answered(told.auditor, "/v1/audit/pack", **known)
+        assert {row["measure"]: row["number"] for row in pack["activity"]} == {
+            "businesses": outreach["businesses_engaged"],
+            "engagements": outreach["engagements"],
+            "sessions": training["sessions"],
+            "venues_trained": training["venues"],
+            "people": training["trained"]["total"],
+            "new": training["trained"]["new"],
+            "refresher": training["trained"]["refresher"],
+        }
+        assert [(row["sort"], row["engagements"]) for row in pack["engagement_kinds"]] == [
+            (row["kind"], row["engagements"]) for row in outreach["by_kind"]
+        ]
+        assert [
+            (row["course"], row["sessions"], row["venues"], row["new"], row["refresher"])
+            for row in pack["training_courses"]
+        ] == [
+            (row["course"], row["sessions"], row["venues"], *list(row["trained"].values())[:2])
+            for row in training["courses"]
+        ]
+        of_sort = [
+            answered(told.auditor, "/v1/audit/pack", **known, category=sort)["training_courses"]
+            for sort in ("pub", "bar")
+        ]
+        assert [sum(row["people"] for row in rows) for rows in zip(*of_sort, strict=True)] == [
+            row["trained"]["total"] for row in training["courses"]
+        ]
 
 
-def test_what_both_say_of_one_venue_agrees(told: Told) -> None:
+def test_what_both_say_of_one_venue_agrees(told: Told, drill: bool) -> None:
+    days = ("2025-02-14", "2025-03-20", "2025-07-01", "2026-03-20", "2026-05-21")
+    for venue, day, known_at in some(product(told.venues, days, told.known), drill):
+        at = {"known_at": known_at}
+        ours = answered(told.officer, f"/v1/admin/venues/{venue}/training", on=day, **at)
+        theirs = answered(told.auditor, f"/v1/audit/venues/{venue}", as_at=day, **at)
+        for row, same in zip(ours["courses"], theirs["training"], strict=True):
+            assert same.pop("headcount", None) == ours.get("headcount")
+            del row["attendances"], same["sources"]
+            assert row == same
     for venue in told.venues:
-        for day in ("2025-02-14", "2025-03-20", "2025-07-01", "2026-03-20", "2026-05-21"):
-            for known_at in told.known:
-                at = {"known_at": known_at}
-                ours = answered(told.officer, f"/v1/admin/venues/{venue}/training", on=day, **at)
-                theirs = answered(told.auditor, f"/v1/audit/venues/{venue}", as_at=day, **at)
-                for row, same in zip(ours["courses"], theirs["training"], strict=True):
-                    assert same.pop("headcount", None) == ours.get("headcount")
-                    del row["attendances"], same["sources"]
-                    assert row == same
         shown = answered(told.officer, TESTS, venue_id=venue)["items"]
         tests = answered(told.auditor, f"/v1/audit/venues/{venue}")["tests"]
         assert sorted((one["on"], one.get("retest_by")) for one in shown) == sorted(

@@ -9,7 +9,7 @@ import signal
 import sys
 from functools import partial
 
-from tests.bench import audit, growth, open_loop, register, report, soak
+from tests.bench import audit, growth, imports, open_loop, pages, register, report, soak, staff
 from tests.bench.peers import compare
 
 BENCHMARKS = {
@@ -18,6 +18,9 @@ BENCHMARKS = {
     "open-loop": open_loop.main,
     "register": register.main,
     "audit": audit.main,
+    "imports": imports.main,
+    "pages": pages.main,
+    "staff": staff.main,
 }
 NAMED = ("nearest", "soak")
 """`peers` without the peers, and what takes a quarter of an hour."""

@@ -27,11 +27,10 @@ from app.audit.reports.due import due
 from app.audit.reports.levy import levy
 from app.audit.reports.quality import quality
 from app.audit.reports.trend import TrendQuestion, trend
-from app.core.db import migrate, read_session
+from app.core.db import connected, migrate, read_session
 from tests.accounts import make_app, signed_in
 from tests.audit.history import LAST_DAY, make_history, store
 from tests.databases import NO_POSTGIS, Postgres, find_postgis
-from tests.factories import connected
 from tests.servers import serving
 
 SIZES = {1_000: 20_000, 10_000: 200_000}

@@ -7,7 +7,6 @@ import random
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -25,7 +24,7 @@ from rich.table import Table
 from sqlmodel import SQLModel
 
 from app.accounts.models import Account, Role
-from app.core.db import migrate
+from app.core.db import connected, migrate
 from app.core.geo import Point
 from app.core.journal import Entry
 from app.core.london import effective
@@ -52,11 +51,10 @@ from app.training.models import Attendance, Headcount, TrainingSession
 from app.venues.models import Business, Category, Contact, Venue, VenueFacts, VenueStatus, Ward
 from tests.accounts import make_app, signed_in
 from tests.bench.venues import HOURS, LAT, LON
-from tests.databases import NO_POSTGIS, Postgres, find_postgis
-from tests.factories import connected
+from tests.databases import each_kind
 from tests.servers import serving, until
 
-VENUES, BUSINESSES, ENTRIES = 10_000, 3_000, 100_000
+VENUES, BUSINESSES, WARDS, ENTRIES = 10_000, 3_000, 25, 100_000
 FIRST_DAY, DAYS = date(2016, 1, 1), 3_650
 ROUNDS = 15
 FIRST_PAGE_MS, SEARCH_MS = 100, 150
@@ -97,15 +95,7 @@ FILTERED: list[Asked] = [
 
 def main() -> None:
     """Print one table of both databases."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as servers:
-        urls = {"SQLite": f"sqlite:///{folder}/havens.sqlite"}
-        if bin_ := find_postgis():
-            server = Postgres(bin_)
-            servers.callback(server.remove)
-            server.start()
-            urls["PostgreSQL"] = server.create("bench")
-        else:
-            print(NO_POSTGIS)
+    with tempfile.TemporaryDirectory() as folder, each_kind(folder) as urls:
         measured = {name: _measured(url, Path(folder) / name.lower()) for name, url in urls.items()}
         Console().print(_table(measured))
 
@@ -213,7 +203,9 @@ class _Made:
         """Everything, in an order in which it can be stored."""
         roles = [[Role.OFFICER], [Role.LICENSING], [Role.OFFICER, Role.ADMINISTRATOR]]
         yield [Account(name=f"officer-{n}", roles=roles[n % 3]) for n in range(200)]
-        self.wards = [Ward(code=f"W{n}", name=f"Ward {n}", boundary={}) for n in range(25)]
+        self.wards = [
+            Ward(code=f"W{n}", name=f"Ward {n}", boundary=_square(n)) for n in range(WARDS)
+        ]
         yield self.wards
         self.businesses = [Business(name=self._name(n, "Ltd")) for n in range(BUSINESSES)]
         yield self.businesses
@@ -295,7 +287,7 @@ class _Made:
             address=f"{number} Benchmark Row",
             postcode=f"EC{number % 4 + 1}V {number % 10}ZZ",
             location=Point(round(lat, 6), round(lon, 6)),
-            ward_id=self.wards[number % 25].id,
+            ward_id=self.wards[number % WARDS].id,
             hours=self.chance.choice(HOURS),
             licensed=number % 2 == 0,
             late_night=number % 6 == 0,
@@ -442,6 +434,15 @@ class _Made:
                 after='{"phone": "020 7946 0999", "note": "Met the duty manager"}',
                 hash="0" * 64,
             )
+
+
+def _square(number: int) -> dict[str, Any]:
+    """The boundary of a ward: one of five times five in the area that venues lie in."""
+    (south, north), (west, east) = LAT, LON
+    high, wide = (north - south) / 5, (east - west) / 5
+    y, x = south + number // 5 * high, west + number % 5 * wide
+    corners = [[x, y], [x + wide, y], [x + wide, y + high], [x, y + high], [x, y]]
+    return {"type": "Polygon", "coordinates": [corners]}
 
 
 if __name__ == "__main__":

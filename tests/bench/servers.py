@@ -94,18 +94,19 @@ def started(
 def stop(process: psutil.Popen) -> None:
     """End a process that was started here, and whatever it started."""
     family = process.children(recursive=True) if process.is_running() else []
-    process.terminate()
+    with suppress(psutil.NoSuchProcess):  # it may have been told already
+        process.terminate()
     for straggler in psutil.wait_procs([process, *family], timeout=20)[1]:
         straggler.kill()
     process.wait()
 
 
-def ours(folder: Path, workers: int = 1) -> AbstractContextManager[Server]:
-    """The service, on the SQLite database and the snapshot in a folder."""
+def ours(folder: Path, workers: int = 1, **settings: str) -> AbstractContextManager[Server]:
+    """The service, on the SQLite database and the snapshot in a folder, by more `settings`."""
     havens = str(Path(sys.executable).with_name("havens"))
     return started(
         [havens, "serve", "--port", "{port}", "--workers", str(workers)],
-        {"HAVENS_DATA_DIR": str(folder), "HAVENS_ENVIRONMENT": "demo"},
+        {"HAVENS_DATA_DIR": str(folder), "HAVENS_ENVIRONMENT": "demo", **settings},
     )
 
 

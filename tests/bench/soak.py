@@ -2,10 +2,13 @@
 
 Two workers, 60 venues. Another program writes to the database; each answer says from which version
 of the directory it comes, and is held against what had been committed two seconds before it was
-asked for, and against what anybody had been told by then.
+asked for, and against what anybody had been told by then. Meanwhile people report problems, and an
+officer signs in, looks at pages, records a business and signs out. Neither memory nor open files
+may grow.
 """
 
 import asyncio
+import json
 import random
 import sqlite3
 import sys
@@ -13,7 +16,8 @@ import tempfile
 import time
 from bisect import bisect
 from collections import Counter
-from contextlib import closing
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -21,7 +25,9 @@ from uuid import UUID
 
 import httpx
 import numpy as np
+import psutil
 
+from app.accounts.demo import FILE as PASSWORDS
 from tests.bench.growth import until_shown
 from tests.bench.report import say, table
 from tests.bench.servers import Server, ours, pss_mb
@@ -35,6 +41,8 @@ STALE_AFTER_SECONDS = 2
 SAMPLE_SECONDS = 5
 MOST_GROWTH = 1.05
 """Memory in the last quarter ÷ memory in the first, once it has warmed up."""
+MOST_MORE_FILES = 2
+"""In the last quarter, beyond those in the first: medians, for connections come and go."""
 
 _EDITED = "The Edited Arms, version "
 _EDITED_ID = UUID(next(made_up(SIZE, len(HOURS))).id)
@@ -52,6 +60,7 @@ class Witness:
     reversals: int = 0
     errors: list[str] = field(default_factory=list)
     memory_mb: list[float] = field(default_factory=list)
+    open_files: list[int] = field(default_factory=list)
 
     def told(self, version: int, sent_at: float, newest_told: int) -> None:
         """Hold the version of an answer against what was so when its request was sent."""
@@ -65,12 +74,21 @@ class Witness:
 
     @property
     def memory(self) -> tuple[float, float, float]:
-        """MB in the first and the last quarter, the first tenth left out, and MB more per hour."""
-        warm = self.memory_mb[len(self.memory_mb) // 10 :]
-        quarter = max(1, len(warm) // 4)
+        """MB in the first and the last quarter, and MB more per hour."""
+        warm = _warm(self.memory_mb)
         slope = np.polyfit(np.arange(len(warm)), warm, 1)[0] if len(warm) > 1 else 0.0
-        first, last = median(warm[:quarter]), median(warm[-quarter:])
-        return first, last, float(slope) * 3600 / SAMPLE_SECONDS
+        return *_quarters(warm), float(slope) * 3600 / SAMPLE_SECONDS
+
+
+def _warm(samples: Sequence[float]) -> Sequence[float]:
+    """Without the first tenth."""
+    return samples[len(samples) // 10 :]
+
+
+def _quarters(samples: Sequence[float]) -> tuple[float, float]:
+    """The medians of the first quarter and of the last."""
+    quarter = max(1, len(samples) // 4)
+    return median(samples[:quarter]), median(samples[-quarter:])
 
 
 def main(minutes: float) -> None:
@@ -81,8 +99,10 @@ def main(minutes: float) -> None:
         with ours(Path(folder), WORKERS) as server:
             # In its first seconds a service imports what it builds directories with.
             until_shown(server, Path(folder))
-            witness = asyncio.run(_soak(server, database, minutes * 60))
+            password = json.loads(Path(folder, PASSWORDS).read_text())["officer"]
+            witness = asyncio.run(_soak(server, database, password, minutes * 60))
     first, last, slope = witness.memory
+    files, files_last = _quarters(_warm(witness.open_files))
     rows = [
         ("answers", f"{witness.answers.total():,}"),
         ("edits", f"{len(witness.committed):,}"),
@@ -93,20 +113,24 @@ def main(minutes: float) -> None:
         ("MB, median of the first quarter", f"{first:.1f}"),
         ("MB, median of the last quarter", f"{last:.1f}"),
         ("MB more per hour", f"{slope:+.1f}"),
+        ("open files, median of the first quarter", f"{files:.0f}"),
+        ("open files, median of the last quarter", f"{files_last:.0f}"),
     ]
     table(f"{minutes:g} minutes, {SIZE} venues, {WORKERS} workers", ("", ""), rows)
     say(", ".join(f"{what}: {count:,}" for what, count in sorted(witness.answers.items())) + ".")
     for error in witness.errors[:5]:
         say(error)
-    if witness.stale or witness.reversals or witness.errors or last > first * MOST_GROWTH:
+    grew = last > first * MOST_GROWTH or files_last > files + MOST_MORE_FILES
+    if witness.stale or witness.reversals or witness.errors or grew:
         sys.exit("the soak found something wrong")
 
 
-async def _soak(server: Server, database: Path, seconds: float) -> Witness:
+async def _soak(server: Server, database: Path, password: str, seconds: float) -> Witness:
     witness, until = Witness(), time.monotonic() + seconds
     await asyncio.gather(
         asyncio.to_thread(_edit, database, witness, until),
         asyncio.to_thread(_weigh, server, witness, until),
+        _work(server.url, password, witness, until),
         *(_ask(server.url, number, witness, until) for number in range(CLIENTS)),
     )
     return witness
@@ -129,8 +153,39 @@ def _edit(database: Path, witness: Witness, until: float) -> None:
 
 def _weigh(server: Server, witness: Witness, until: float) -> None:
     while time.monotonic() < until:
-        witness.memory_mb.append(pss_mb(server.processes))
+        processes = server.processes
+        witness.memory_mb.append(pss_mb(processes))
+        witness.open_files.append(sum(map(_open_files, processes)))
         time.sleep(SAMPLE_SECONDS)
+
+
+def _open_files(process: psutil.Process) -> int:
+    with suppress(psutil.NoSuchProcess):  # a build's ends with it
+        return int(process.num_fds())
+    return 0
+
+
+async def _work(url: str, password: str, witness: Witness, until: float) -> None:
+    """An officer's day, again and again: a sign-in, some pages, a business, and out."""
+    form = {"username": "officer", "password": password}
+    while time.monotonic() < until:
+        try:
+            async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+                token = (await client.post("/v1/auth/token", data=form)).raise_for_status().json()
+                client.headers["Authorization"] = f"Bearer {token['access_token']}"
+                for path in (
+                    "/v1/admin/venues",
+                    "/v1/admin/accreditations",
+                    "/v1/admin/next-steps",
+                ):
+                    (await client.get(path)).raise_for_status()
+                made = await client.post("/v1/admin/businesses", json={"name": "Lantern Inns"})
+                made.raise_for_status()
+                (await client.post("/v1/auth/sign-out")).raise_for_status()
+            witness.answers["an officer's round"] += 1
+        except httpx.HTTPError as error:
+            witness.errors.append(repr(error))
+        await asyncio.sleep(2)
 
 
 async def _ask(url: str, number: int, witness: Witness, until: float) -> None:
@@ -157,6 +212,8 @@ class _Visitor:
             "whole directory": (self._whole, 1),
             "whole directory, if changed": (self._whole_if_changed, 2),
             "help": (self._help, 1),
+            "a page": (self._page, 1),
+            "a problem report": (self._report, 1),
         }
         self._kept = ("", 0)
 
@@ -198,6 +255,16 @@ class _Visitor:
 
     async def _help(self) -> None:
         (await self._client.get("/v1/help")).raise_for_status()
+
+    async def _page(self) -> None:
+        path = self._chance.choice(("/", "/pl", "/help"))
+        (await self._client.get(path)).raise_for_status()
+
+    async def _report(self) -> None:
+        path = f"/v1/havens/{_EDITED_ID}/problem-reports"
+        answer = await self._client.post(path, json={"kind": "closed"})
+        if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
+            answer.raise_for_status()
 
 
 def _version(answer: httpx.Response) -> int:

@@ -8,8 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from app.core.columns import last_by_day, places, read_columns
-from app.core.db import Instant
-from tests.factories import connected
+from app.core.db import Instant, connected
 
 KEPT = sa.Table(
     "kept",

@@ -10,9 +10,10 @@ from geographiclib.geodesic import Geodesic
 from sqlalchemy import Engine, text
 from sqlmodel import Session, col, select
 
+from app.core.db import connected
 from app.core.geo import EARTH_RADIUS_M, Point, distance_m, haversine_m, within_m
 from app.venues.models import Venue
-from tests.factories import BANK, connected, make_venue
+from tests.factories import BANK, make_venue
 
 POINTS = [
     # lat, lon, is one, why

@@ -13,21 +13,34 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import col, select
+from sqlmodel import SQLModel, col, select
 
 from app.accounts.models import Account, Role
 from app.core import journal as journal_module
-from app.core.db import read_session, write_session
+from app.core.db import connected, read_session, write_session
 from app.core.geo import Point
-from app.core.journal import HEAD_FILE, Entry, Journal, actor, now
+from app.core.journal import (
+    HEAD_FILE,
+    Break,
+    Entry,
+    Journal,
+    Verified,
+    _hash,
+    _id_of,
+    actor,
+    erase,
+    now,
+    personal_in,
+)
 from app.http.idempotency import AnsweredCreate
 from app.venues.hours import Hours
-from app.venues.models import Business, Category, Venue, Ward
+from app.venues.models import Business, Category, Contact, Venue, Ward
 from app.venues.osm_hours import parse
-from tests.factories import connected, make_venue, make_ward
+from tests.factories import make_venue, make_ward
 
 KEY = b"k" * 32
 OTHER_KEY = b"x" * 32
+JOURNAL = SQLModel.metadata.tables["journal"]
 
 
 @pytest.fixture
@@ -296,7 +309,8 @@ def broken(journal: Journal) -> tuple[int, str] | None:
 
 ALTERED = "was altered, or written without the secret"
 COPIED = (
-    "INSERT INTO journal SELECT {}, at, actor, subject, subject_id, before, after, hash"
+    "INSERT INTO journal (number, at, actor, subject, subject_id, before, after, key_id, hash)"
+    " SELECT {}, at, actor, subject, subject_id, before, after, key_id, hash"
     " FROM journal WHERE number = 5"
 )
 
@@ -352,13 +366,16 @@ def test_a_chain_rewritten_without_the_key_is_named(journal: Journal, tmp_path: 
     forger = Journal(journal.engine, OTHER_KEY, tmp_path / "forged.head")
     fill(forger, 5)
     assert forger.verify() is None
-    assert broken(journal) == (1, ALTERED)
+    number, reason = broken(journal) or (0, "")
+    assert number == 1
+    assert reason.startswith("was signed with key ")
 
 
 def test_a_later_part_rewritten_without_the_key_is_named(journal: Journal, tmp_path: Path) -> None:
     fill(journal, 5)
     by_hand(journal, "DELETE FROM journal WHERE number > 3")
     add_business(Journal(journal.engine, OTHER_KEY, tmp_path / "forged.head"), "Forged")
+    by_hand(journal, f"UPDATE journal SET key_id = '{_id_of(KEY)}' WHERE number = 4")  # noqa: S608
     assert broken(journal) == (4, ALTERED)
 
 
@@ -371,25 +388,33 @@ def test_a_chain_grown_again_over_a_cut_is_named(journal: Journal) -> None:
     assert broken(journal) == (5, f"is not the one that {HEAD_FILE} knows")
 
 
-@pytest.mark.parametrize("column", [c.name for c in sa.inspect(Entry).columns])
+@pytest.mark.parametrize(
+    "column",
+    [*(f"journal.{c.name}" for c in JOURNAL.columns), "journal_personal.salt",
+     "journal_personal.content"],
+)  # fmt: skip
 def test_one_byte_changed_in_the_database_file_is_named(
     sqlite_journal: Journal, tmp_path: Path, column: str
 ) -> None:
     """Every byte of an entry in turn, as a hand with an editor for files could."""
     with sqlite_journal.writing("account ada") as session:
-        session.add_all(Business(name=f"Business {n}") for n in range(5))
+        session.add_all(Business(name=f"Business {n}") for n in range(4))
+        session.flush()
+        session.add(Contact(business_id=session.exec(select(Business.id)).first(), name="Sam"))
     with sqlite_journal.writing("account bob") as session:
-        session.exec(select(Business).where(Business.name == "Business 2")).one().name = "B3"
+        sam = session.exec(select(Contact)).one()
+        sam.phone, sam.preferred = "020 7946 0123", True
     sqlite_journal.engine.dispose()
     path = Path(str(sqlite_journal.engine.url.database))
+    table, name = column.split(".")
     with sqlite3.connect(path) as connection:
         connection.execute("DROP TRIGGER journal_no_update")
-        if column == "number":
+        if column == "journal.number":
             connection.execute("UPDATE journal SET number = 7 WHERE number = 6")
             changed = [None]
         else:
             (value,) = connection.execute(
-                f"SELECT CAST({column} AS BLOB) FROM journal WHERE number = 6"  # noqa: S608
+                f"SELECT CAST({name} AS BLOB) FROM {table} WHERE number = 6"  # noqa: S608
             ).fetchone()
             changed = [
                 value[:place]
@@ -402,7 +427,7 @@ def test_one_byte_changed_in_the_database_file_is_named(
         with sqlite3.connect(path) as connection:
             if value is not None:
                 connection.execute(
-                    f"UPDATE journal SET {column} = CAST(? AS TEXT) WHERE number = 6",  # noqa: S608
+                    f"UPDATE {table} SET {name} = CAST(? AS TEXT) WHERE number = 6",  # noqa: S608
                     [value],
                 )
         connection.close()
@@ -521,9 +546,125 @@ def test_a_copy_that_cannot_be_written_does_not_fail_what_was_committed(
     assert sqlite_journal.covered() == 3
 
 
+def test_it_is_verified_in_parts_as_in_one(sqlite_journal: Journal) -> None:
+    def in_parts() -> list[Verified]:
+        found = [sqlite_journal.verify_on(None, 2)]
+        while found[-1].broken is None and found[-1].number < sqlite_journal.length():
+            found.append(sqlite_journal.verify_on(found[-1], 2))
+        return found
+
+    fill(sqlite_journal, 5)
+    assert [(one.number, one.broken) for one in in_parts()] == [(2, None), (4, None), (5, None)]
+    by_hand(sqlite_journal, "UPDATE journal SET actor = 'account eve' WHERE number = 4")
+    assert in_parts()[-1].broken == sqlite_journal.verify() == Break(4, ALTERED)
+
+
 def test_an_edit_among_thousands_is_named(journal: Journal) -> None:
     with journal.writing("account ada") as session:
         session.add_all(Business(name=f"Business {n}") for n in range(1100))
     assert journal.verify() is None
     by_hand(journal, "UPDATE journal SET after = '{}' WHERE number = 1050")
     assert broken(journal) == (1050, ALTERED)
+
+
+# --- what is said of persons ------------------------------------------------------------------
+
+
+def add_contact(journal: Journal) -> UUID:
+    with journal.writing("account ada") as session:
+        business = Business(name="Ales Ltd")
+        session.add(business)
+        session.flush()
+        contact = Contact(business_id=business.id, name="Sam Okafor", phone="020 7946 0123")
+        session.add(contact)
+        return contact.id
+
+
+def test_what_is_said_of_a_person_lies_beside_the_journal_and_can_be_erased(
+    journal: Journal,
+) -> None:
+    contact_id = add_contact(journal)
+    with journal.writing("account ada") as session:
+        session.get_one(Contact, contact_id).email = "sam@lantern.example"
+    whole = "".join(f"{e.before}{e.after}" for e in entries(journal))
+    assert not any(said in whole for said in ("Okafor", "7946", "lantern"))
+    with read_session(journal.engine) as session:
+        beside = personal_in(session, range(1, 9))
+    assert beside[2]["after"]["name"] == "Sam Okafor"
+    assert beside[3] == {"before": {"email": ""}, "after": {"email": "sam@lantern.example"}}
+    with journal.writing("account bob") as session:
+        erase(session, [session.get_one(Contact, contact_id)])
+    with read_session(journal.engine) as session:
+        assert personal_in(session, range(1, 9)) == {}
+        assert session.exec(select(Contact)).all() == []
+    *_, last = entries(journal)
+    assert (last.actor, last.subject_id) == ("account bob", str(contact_id))
+    assert (last.before, last.after, last.commitment) == ("{}", None, None)
+    assert journal.verify() is None
+
+
+@pytest.mark.parametrize("statement", [
+    "UPDATE journal_personal SET content = replace(content, 'Sam', 'Kim')",
+    "UPDATE journal_personal SET salt = 'x'",
+])  # fmt: skip
+def test_what_is_said_of_a_person_can_not_be_changed_unseen(
+    sqlite_journal: Journal, statement: str
+) -> None:
+    add_contact(sqlite_journal)
+    by_hand(sqlite_journal, statement)
+    assert broken(sqlite_journal) == (2, "was altered in what it says of a person")
+
+
+# --- keys -------------------------------------------------------------------------------------
+
+
+def changed_key(journal: Journal, *keys: bytes) -> Journal:
+    """The same journal with other keys, the newest first."""
+    return Journal(journal.engine, keys[0], journal._head.file, keys[1:])
+
+
+def test_entries_of_an_older_key_stay_genuine(journal: Journal) -> None:
+    fill(journal, 3)
+    after = changed_key(journal, OTHER_KEY, KEY)
+    assert after.verify() is None
+    assert after.covered() == 3
+    add_business(after, "Ales Ltd")
+    assert after.verify() is None
+    assert [entry.key_id for entry in entries(after)] == [_id_of(KEY)] * 3 + [_id_of(OTHER_KEY)]
+    reason = f"was signed with key {_id_of(KEY)}, which is not in HAVENS_OLD_SECRET_KEYS"
+    assert broken(changed_key(journal, OTHER_KEY)) == (1, reason)
+
+
+def test_hosts_may_change_keys_one_after_the_other(journal: Journal) -> None:
+    after = changed_key(journal, OTHER_KEY, KEY)
+    add_business(journal, "Before")
+    add_business(after, "First with the new key")
+    add_business(journal, "On a host that has not changed yet")
+    assert after.verify() is None
+
+
+def test_a_key_that_was_replaced_signs_nothing_any_more(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even with an instant of the time when it was good: the order tells."""
+    after = changed_key(journal, OTHER_KEY, KEY)
+    add_business(after, "First with the new key")
+    monkeypatch.setattr(journal_module, "KEYS_OVERLAP", timedelta(0))
+    add_business(after, "Second with the new key")
+    add_business(journal, "By whoever has stolen the old one")
+    assert broken(after) == (3, "was signed with a key that had been replaced by then")
+
+
+def test_entries_from_before_keys_had_ids_stay_genuine(journal: Journal) -> None:
+    row, last = {"actor": "account ada", "subject": "ward", "before": None}, ""
+    with journal.engine.execution_options(writes=True).begin() as connection:
+        for number in (1, 2):
+            entry = {"number": number, "at": datetime(2026, 1, number, tzinfo=UTC), **row}
+            entry |= {"subject_id": f"w{number}", "after": '{"name":"Cheap"}'}
+            last = _hash(KEY, last, entry)
+            connection.execute(sa.insert(JOURNAL), entry | {"hash": last})
+    journal.accept()
+    add_business(journal, "Ales Ltd")
+    assert journal.verify() is None
+    assert changed_key(journal, OTHER_KEY, KEY).verify() is None
+    assert broken(changed_key(journal, OTHER_KEY)) == (1, ALTERED)

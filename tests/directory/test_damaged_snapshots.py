@@ -1,14 +1,12 @@
 """A snapshot file that is damaged, or wrong under right checksums, is refused or does no harm.
 
 The loops of the search run twice on what is not refused: compiled, where a crash would end the test
-run, and uncompiled on columns that let nothing be read outside them. `HAVENS_DAMAGES` sets how many
-files of each kind are tried.
+run, and uncompiled on columns that let nothing be read outside them.
 """
 
 import importlib
 import json
 import math
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,12 +24,12 @@ from app.core.geo import Point
 from app.directory.build import build
 from app.directory.engine import nearest
 from app.directory.engine.search import Question, Search
-from app.directory.rules import MARGIN, NEAR_M
-from app.directory.snapshot import CURRENT, HOUR, Unusable, load, published, save
+from app.directory.snapshot import CURRENT, HOUR, Unusable, load, save
 from tests.bench.venues import fill
+from tests.conftest import Scale
 from tests.factories import utc
 
-TRIES = int(os.environ.get("HAVENS_DAMAGES", "200"))
+TRIES = 200
 NOW = utc("2027-07-13T12:20")
 VENUES = 300
 """So many that blocks of blocks lie in blocks."""
@@ -53,7 +51,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture(scope="module")
 def plain() -> Iterator[ModuleType]:
     """The loops of the search, uncompiled."""
-    names = ("numba", "app.directory.engine.compiled", "app.directory.engine.nearest")
+    names = ("numba", "app.core.compiled", "app.directory.engine.nearest")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app.directory.engine, "nearest", nearest)
         for name in names[1:]:
@@ -80,20 +78,17 @@ def is_refused(folder: Path, content: bytes, plain: ModuleType) -> bool:
     except Unusable:
         return True
     search = Search(snapshot)
-    columns = [getattr(snapshot, name) for name in plain.Columns._fields[2:]]
+    columns = search._columns[False]
     guarded = plain.Columns(
-        MARGIN,
-        NEAR_M,
-        *(column.view(Guarded) if isinstance(column, np.ndarray) else column for column in columns),
+        *(column.view(Guarded) if isinstance(column, np.ndarray) else column for column in columns)
     )
     for at, limit, needs in ((snapshot.start + HOUR, 50, 0), (snapshot.horizon - 9999, 3, 1)):
         answer = search.answer(Question(Point(51.5134, -0.089), at, limit, needs))
         with np.errstate(over="ignore"):
-            stops, lines, _ = plain.answer(
-                guarded, 51.5134, -0.089, at, limit, needs, math.inf, search._minutes_per_m
-            )
+            asked = 51.5134, -0.089, at, limit, needs, math.inf
+            stops, lines, _ = plain.answer(guarded, *asked, search._minutes_per_m, 1.7, -1, 0, 0)
         found = [f for part in answer for f in part]
-        assert [list(f[:7]) for f in found] == lines.tolist()
+        assert [list(f[:8]) for f in found] == lines.tolist()
         assert stops[2] == len(found)
         for f in found:
             assert 0 <= f.row < len(snapshot)
@@ -135,9 +130,11 @@ def damaged(good: bytes, random: Random) -> bytes:
     return bytes(content)
 
 
-def test_damaged_files_are_refused(good: bytes, tmp_path: Path, plain: ModuleType) -> None:
+def test_damaged_files_are_refused(
+    good: bytes, tmp_path: Path, plain: ModuleType, scale: Scale
+) -> None:
     random = Random(1)
-    for number in range(TRIES):
+    for number in range(scale(TRIES)):
         content = damaged(good, random)
         assert is_refused(tmp_path, content, plain) or content == good, number
 
@@ -152,10 +149,10 @@ def taken_apart(content: bytes) -> tuple[Any, bytearray]:
 
 def put_together(values: Any, columns: bytes | bytearray) -> bytes:
     line, sums = json.dumps(values).encode(), xxh3_128(columns).hexdigest().encode()
-    head = len(b"havens directory 3 ") + 2 * 32 + 1
+    head = len(b"havens directory 5 ") + 2 * 32 + 1
     line += b" " * (-(head + len(line) + 2) % 64)
     of_line = xxh3_128(line).hexdigest().encode()
-    return b"havens directory 3 %b %b\n%b\n%b" % (of_line, sums, line, bytes(columns))
+    return b"havens directory 5 %b %b\n%b\n%b" % (of_line, sums, line, bytes(columns))
 
 
 ITEMS = [-1, -2, 0, 1, 7, 31, 32, 33, VENUES - 1, VENUES, VENUES + 1, 2**31, 2**62, -(2**63)]
@@ -269,25 +266,24 @@ WRONGS: list[Callable[[Any, bytearray, Random], None]] = [
 
 
 def test_wrong_files_are_refused_or_do_no_harm(
-    good: bytes, tmp_path: Path, plain: ModuleType
+    good: bytes, tmp_path: Path, plain: ModuleType, scale: Scale
 ) -> None:
     random = Random(2)
-    refused = 0
-    for _ in range(TRIES):
+    refused, tries = 0, scale(TRIES)
+    for _ in range(tries):
         values, columns = taken_apart(good)
         random.choice(WRONGS)(values, columns, random)
         refused += is_refused(tmp_path, put_together(values, columns), plain)
-    print(f"{refused} of {TRIES} refused")
-    assert TRIES / 2 < refused < TRIES, "what is only text, or a name, can't be told from another"
+    print(f"{refused} of {tries} refused")
+    assert tries / 2 < refused < tries, "what is only text, or a name, can't be told from another"
 
 
 @pytest.mark.parametrize("line", [b"[]", b"7", b'"x"', b"null", b"{}", b"[" * 9000, b"1" * 5000])
 def test_a_line_that_says_something_else(good: bytes, tmp_path: Path, line: bytes) -> None:
     sums = [xxh3_128(part).hexdigest().encode() for part in (line, b"")]
-    (tmp_path / CURRENT).write_bytes(b"havens directory 3 %b %b\n%b\n" % (*sums, line))
-    for read in (load, published):
-        with pytest.raises(Unusable):
-            read(tmp_path)
+    (tmp_path / CURRENT).write_bytes(b"havens directory 5 %b %b\n%b\n" % (*sums, line))
+    with pytest.raises(Unusable):
+        load(tmp_path)
 
 
 POINTERS: list[tuple[str, int | tuple[int, int], int, str]] = [
@@ -319,6 +315,5 @@ def test_what_points_nowhere_is_refused(
     column: Any = np.ndarray(shape, kind, columns, offset)
     column[place] = item
     (tmp_path / CURRENT).write_bytes(put_together(values, columns))
-    for read in (load, published):
-        with pytest.raises(Unusable):
-            read(tmp_path)
+    with pytest.raises(Unusable):
+        load(tmp_path)

@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from app.core.db import read_session
+from app.core.db import connected, read_session
 from app.directory import render
 from app.directory.build import build
 from app.directory.engine.search import Search
 from app.venues.models import Venue
-from tests.factories import BANK, connected, london
+from tests.factories import BANK, london
 from tests.sheets.register import import_venues
 
 WRONG_IN_THE_REFERENCE = {

@@ -15,16 +15,18 @@ from sqlalchemy import Engine, delete, update
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
-from app.core.db import write_session
+from app.core.db import connected, write_session
 from app.directory.builder import builder
+from app.directory.continuity import WentBack
 from app.directory.engine.search import Question
 from app.directory.live import Directory, NotBuilt, NotReady
-from app.directory.render import AHEAD
-from app.directory.snapshot import HORIZON, HOUR, MixedData, load
+from app.directory.render import instant
+from app.directory.snapshot import HORIZON, HOUR, LOOKS_AHEAD, MixedData, load
 from app.schemes.models import Decision
 from app.venues.models import Venue, VenueStatus
 from tests.databases import Postgres
-from tests.factories import BANK, connected, make_venue, utc
+from tests.factories import BANK, make_venue, utc
+from tests.servers import until
 
 NOW = utc("2027-07-13T12:20")
 THE_HOUR = utc("2027-07-13T12:00")
@@ -62,9 +64,9 @@ def directory(engine: Engine, folder: Path, clock: Clock, demonstration: bool = 
     return Directory(engine, folder, demonstration=demonstration, clock=clock)
 
 
-def names(of: Directory) -> list[str]:
+def names(of: Directory, part: str = "havens") -> list[str]:
     document = json.loads(of.document("json").body)
-    return sorted(haven["name"] for haven in document["havens"])
+    return sorted(haven["name"] for haven in document[part])
 
 
 def generated_at(of: Directory) -> int:
@@ -164,8 +166,8 @@ def test_it_is_built_anew_when_the_hour_is_full(
         (0, True),
         (HOUR, True),
         (6 * DAY, True),
-        (THE_HOUR - HOUR + HORIZON - AHEAD - NOW, True),
-        (THE_HOUR - HOUR + HORIZON - AHEAD - NOW + 1, False),
+        (THE_HOUR - HOUR + HORIZON - (LOOKS_AHEAD + HOUR) - NOW, True),
+        (THE_HOUR - HOUR + HORIZON - (LOOKS_AHEAD + HOUR) - NOW + 1, False),
         (HORIZON, False),
     ],
     ids=["now", "an hour", "six days", "the last second", "too late", "past the horizon"],
@@ -212,10 +214,9 @@ def test_it_begins_with_the_previous_one_when_the_last_is_damaged(
     sqlite: Engine, tmp_path: Path, clock: Clock
 ) -> None:
     make_venue(sqlite, name="the one")
-    writer = directory(sqlite, tmp_path, clock)
-    writer.refresh()
+    directory(sqlite, tmp_path, clock).refresh()
     clock.now += HOUR
-    writer.refresh()
+    directory(sqlite, tmp_path, clock).refresh()
     (tmp_path / "directory.snapshot").write_bytes(b"")
     ours = directory(sqlite, tmp_path, clock)
     ours.take_up()
@@ -279,6 +280,23 @@ def test_what_was_written_over_in_place_is_not_taken_up(
     assert generated_at(ours) == clock.now
 
 
+def test_an_older_one_that_was_written_over_it_is_not_taken_up(
+    sqlite: Engine, tmp_path: Path, clock: Clock
+) -> None:
+    make_venue(sqlite, name="the one")
+    ours = directory(sqlite, tmp_path, clock)
+    ours.refresh()
+    older = (tmp_path / "directory.snapshot").read_bytes()
+    make_venue(sqlite, name="another")
+    clock.now += 60
+    ours.refresh()
+    (tmp_path / "directory.snapshot").write_bytes(older)
+    ours.take_up()
+    assert names(ours) == ["another", "the one"]
+    ours.refresh()
+    assert len(load(tmp_path)) == 2, "what should be there is there again"
+
+
 def test_a_builder_that_is_killed_is_started_again(
     sqlite: Engine, tmp_path: Path, clock: Clock
 ) -> None:
@@ -325,7 +343,7 @@ def test_while_another_process_builds_one_goes_on(
     assert generated_at(ours) == clock.now
 
 
-def test_the_snapshot_of_another_database_is_not_taken_from_disk(
+def test_another_database_does_not_take_the_place_of_the_first(
     sqlite_url: str, postgresql_url: str, tmp_path: Path, clock: Clock
 ) -> None:
     with connected(sqlite_url) as ours, connected(postgresql_url) as theirs:
@@ -333,12 +351,14 @@ def test_the_snapshot_of_another_database_is_not_taken_from_disk(
         make_venue(theirs, name="theirs")
         directory(ours, tmp_path, clock).refresh()
         other = directory(theirs, tmp_path, clock)
-        other.refresh()
-        assert names(other) == ["theirs"], "equal versions of two databases are not the same"
+        with pytest.raises(WentBack, match="not the one"):
+            other.refresh()
+        assert names(other) == ["ours"], "equal versions of two databases are not the same"
+        assert other.is_degraded
 
 
-def test_a_full_disk_does_not_stop_it(
-    sqlite: Engine, tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+def test_a_disk_that_takes_nothing_does_not_stop_it(
+    sqlite: Engine, tmp_path: Path, clock: Clock
 ) -> None:
     make_venue(sqlite, name="the one")
     # Nothing can be written over a directory.
@@ -346,7 +366,16 @@ def test_a_full_disk_does_not_stop_it(
     ours = directory(sqlite, tmp_path, clock)
     ours.refresh()
     assert names(ours) == ["the one"]
-    assert "not saved" in caplog.text
+    assert ours.is_degraded
+    (tmp_path / "directory.new").rmdir()
+
+    def is_saved() -> bool:
+        ours.refresh()
+        return not ours.is_degraded
+
+    until(is_saved)
+    assert names(ours) == ["the one"]
+    assert len(load(tmp_path)) == 1
 
 
 def test_it_goes_on_and_grows_old_while_the_database_is_away(
@@ -602,8 +631,8 @@ def test_the_whole_directory_says_how_long_it_is_good_for(
     assert about(ours) == {
         "version": version,
         "generated_at": "2027-07-13T12:00:00Z",
-        "valid_from": "2027-07-13T12:00:00Z",
-        "valid_until": "2027-07-20T13:00:00Z",
+        "valid_from": "2027-07-13T11:00:00Z",
+        "valid_until": "2027-07-27T11:00:00Z",
         "confirm_by": "2027-07-14T12:00:00Z",
         "walking_factor": 1.7,
     }
@@ -612,14 +641,11 @@ def test_the_whole_directory_says_how_long_it_is_good_for(
     assert about(ours) == {
         "version": version,
         "generated_at": "2027-07-15T12:00:00Z",
-        "valid_from": "2027-07-15T12:00:00Z",
-        "valid_until": "2027-07-22T13:00:00Z",
+        "valid_from": "2027-07-13T11:00:00Z",
+        "valid_until": "2027-07-27T11:00:00Z",
         "confirm_by": "2027-07-14T12:00:00Z",
         "walking_factor": 1.7,
     }
-    # Ten days later the horizon comes first.
-    clock.now = NOW + 10 * DAY
-    assert about(ours)["valid_until"] == "2027-07-27T11:00:00Z"
 
 
 def test_confirmation_counts_from_the_hour_in_which_it_came(
@@ -676,6 +702,7 @@ def test_an_accreditation_ends_by_the_clock_alone(
     # Nothing is built or asked in between.
     clock.now = utc(over)
     assert names(ours) == ["stays"], why
+    assert names(ours, "upcoming") == []
     found = ours.search.answer(Question(BANK, utc(over)))
     assert len(found.havens) == 1
     assert not found.opens_next
@@ -690,7 +717,12 @@ def test_an_accreditation_begins_by_the_clock_alone(
     assert ours.search.answer(Question(BANK, NOW)).opens_next == [], "nobody may see it yet"
     clock.now = utc("2027-07-15T22:59")
     assert names(ours) == []
+    assert names(ours, "upcoming") == ["begins"], "a phone may ask of tomorrow"
+    [begins] = json.loads(ours.document("json").body)["upcoming"]
+    horizon = instant(ours.search.snapshot.horizon)
+    assert begins["listed"] == [{"from": "2027-07-15T23:00:00Z", "until": horizon}]
     clock.now = utc("2027-07-15T23:00")
     assert names(ours) == ["begins"]
+    assert names(ours, "upcoming") == []
     [found] = ours.search.answer(Question(BANK, utc("2027-07-15T23:00"))).opens_next
     assert found.opens_at == utc("2027-07-16T09:00")

@@ -15,12 +15,13 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import text
 
+from app.core.db import connected
 from app.core.geo import Point
 from app.core.settings import Settings
 from app.directory.live import Clock
 from app.venues.models import Facility, StepFree, VenueStatus
-from tests.factories import BANK, connected, utc
-from tests.servers import add_venue, serving_directory, until
+from tests.factories import BANK, make_ward, utc
+from tests.servers import METRICS, add_venue, serving_directory, until
 
 FRIDAY_NIGHT = utc("2026-11-27T23:30")
 NEAREST = "/v1/havens/nearest"
@@ -122,6 +123,7 @@ def test_what_is_public_of_a_haven(city: httpx.Client) -> None:
         "distance_m": 100,
         "bearing_deg": 0,
         "walking_minutes": 3,
+        "walking": "estimate",
         "name": "always",
         "open": {"state": "open", "closes_soon": False},
         "id": haven["id"],
@@ -388,7 +390,7 @@ def test_one_haven(city: httpx.Client, ids: dict[str, UUID]) -> None:
         "from": "2026-11-28T08:00:00Z",
         "until": "2026-11-28T18:00:00Z",
     }
-    assert len(haven["availability"]) == 7
+    assert len(haven["availability"]) == 14
     assert not {"distance_m", "bearing_deg", "walking_minutes"} & haven.keys()
     unknown = city.get(f"/v1/havens/{ids['unknown hours']}").json()
     assert not {"availability", "opening_hours", "phone", "address"} & unknown.keys()
@@ -402,12 +404,10 @@ def test_what_is_not_listed_is_not_there(
 ) -> None:
     response = city.get(f"/v1/havens/{ids[name]}")
     assert response.status_code == 404
-    assert response.json() == {
-        "type": "urn:safe-havens:problem:not-found",
-        "title": "There is no such haven",
-        "status": 404,
-    }
-    assert response.content == city.get(f"/v1/havens/{uuid4()}").content
+    never_was = city.get(f"/v1/havens/{uuid4()}").json()
+    never_was["request_id"] = response.json()["request_id"]
+    assert response.json() == never_was
+    assert never_was["title"] == "There is no such haven"
     assert name not in names(city.get("/v1/havens").json()["havens"])
 
 
@@ -425,19 +425,28 @@ def test_the_whole_directory(city: httpx.Client, ids: dict[str, UUID]) -> None:
     assert whole["directory"] == {
         "version": whole["directory"]["version"],
         "generated_at": "2026-11-27T23:00:00Z",
-        "valid_from": "2026-11-27T23:00:00Z",
-        "valid_until": "2026-12-05T00:00:00Z",
+        "valid_from": "2026-11-27T22:00:00Z",
+        "valid_until": "2026-12-11T22:00:00Z",
         "confirm_by": "2026-11-28T23:00:00Z",
         "walking_factor": 1.7,
     }
     havens = by_name(whole["havens"])
     assert havens.keys() == LISTED
     assert havens["always"]["availability"] == [
-        {"from": "2026-11-27T23:00:00Z", "until": "2026-12-05T00:00:00Z"}
+        {"from": "2026-11-27T22:00:00Z", "until": "2026-12-11T22:00:00Z"}
     ]
-    assert havens["last day"]["availability"] == [
-        {"from": "2026-11-27T23:00:00Z", "until": "2026-11-28T00:00:00Z"}
-    ]
+    for schedule in ("availability", "listed"):
+        assert havens["last day"][schedule] == [
+            {"from": "2026-11-27T22:00:00Z", "until": "2026-11-28T00:00:00Z"}
+        ]
+    assert "listed" not in havens["always"]
+    # Nobody may see it yet, but a phone that is asked about tomorrow needs it.
+    [upcoming] = whole["upcoming"]
+    assert upcoming["name"] == "first day tomorrow"
+    for schedule in ("availability", "listed"):
+        assert upcoming[schedule] == [
+            {"from": "2026-11-28T00:00:00Z", "until": "2026-12-11T22:00:00Z"}
+        ]
     assert "availability" not in havens["unknown hours"]
     assert havens["late"]["id"] == str(ids["late"])
 
@@ -567,13 +576,60 @@ def test_the_directory_is_drawn_up_anew_each_hour(serve: Serve, sqlite_url: str)
         until(lambda: nearest(client)["directory"]["age_seconds"] == 0)
         assert tag() != first
         directory = client.get("/v1/havens").json()["directory"]
-        assert directory["generated_at"] == directory["valid_from"] == "2026-11-28T00:00:00Z"
+        assert directory["generated_at"] == "2026-11-28T00:00:00Z"
         assert directory["confirm_by"] == "2026-11-29T00:00:00Z"
+
+
+def test_the_wards_have_a_tag_that_only_they_change(sqlite_url: str, serve: Serve) -> None:
+    now = FRIDAY_NIGHT
+    with connected(sqlite_url) as engine:
+        make_ward(engine, code="B", name="Broad Street")
+        make_ward(engine, code="A", name="Aldgate")
+    with serve(lambda: now) as client:
+        first = client.get("/v1/wards", headers={"Accept-Encoding": "identity", "Origin": "x"})
+        assert first.headers["Content-Type"] == GEOJSON
+        assert first.headers["Cache-Control"] == "no-cache"
+        assert first.headers["Vary"] == "Accept-Encoding, Origin"
+        assert first.headers["Access-Control-Allow-Origin"] == "*"
+        features = first.json()["features"]
+        assert [feature["properties"] for feature in features] == [
+            {"code": "A", "name": "Aldgate"},
+            {"code": "B", "name": "Broad Street"},
+        ]
+        ring = features[0]["geometry"]["coordinates"][0]
+        assert [-0.1, 51.5] in ring
+        assert len(ring) == 5
+        tag = first.headers["ETag"]
+        assert not tag.startswith("W/")
+
+        def again(**headers: str) -> httpx.Response:
+            return client.get("/v1/wards", headers={"Accept-Encoding": "identity"} | headers)
+
+        known = again(**{"If-None-Match": tag})
+        assert (known.status_code, known.content) == (304, b"")
+        assert known.headers["ETag"] == tag
+
+        with client.stream("GET", "/v1/wards", headers={"Accept-Encoding": "gzip"}) as zipped:
+            assert zipped.headers["Content-Encoding"] == "gzip"
+            assert zipped.headers["ETag"] != tag
+            assert gzip.decompress(b"".join(zipped.iter_raw())) == first.content
+
+        add_venue(sqlite_url, name="Another haven")
+        until(lambda: len(client.get("/v1/havens").json()["havens"]) == 1)
+        now += 3600
+        until(lambda: client.get("/health/ready").json()["age_seconds"] == 0)
+        assert again().headers["ETag"] == tag, "neither a haven nor an hour changes the wards"
+
+        with connected(sqlite_url) as engine:
+            make_ward(engine, code="C", name="Candlewick")
+        until(lambda: again().headers["ETag"] != tag)
+        assert len(again(**{"If-None-Match": tag}).json()["features"]) == 3
 
 
 def test_head_answers_as_get_without_a_body(city: httpx.Client, ids: dict[str, UUID]) -> None:
     paths = [
-        *("/v1/havens", "/v1/help", f"/v1/havens/{ids['always']}", f"/v1/havens/{uuid4()}"),
+        *("/v1/havens", f"/v1/havens/{ids['always']}", f"/v1/havens/{uuid4()}"),
+        *("/v1/wards", "/v1/help"),
         *(f"{NEAREST}?lat={BANK.lat}&lon={BANK.lon}", NEAREST, "/nowhere", "/v1/admin/venues"),
         *("/health/live", "/health/ready", "/docs", "/openapi.json", "/v1/calendar/none.ics"),
     ]
@@ -584,10 +640,13 @@ def test_head_answers_as_get_without_a_body(city: httpx.Client, ids: dict[str, U
         for answer in (got, head):
             del answer.headers["Date"]
         assert head.headers == got.headers, path
-    assert city.head("/metrics").status_code == 200
+    assert city.head("/metrics", headers=METRICS).status_code == 200
     tag = city.head("/v1/havens").headers["ETag"]
     assert city.head("/v1/havens", headers={"If-None-Match": tag}).status_code == 304
-    assert 'method="HEAD",route="/v1/havens/{haven_id}",status="200"' in city.get("/metrics").text
+    assert (
+        'method="HEAD",route="/v1/havens/{haven_id}",status="200"'
+        in city.get("/metrics", headers=METRICS).text
+    )
     refused = city.head(f"/v1/havens/{ids['always']}/problem-reports")
     assert (refused.status_code, refused.headers["Allow"]) == (405, "POST")
 
@@ -625,7 +684,7 @@ def test_answers_about_somebody_are_not_stored(city: httpx.Client, ids: dict[str
         lambda client, **more: client.get(NEAREST, params=HERE, **more),
         lambda client, **more: client.post(NEAREST, json=HERE, **more),
         lambda client, **more: client.get(NEAREST, **more),
-        lambda client, **more: client.get("/nowhere", **more),
+        lambda client, **more: client.get("/v1/nowhere", **more),
         lambda client, **more: client.post(NEAREST, content=b" " * 70_000, **more),
     ],
 )
@@ -679,7 +738,7 @@ def test_nothing_tells_what_runs_here(city: httpx.Client) -> None:
 def test_metrics_count_by_route(city: httpx.Client, ids: dict[str, UUID]) -> None:
     city.get(f"/v1/havens/{ids['always']}")
     city.get("/nowhere")
-    metrics = city.get("/metrics")
+    metrics = city.get("/metrics", headers=METRICS)
     assert metrics.headers["Content-Type"].startswith("text/plain; version=")
     for line in [
         'havens_requests_total{method="GET",route="/v1/havens/{haven_id}",status="200"}',

@@ -1,6 +1,7 @@
 """The short way to the nearest havens answers as the framework does, or leaves it to it."""
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,23 @@ from starlette.types import Receive, Scope, Send
 from uvicorn import _subprocess
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
+from uvicorn.server import Server, ServerState
+from uvicorn.supervisors import multiprocess
 
+from app.core.db import connected
 from app.core.errors import Invalid
+from app.core.settings import HELP
 from app.directory import shortcut
+from app.directory.contacts import Contacts
 from app.directory.live import Directory
 from app.directory.nearest_question import NearestQuestion
 from app.directory.routes import NEAREST
 from app.directory.shortcut import Shortcut
-from tests.factories import connected, make_venue, utc
-from tests.servers import add_venue, serving_directory
+from app.feeds.changes import Changes
+from app.feeds.followers import Followers
+from app.http.connections import Guarded
+from tests.factories import make_venue, utc
+from tests.servers import METRICS, add_venue, serving_directory
 
 FRIDAY_NIGHT = utc("2026-11-27T23:30")
 HERE = "lat=51.5134&lon=-0.089"
@@ -35,25 +43,37 @@ JSON = {"Content-Type": "application/json"}
 # --- the server's inside ---------------------------------------------------------------------
 
 INSIDE: list[tuple[Callable[..., Any], set[str]]] = [
-    (HttpToolsProtocol.__init__, {"app_state", "cycle", "flow", "headers", "parser"}),
+    (HttpToolsProtocol.__init__, {"app_state", "cycle", "flow", "headers", "parser", "loop"}),
     (HttpToolsProtocol.__init__, {"server_state", "expect_100_continue", "transport"}),
+    (HttpToolsProtocol.__init__, {"connections", "pipeline", "timeout_keep_alive"}),
+    # All that is done after an answer but for its timer: see `Guarded.on_response_complete`.
+    (HttpToolsProtocol.on_response_complete, {"total_requests", "resume_reading", "pipeline"}),
+    (HttpToolsProtocol.on_response_complete, {"pop", "_start_asgi_task", "call_later"}),
     (HttpToolsProtocol.on_message_begin, {"url", "headers", "expect_100_continue"}),
-    (FlowControl.__init__, {"write_paused"}),
-    (RequestResponseCycle.__init__, {"response_complete"}),
-    (ServerState, {"default_headers"}),
+    (FlowControl.__init__, {"read_paused", "write_paused"}),
+    (RequestResponseCycle.__init__, {"response_complete", "response_started", "more_body"}),
+    (RequestResponseCycle.__init__, {"keep_alive"}),
+    (ServerState, {"connections", "default_headers", "total_requests"}),
     # With another context in its place, workers are forked: see `app.serve`.
     (_subprocess.get_subprocess, {"spawn", "Process"}),
+    (multiprocess.Process.server.fget, {"Server", "config"}),  # type: ignore[attr-defined]
+    (multiprocess.Multiprocess.run, {"terminate_all"}),
+    (multiprocess.Multiprocess.__init__, {"sockets"}),
+    (Server.shutdown, {"servers", "server_state", "lifespan"}),
 ]
 """What must be set or read, and where, of what uvicorn promises nobody."""
 
-OVERRIDDEN = ("on_headers_complete", "on_body", "on_message_complete", "shutdown")
-CALLED = ("_unset_keepalive_if_required", "on_response_complete")
+OVERRIDDEN = (
+    *("connection_made", "data_received", "on_headers_complete", "on_body", "on_message_complete"),
+    *("on_response_complete", "shutdown"),
+)
+CALLED = ("timeout_keep_alive_handler",)
 
 
 def test_what_is_relied_on_of_the_server_s_inside() -> None:
     what_to_do = (
-        "uvicorn is another, and `Shortcut` and `app.serve` rely on its inside: read in its "
-        "httptools_impl.py what they override, call and set, and in _subprocess.py and "
+        "uvicorn is another, and `Guarded`, `Shortcut` and `app.serve` rely on its inside: read in "
+        "its httptools_impl.py what they override, call and set, and in _subprocess.py and "
         "supervisors/multiprocess.py how workers start; run the tests of both, then name the new "
         "version here and in pyproject.toml"
     )
@@ -63,7 +83,8 @@ def test_what_is_relied_on_of_the_server_s_inside() -> None:
         assert names <= {*known}, what_to_do
     for name in (*OVERRIDDEN, *CALLED):
         assert name in vars(HttpToolsProtocol), what_to_do
-    assert all(name in vars(Shortcut) for name in OVERRIDDEN), "this list is out of date"
+    ours = vars(Guarded) | vars(Shortcut)
+    assert all(name in ours for name in OVERRIDDEN), "this list is out of date"
 
 
 # --- over HTTP -------------------------------------------------------------------------------
@@ -141,7 +162,9 @@ def test_both_ways_answer_alike(service: httpx.Client, asked: str, more: dict[st
         )
         told = dict(response.headers)
         told.pop("date")
-        return response.status_code, told, response.content
+        # Each request has an id of its own.
+        content = re.sub(rb'"request_id":"[0-9a-f]{32}"', b"", response.content)
+        return response.status_code, told, content
 
     # With a header that is given twice, the framework answers.
     assert heard() == heard(("X-Twice", "1"), ("X-Twice", "2"))
@@ -150,7 +173,7 @@ def test_both_ways_answer_alike(service: httpx.Client, asked: str, more: dict[st
 def test_both_ways_are_counted_alike(service: httpx.Client) -> None:
     def counted() -> float:
         line = 'havens_requests_total{method="GET",route="/v1/havens/nearest",status="200"} '
-        text = service.get("/metrics").text
+        text = service.get("/metrics", headers=METRICS).text
         return float(text.partition(line)[2].partition("\n")[0] or 0)
 
     before = counted()
@@ -227,7 +250,12 @@ def talk(sqlite: Engine, tmp_path: Path) -> Talk:
     async def converse(packets: Sequence[bytes | Callable[[Shortcut], None]]) -> Wire:
         config = uvicorn.Config(framework, http=Shortcut, proxy_headers=False, log_config=None)
         state = ServerState()
-        line = Shortcut(config, state, {"directory": directory, "contacts": b"[]"})
+        app_state = {
+            "directory": directory,
+            "contacts": Contacts(HELP),
+            "followers": Followers(Changes(directory)),
+        }
+        line = Shortcut(config, state, app_state)
         wire = Wire()
         line.connection_made(wire)
         for packet in packets:
@@ -351,6 +379,21 @@ def test_the_server_ends_only_when_what_has_begun_is_answered(talk: Talk) -> Non
     asked = request(f"POST {NEAREST}", IN_JSON.encode(), **POSTED)
     heard, wire = talk(asked[:-5], lambda line: line.shutdown(), asked[-5:])
     assert heard == [f"POST {NEAREST}? {IN_JSON}"]
+    assert wire.closed
+
+
+def test_a_server_that_ends_says_so_in_the_last_answer_of_each_connection(talk: Talk) -> None:
+    other = request(f"GET /v1/havens?{HERE}")
+    leave: Callable[[Shortcut], None] = lambda line: line.shutdown()  # noqa: E731
+    # Who has had an answer may have sent the next question already.
+    heard, wire = talk(request(ASK), leave, request(ASK))
+    assert heard == ["shortcut", f"{ASK} "]
+    assert wire.written.lower().count(b"connection: close") == 1
+    assert wire.closed
+    # Nor is it lost when it stands in line.
+    heard, wire = talk(leave, other + other + other)
+    assert len(heard) == 3
+    assert wire.written.lower().count(b"connection: close") == 1
     assert wire.closed
 
 

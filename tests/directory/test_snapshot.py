@@ -15,13 +15,13 @@ from sqlalchemy import Engine, delete, text, update
 from sqlmodel import Session, select
 from xxhash import xxh3_128
 
-from app.core.db import read_session, write_session
+from app.core.db import connected, read_session, write_session
 from app.directory.build import build
 from app.directory.engine.search import Search
 from app.directory.snapshot import HORIZON, HOUR, Snapshot, Unusable, load, save
 from app.schemes.models import Decision
 from app.venues.models import DirectoryState, Facility, StepFree, Venue, VenueStatus, Ward
-from tests.factories import connected, make_venue, make_ward, utc
+from tests.factories import make_venue, make_ward, utc
 
 NOW = utc("2027-07-13T12:20")
 CURRENT, PREVIOUS = "directory.snapshot", "directory.previous.snapshot"
@@ -55,7 +55,7 @@ def content(snapshot: Snapshot) -> dict[str, Any]:
 def some_venues(engine: Engine) -> None:
     """One of each kind, the same each time but for the order in which they are stored."""
     with write_session(engine) as session:
-        ward = make_ward(session, name="Langbourn")
+        ward = make_ward(session, code="W", name="Langbourn")
         for number, (hours, lat) in enumerate(
             [
                 ("Mo-Su 10:00-22:00", 51.5134),
@@ -290,10 +290,10 @@ DAMAGED: list[tuple[Callable[[bytes], bytes], str]] = [
     (lambda whole: whole[whole.index(b"\n") + 1 :], "without its head"),
     (lambda whole: whole.replace(b"\n", b"\r\n", 1), "changed as if it were text"),
     (lambda whole: b"\0" * len(whole), "a disk that gave the room and never the bytes"),
-    (lambda whole: in_format(b"havens directory 2", whole, sha256), "of an older version"),
-    (lambda whole: in_format(b"havens directory 4", whole), "of a newer version"),
-    (lambda whole: in_format(b"havens directory 30", whole), "of a version that begins like ours"),
-    (lambda whole: in_format(b"havens directory 3", whole, sha256), "with another checksum"),
+    (lambda whole: in_format(b"havens directory 3", whole, sha256), "of an older version"),
+    (lambda whole: in_format(b"havens directory 6", whole), "of a newer version"),
+    (lambda whole: in_format(b"havens directory 50", whole), "of a version that begins like ours"),
+    (lambda whole: in_format(b"havens directory 5", whole, sha256), "with another checksum"),
 ]
 
 
@@ -307,7 +307,7 @@ def test_the_format_is_the_one_that_the_others_differ_from(
     two: tuple[Snapshot, Snapshot], tmp_path: Path
 ) -> None:
     whole = (tmp_path / CURRENT).read_bytes()
-    assert in_format(b"havens directory 3", whole) == whole
+    assert in_format(b"havens directory 5", whole) == whole
 
 
 @pytest.mark.parametrize(("damage", "why"), DAMAGED)

@@ -17,12 +17,13 @@ from sqlmodel import Session, col, select
 
 from app.accounts.models import Account
 from app.core import errors
-from app.core.db import read_session
+from app.core.db import connected, read_session
 from app.core.journal import HEAD_FILE, Entry, Journal
 from app.http.conditional import Register
+from app.http.database import Turns
 from app.http.paging import Page, Paged, page
 from app.venues.models import Business, Venue
-from tests.factories import connected, make_venue
+from tests.factories import make_venue
 from tests.servers import serving
 
 WRITERS = 32
@@ -46,6 +47,7 @@ def small_register(journal: Journal) -> FastAPI:
     """Businesses to make, change and list, and venues whose phone is a counter."""
     app = FastAPI()
     app.state.journal = journal
+    app.state.turns = Turns()
     errors.install(app)
 
     @app.post("/businesses")

@@ -1,7 +1,8 @@
 """Problem reports: taken from anybody without a trace, worked through by officers."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,6 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from app.core.db import read_session
@@ -81,7 +83,7 @@ def test_nothing_says_who_reported_or_when_in_the_day(
         row = connection.execute(sa.select(ProblemReport.__table__)).mappings().one()  # type: ignore[attr-defined]
         assert connection.execute(sa.select(Entry.__table__)).all() == []  # type: ignore[attr-defined]
     assert set(row) == {
-        *("id", "venue_id", "kind", "comment", "state", "recorded_by"),
+        *("id", "venue_id", "kind", "comment", "state", "set_apart", "recorded_by"),
         *("effective_at", "recorded_at", "voided_at", "voided_by", "void_reason"),
     }
     assert row["recorded_by"] == "public"
@@ -132,14 +134,117 @@ def test_only_a_listed_haven_can_be_reported(
     assert answer.status_code == 422
 
 
-def test_a_flood_is_bounded_for_each_haven_and_day(
+def test_a_flood_is_set_apart_and_bounded_for_each_haven_and_day(
     anybody: httpx.Client, officer: httpx.Client, haven: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = Settings.model_validate({"reports_per_day": 3})
     monkeypatch.setattr(reports, "settings", lambda: few)
-    assert [report(anybody, haven).status_code for _ in range(5)] == [202, 202, 202, 429, 429]
-    assert "999" in report(anybody, haven).json()["title"]
-    assert len(queue(officer)) == 3
+    monkeypatch.setattr(reports, "ROOM_APART", 2)
+    sent = [report(anybody, haven, comment=f"{number}").status_code for number in range(7)]
+    assert sent == [202] * 6 + [429]
+    refused = report(anybody, haven)
+    assert "999" in refused.json()["title"]
+    assert refused.json()["help"] == anybody.get("/v1/help").json()["help"]
+    assert {one["comment"] for one in queue(officer)} == {"0", "1", "2"}
+    apart = queue(officer, set_apart=True)
+    assert {one["comment"] for one in apart} == {"3", "4", "5"}
+    assert all(one["set_apart"] and one["state"] == "new" for one in apart)
+    honest = f"{QUEUE}/{apart[0]['id']}"
+    assert step(officer, honest, "take-up").json()["state"] == "acting"
+    assert honest in [f"{QUEUE}/{one['id']}" for one in queue(officer)]
+
+
+def test_a_flood_from_one_address_or_many_keeps_no_honest_report_out(
+    app: FastAPI, anybody: httpx.Client, officer: httpx.Client, haven: UUID
+) -> None:
+    app.state.trusted_proxies = (ip_network("127.0.0.1"),)
+
+    def report_from(address: str) -> httpx.Response:
+        return anybody.post(
+            f"/v1/havens/{haven}/problem-reports",
+            json={"kind": "closed", "comment": address},
+            headers={"X-Forwarded-For": address},
+        )
+
+    flood = [report_from("203.0.113.1") for _ in range(30)]
+    assert [one.status_code for one in flood] == [202] * 25 + [429] * 5
+    assert flood[-1].json()["type"].endswith(":too-many-from-one-address")
+    assert int(flood[-1].headers["Retry-After"]) > 0
+    assert report_from("192.0.2.1").status_code == 202
+    in_queue = [one["comment"] for one in queue(officer)]
+    assert sorted(in_queue) == ["192.0.2.1"] + ["203.0.113.1"] * 5
+    assert len(queue(officer, set_apart=True)) == 20
+    for number in range(60):
+        assert report_from(f"198.51.100.{number}").status_code == 202
+    assert report_from("192.0.2.2").status_code == 202
+    assert len(queue(officer, limit=100)) == 50
+    apart = queue(officer, set_apart=True, limit=100)
+    assert len(apart) == 20 + 6 + 60 + 1 - 50
+    assert "192.0.2.2" in [one["comment"] for one in apart], "it is not lost"
+
+
+# --- several at once -------------------------------------------------------------------------
+
+
+def resolve(officer: httpx.Client, key: str = "", **asked: Any) -> httpx.Response:
+    headers = {"Idempotency-Key": key} if key else {}
+    return officer.post(f"{QUEUE}/resolve", json={"note": "Junk"} | asked, headers=headers)
+
+
+def test_several_are_resolved_with_one_note_or_none_is(
+    anybody: httpx.Client, officer: httpx.Client, haven: UUID, engine: Engine
+) -> None:
+    for _ in range(3):
+        report(anybody, haven)
+    ids = [one["id"] for one in queue(officer)]
+    unknown = resolve(officer, ids=[*ids, str(uuid4())])
+    assert unknown.status_code == 404
+    assert len(queue(officer, state="new")) == 3
+    done = resolve(officer, ids=[*ids[:2], ids[0]])
+    assert done.status_code == 201, done.text
+    assert done.json() == {"resolved": 2, "resolved_before": 0, "left": 0}
+    assert resolve(officer, ids=ids).json() == {"resolved": 1, "resolved_before": 2, "left": 0}
+    assert resolve(officer, ids=ids).json() == {"resolved": 0, "resolved_before": 3, "left": 0}
+    for one in queue(officer, state="resolved"):
+        (its_step,) = one["steps"]
+        assert (its_step["step"], its_step["note"]) == ("resolved", "Junk")
+    with read_session(engine) as session:
+        subjects = session.scalars(sa.select(Entry.subject)).all()  # type: ignore[call-overload]
+    assert subjects == ["report_step"] * 3, "each is in the journal"
+
+
+def test_those_that_are_so_are_resolved_some_at_a_time(
+    anybody: httpx.Client,
+    officer: httpx.Client,
+    haven: UUID,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reports, "RESOLVED_AT_ONCE", 15)
+    assert {report(anybody, haven).status_code for _ in range(25)} == {202}
+    assert len(queue(officer)) == 5
+    today = datetime.now(LONDON).date()
+    long_ago = resolve(officer, set_apart=True, until=str(today - timedelta(days=1)))
+    assert long_ago.json()["resolved"] == 0
+    for _ in range(2):
+        first = resolve(officer, "one", set_apart=True, venue_id=str(haven), until=str(today))
+        assert first.json() == {"resolved": 15, "resolved_before": 0, "left": 5}
+    assert resolve(officer, "two", set_apart=True, kind="other").json()["resolved"] == 0
+    rest = resolve(officer, "three", set_apart=True, kind="closed")
+    assert rest.json() == {"resolved": 5, "resolved_before": 0, "left": 0}
+    assert len(queue(officer, state="new")) == 5, "the queue is left alone"
+    everything = resolve(officer, venue_id=str(haven))
+    assert everything.json() == {"resolved": 5, "resolved_before": 0, "left": 0}
+    assert len(queue(officer, state="resolved")) == 25
+
+
+def test_nobody_resolves_everything_by_leaving_something_out(
+    officer: httpx.Client, licensing: httpx.Client
+) -> None:
+    assert resolve(officer).status_code == 422
+    assert resolve(officer, set_apart=True, ids=[str(uuid4())]).status_code == 422
+    assert resolve(officer, set_apart=True, note="").status_code == 422
+    assert resolve(licensing, set_apart=True).status_code == 403
 
 
 def test_with_the_database_down_it_says_whom_to_call(

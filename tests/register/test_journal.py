@@ -13,15 +13,16 @@ from fastapi import FastAPI
 from typer.testing import CliRunner
 
 from app.accounts.models import Account, Role
-from app.core.journal import HEAD_FILE, Journal
+from app.core.db import connected
+from app.core.journal import HEAD_FILE, Journal, erase
 from app.core.london import LONDON
 from app.core.settings import Settings
 from app.outreach.models import Debrief, Engagement, SchemeTest
 from app.register import journal_cli
 from app.training.models import Attendance, TrainingSession
-from app.venues.models import Venue
+from app.venues.models import Business, Contact, Venue
 from tests.conftest import SignIn
-from tests.factories import connected, make_venue
+from tests.factories import make_venue
 
 JOURNAL = "/v1/admin/journal"
 
@@ -50,6 +51,15 @@ def test_the_journal_is_read_newest_first(sign_in: SignIn, journal: Journal) -> 
     assert first["changes"] == [{"field": "entrance", "before": "Front door", "after": "Side door"}]
     assert second["changes"] == [{"field": "entrance", "before": "Side door", "after": ""}]
     assert datetime.fromisoformat(first["at"]).tzinfo is not None
+
+
+def test_it_is_verified_over_http(sign_in: SignIn, journal: Journal) -> None:
+    rename(journal, make_venue(journal.engine).id, "Side door")
+    administrator = sign_in("administrator")
+    told = administrator.get(f"{JOURNAL}/check").json()
+    assert told == {"checked": 1, "entries": 1, "covered": 1, "misdated": 0}
+    assert administrator.get(f"{JOURNAL}/check", params={"after": "WzFd"}).status_code == 422
+    assert sign_in("officer").get(f"{JOURNAL}/check").status_code == 403
 
 
 def test_what_was_recorded_or_removed_shows_only_what_there_was(
@@ -193,7 +203,7 @@ def command(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Command:
     monkeypatch.setattr(journal_cli, "settings", lambda: settings)
 
     def run(name: str) -> tuple[int, str]:
-        result = CliRunner().invoke(journal_cli.journal, [name])
+        result = CliRunner().invoke(journal_cli.journal, name.split())
         return result.exit_code, result.output
 
     return run
@@ -208,13 +218,13 @@ def kept(settings: Settings) -> Iterator[Journal]:
 def test_the_command_says_whether_the_journal_is_whole(
     command: Command, kept: Journal, tmp_path: Path
 ) -> None:
-    assert command("verify") == (0, "The journal is whole: 0 entries.\n")
-    venue = make_venue(kept.engine).id
+    agrees = "The register is what the journal says.\n"
+    assert command("verify") == (0, f"The journal is whole: 0 entries.\n{agrees}")
     for n in range(3):
-        rename(kept, venue, f"Door {n}")
-    assert command("verify") == (0, "The journal is whole: 3 entries.\n")
+        add_business(kept, f"Business {n}")
+    assert command("verify") == (0, f"The journal is whole: 3 entries.\n{agrees}")
     older = (tmp_path / HEAD_FILE).read_bytes()
-    rename(kept, venue, "Last door")
+    add_business(kept, "Last Business")
     (tmp_path / HEAD_FILE).write_bytes(older)
     code, said = command("verify")
     assert code == 0
@@ -226,4 +236,50 @@ def test_the_command_says_whether_the_journal_is_whole(
         f"The journal is broken: entry 5 can't be ruled out: {HEAD_FILE} is missing.\n",
     )
     assert command("accept") == (0, f"{HEAD_FILE} now knows entries up to 4.\n")
-    assert command("verify") == (0, "The journal is whole: 4 entries.\n")
+    assert command("verify") == (0, f"The journal is whole: 4 entries.\n{agrees}")
+
+
+def test_the_command_names_the_rows_that_differ(
+    command: Command, kept: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_cli, "SHOWN", 2)
+    venues = [make_venue(kept.engine, safe_haven_from=None).id for _ in range(3)]
+    code, said = command("verify")
+    assert code == 1
+    whole, *named, more, result = said.splitlines()
+    assert whole == "The journal is whole: 0 entries."
+    assert named == [f"venue {id_.hex} is not in the journal" for id_ in sorted(venues)[:2]]
+    assert (more, result) == (
+        "… and 1 more", "The register is not what the journal says: 3 rows differ."
+    )  # fmt: skip
+    assert command("accept --rows") == (0, "Recorded as they stand: 3 rows.\n")
+    assert command("verify")[0] == 0
+
+
+def add_business(journal: Journal, name: str) -> None:
+    with journal.writing("account ada") as session:
+        session.add(Business(name=name))
+
+
+def test_what_the_journal_says_of_a_person_is_read_until_it_is_erased(
+    sign_in: SignIn, journal: Journal
+) -> None:
+    venue = make_venue(journal.engine).id
+    with journal.writing("account ada") as session:
+        contact = Contact(venue_id=venue, name="Sam Okafor", preferred=True)
+        session.add(contact)
+        session.flush()
+        contact.phone, contact_id = "020 7946 0123", contact.id
+    officer = sign_in("officer")
+    changed, recorded = read(officer, subject="contact")
+    assert {"field": "name", "after": "Sam Okafor"} in recorded["changes"]
+    assert changed["happened"] == "changed"
+    assert changed["changes"] == [{"field": "phone", "before": "", "after": "020 7946 0123"}]
+    assert "erased" not in changed
+    with journal.writing("account bob") as session:
+        erase(session, [session.get_one(Contact, contact_id)])
+    removed, changed, recorded = read(officer, subject="contact")
+    assert (removed["happened"], removed["changes"]) == ("removed", [])
+    assert (changed["happened"], changed["changes"], changed["erased"]) == ("changed", [], True)
+    assert (recorded["happened"], recorded["erased"]) == ("recorded", True)
+    assert "Okafor" not in officer.get(JOURNAL).text

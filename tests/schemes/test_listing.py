@@ -11,18 +11,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, col, select
 
+from app.core.batch import Batch
 from app.core.db import make_engine, read_session
 from app.core.events import recorded, void
 from app.core.journal import Journal
 from app.core.london import effective
 from app.core.settings import Settings
 from app.schemes.history import decisions_of, settle, standing_at
-from app.schemes.imported import award_from_import, imported_window
+from app.schemes.imported import awards_from_import, imported_window
 from app.schemes.listing import listings
 from app.schemes.models import NO_LAST_DAY, Accreditation, Decision
 from app.schemes.registry import SchemeKey, schemes
 from app.schemes.rules import Kind, standing
-from app.venues.models import DirectoryState, Venue
+from app.venues.models import DirectoryState
 from tests.schemes.steps import add_pub
 
 SAFE_HAVEN = SchemeKey.SAFE_HAVEN
@@ -146,9 +147,13 @@ def test_the_lookup_table_says_what_the_rules_say(
 def test_an_import_awards_once(journal: Journal) -> None:
     first, last = date(2026, 1, 1), date(2026, 12, 31)
     fresh, applied, mistaken = (add_pub(journal, reference) for reference in "ABC")
-    with journal.writing("import") as session:
+    with journal.planning("import") as session:
         assert imported_window(session) == {}
-        made = award_from_import(session, session.get_one(Venue, fresh), first, last)
+        batch = Batch(session)
+        awards_from_import(batch, [(fresh, first, last)])
+    batch.write(journal, [Decision])
+    with journal.writing("import") as session:
+        made = session.exec(select(Decision)).one()
         assert (made.effective_at, made.until) == (effective(first), last)
         assert made.certificate is None
         add(session, applied, Kind.APPLIED, effective(first))

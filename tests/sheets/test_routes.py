@@ -10,6 +10,7 @@ from app.cli import cli
 from app.core.settings import settings
 from app.http.middleware import BODY_LIMIT
 from app.sheets.files import SheetName, template
+from app.sheets.staging import MOST_ROWS
 
 CSV = {"Content-Type": "text/csv; charset=utf-8"}
 BULK = "/v1/admin/bulk"
@@ -44,6 +45,25 @@ def test_a_bad_file_is_a_problem_with_every_cell(officer: httpx.Client) -> None:
         "line 3, staff",
     ]
     assert "V-9" not in answer.text
+
+
+def test_the_first_hundred_bad_cells_are_listed_and_the_rest_counted(officer: httpx.Client) -> None:
+    content = "on,venue,staff,left\n" + "2025-01-01,V-9,x,1\n" * 150
+    errors = officer.post(f"{BULK}/headcounts", content=content, headers=CSV).json()["errors"]
+    assert len(errors) == 101
+    assert errors[99]["field"].startswith("line 101, ")
+    assert errors[100] == {"field": "file", "message": "has 50 more bad cells"}
+
+
+def test_a_file_has_so_many_rows_and_no_more(officer: httpx.Client) -> None:
+    content = "on,venue,staff,left\n" + "2025-01-01,V-9,1,1\n" * (MOST_ROWS + 1)
+    answer = officer.post(f"{BULK}/headcounts", content=content, headers=CSV)
+    assert answer.json()["errors"] == [
+        {
+            "field": f"line {MOST_ROWS + 2}",
+            "message": f"has more than {MOST_ROWS} rows: divide it into several",
+        }
+    ]
 
 
 def test_what_is_no_spreadsheet_is_refused(officer: httpx.Client) -> None:

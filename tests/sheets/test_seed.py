@@ -13,12 +13,12 @@ from sqlmodel import select
 
 from app.audit.frame.question import Question, View
 from app.audit.reports.coverage import coverage
-from app.core.db import read_session
+from app.core.db import connected, read_session
 from app.core.settings import settings
 from app.sheets.seed import SEED, load_seed
 from app.venues.hours import open_intervals
 from app.venues.models import Category, Facility, StepFree, Venue, VenueStatus, Ward
-from tests.factories import connected, journal_of
+from tests.factories import journal_of
 from tests.sheets.register import awards, import_venues, import_wards
 
 

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from app.core.db import read_session
+from app.core.db import connected, read_session
 from app.core.geo import Point
 from app.core.london import effective, last_day
 from app.sheets.import_report import BadCell, Change, ImportRejected, ImportReport
 from app.sheets.venues import VENUES
 from app.venues import osm_hours
 from app.venues.models import Business, Category, Facility, StepFree, Venue, VenueFacts, VenueStatus
-from tests.factories import connected, journal_of, make_venue
+from tests.factories import journal_of, make_venue
 from tests.sheets.register import awards, import_fhrs, import_venues, import_wards, stored, version
 
 NEW = {

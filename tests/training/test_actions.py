@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
-from app.core.db import read_session
+from app.core.db import connected, read_session
 from app.core.events import void
 from app.core.journal import Journal, now
 from app.core.london import effective
@@ -23,7 +23,7 @@ from app.training.rules import Status
 from app.training.schemas import AttendanceIn, HeadcountIn, SessionIn
 from app.venues.facts import take_effect
 from app.venues.models import Venue
-from tests.factories import connected, make_venue
+from tests.factories import make_venue
 
 ON = date(2025, 6, 1)
 

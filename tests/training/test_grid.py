@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel, select
 
-from app.core.db import read_session
+from app.core.db import connected, read_session
 from app.core.events import Event
 from app.core.london import LONDON, effective
 from app.training.courses import COURSES, StaffRole
@@ -22,7 +22,8 @@ from app.training.rag import Thresholds
 from app.training.rules import Attended, CourseState, Declared, course_state
 from app.venues.facts import FACTS, Facts, facts_as
 from app.venues.models import Business, Category, Venue, VenueFacts, VenueStatus
-from tests.factories import connected, make_venue, make_ward
+from tests.conftest import Scale
+from tests.factories import make_venue, make_ward
 from tests.training.test_columns import state_of
 
 VENUES, DAYS = 12, 500
@@ -188,13 +189,13 @@ def some_instants(chance: random.Random) -> list[datetime | None]:
     return [None, *(began + timedelta(days=chance.uniform(0, DAYS + 60)) for _ in range(3))]
 
 
-def test_every_standing_is_that_of_its_rows(engine: Engine) -> None:
+def test_every_standing_is_that_of_its_rows(engine: Engine, scale: Scale) -> None:
     chance = random.Random(7)
     with read_session(engine) as session:
         venues = sorted(session.exec(select(Venue.id)))
         shown = set()
         for known_at in some_instants(chance):
-            days = some_days(chance, 8)
+            days = some_days(chance, scale(8))
             grid = training_grid(session, days, known_at, due_days=THRESHOLDS.due_days)
             assert grid.venues == venues
             assert grid.days == sorted(days)
@@ -206,7 +207,7 @@ def test_every_standing_is_that_of_its_rows(engine: Engine) -> None:
                     for key, state in by_its_rows.items():
                         assert state_in(grid, on, venue_id, key) == state
                         shown.add((state.status, state.rag, state.validity_months))
-        assert len(shown) > 20, "the history shows too little"
+        assert len(shown) > scale(20), "the history shows too little"
 
 
 def test_all_a_few_and_one_venue_stand_alike(

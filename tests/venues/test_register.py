@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.factories import LONDON, make_venue, make_ward
-from tests.servers import until
+from tests.servers import client_of, until
 from tests.sheets.register import import_fhrs, import_wards
 from tests.venues.desk import BUSINESSES, VENUES, a_venue, change, create, problem
 
@@ -297,6 +297,13 @@ def test_venues_are_found(listed: httpx.Client) -> None:
         ({"name": "EMILE"}, ["Émile's Café"], "without accents, in whatever case"),
         ({"name": "émiles café"}, ["Émile's Café"], "with them"),
         ({"name": "oneill"}, ["O'Neill's"], "without its apostrophe"),
+        ({"text": "lantern"}, ["O'Neill's", "The Lantern"], "by its business's name, or its own"),
+        ({"text": "ec2r8"}, ["Émile's Café"], "by its postcode"),
+        ({"text": "v-000002"}, ["The Lantern"], "by its reference"),
+        ({"text": "a_b"}, [], "by nothing that it has"),
+        ({"headcount": "true"}, [], "with a headcount"),
+        ({"headcount": "false", "name": "lan"}, ["The Lantern"], "without one"),
+        ({"not_checked_since": "2026-01-31", "name": "lan"}, ["The Lantern"], "never checked"),
         ({"name": "antern"}, ["The Lantern"], "from its middle"),
         ({"name": "n%r"}, [], "a percent sign stands for nothing else"),
         ({"name": "beer_h"}, ["100% Beer_House"], "marks part words"),
@@ -367,7 +374,7 @@ def test_an_unknown_venue(officer: httpx.Client) -> None:
 
 
 def test_the_public_reads_none_of_it(officer: httpx.Client) -> None:
-    with httpx.Client(base_url=officer.base_url) as anybody:
+    with client_of(officer.base_url) as anybody:
         for path in (VENUES, BUSINESSES, "/v1/admin/wards", f"{VENUES}/{uuid4()}/contacts"):
             assert anybody.get(path).status_code == 401
 

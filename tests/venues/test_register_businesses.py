@@ -5,7 +5,12 @@ from uuid import uuid4
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
+from app.core.db import read_session
+from app.core.journal import Journal
+from app.core.journal_proof import strays
+from tests.conftest import SignIn
 from tests.venues.desk import BUSINESSES, VENUES, a_venue, change, create, problem
 
 SAM = {
@@ -142,3 +147,32 @@ def test_a_create_that_is_repeated_is_answered_again(officer: httpx.Client) -> N
     first, again = (officer.post(VENUES, json=a_venue(), headers=headers) for _ in range(2))
     assert (first.status_code, first.content) == (again.status_code, again.content)
     assert len(officer.get(VENUES).json()["items"]) == 1
+
+
+def test_who_asks_is_erased_from_everywhere(
+    officer: httpx.Client, sign_in: SignIn, journal: Journal
+) -> None:
+    contacts = f"{BUSINESSES}/{_business(officer)['id']}/contacts"
+    made = officer.post(contacts, json=SAM, headers={"Idempotency-Key": "one"}).json()
+    path = f"/v1/admin/contacts/{made['id']}"
+    change(officer, "PUT", path, SAM | {"phone": "020 7946 0999"})
+    administrator = sign_in("administrator")
+    assert change(officer, "DELETE", path).status_code == 403
+    assert administrator.delete(path).status_code == 428
+    assert administrator.delete(path, headers={"If-Match": '"older"'}).status_code == 412
+    answer = change(administrator, "DELETE", path)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert officer.get(path).status_code == 404
+    assert officer.get(contacts).json() == {"items": []}
+    story = officer.get("/v1/admin/journal", params={"subject": "contact"})
+    assert [entry["happened"] for entry in story.json()["items"]] == [
+        *("removed", "changed", "recorded")
+    ]
+    with journal.engine.connect() as connection:
+        for table in ("contact", "journal", "journal_personal", "answered_create"):
+            held = str(connection.execute(sa.text(f"SELECT * FROM {table}")).all())  # noqa: S608
+            assert not any(said in held for said in ("Okafor", "7946", "lantern.example"))
+    assert journal.verify() is None
+    with read_session(journal.engine) as session:
+        # Tests put their accounts in past the journal.
+        assert {one.subject for one in strays(session)} == {"account", "sign_in"}

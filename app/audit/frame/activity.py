@@ -233,7 +233,8 @@ def _count_training(
 def problems(session: Session, view: View, first: date, scope: Scope) -> dict[ReportKind, Problems]:
     """What became of problem reports from a London day until `view.as_at`, by their kind.
 
-    A report counts from the end of its day on, and is resolved when an officer says so.
+    A report counts from the end of its day on, and is resolved when an officer says so. One that
+    was set apart as likely junk never counts.
     """
     resolved = (
         sa.select(col(ReportStep.report_id), sa.func.min(col(ReportStep.effective_at)).label("at"))
@@ -256,6 +257,7 @@ def problems(session: Session, view: View, first: date, scope: Scope) -> dict[Re
         .where(
             col(ProblemReport.effective_at) <= view.at,
             known(ProblemReport, view.known_at),
+            ~col(ProblemReport.set_apart),
             resolved.c.at.is_(None) | (resolved.c.at >= effective(first)),
         )
     )

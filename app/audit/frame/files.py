@@ -18,13 +18,18 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 def as_csv(report: Report, name: str | None) -> bytes:
     """One table of a report, the first when none is named. Raises `Invalid`."""
-    by_name = {table.name: table for table in tables(report)}
-    if name is not None and name not in by_name:
-        raise wrong("table", f"must be one of {', '.join(by_name)}")
-    table = by_name[name or next(iter(by_name))]
+    table = _named(report, name)
     titles = [column.title for column in table.columns]
     rows = (dict(zip(titles, map(_text, values), strict=True)) for values in table.values())
     return write_rows(titles, rows)
+
+
+def _named(report: Report, name: str | None) -> Table:
+    """A table of a report by its name; the first without one. Raises `Invalid`."""
+    by_name = {table.name: table for table in tables(report)}
+    if name is not None and name not in by_name:
+        raise wrong("table", f"must be one of {', '.join(by_name)}")
+    return by_name[name or next(iter(by_name))]
 
 
 def _text(value: Any) -> Any:
@@ -42,8 +47,8 @@ def _text(value: Any) -> Any:
             return str(value)
 
 
-def as_xlsx(report: Report) -> bytes:
-    """A workbook: what the report is about, then a sheet for each table.
+def as_xlsx(report: Report, name: str | None = None) -> bytes:
+    """A workbook: what the report is about, then a sheet for each table, or for one of a name.
 
     Numbers, dates and instants (in London's time) are typed; headers stay in view.
     """
@@ -65,7 +70,7 @@ def as_xlsx(report: Report) -> bytes:
             "percent": book.add_format({"num_format": "0.0%"}),
         }
         _write_about(book, report, formats)
-        for table in tables(report):
+        for table in tables(report) if name is None else [_named(report, name)]:
             _write_table(book, table, formats)
     return file.getvalue()
 

@@ -70,7 +70,8 @@ class Output(Given):
 
     format: Form = Form.JSON
     table: Maybe[Annotated[str, Field(max_length=40)]] = Field(
-        default=None, description="Which table a CSV file has; the first when absent"
+        default=None,
+        description="Which table a file has. When absent, a CSV file has the first, a workbook all",
     )
 
 

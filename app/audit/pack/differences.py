@@ -100,6 +100,8 @@ def _of_kind(session: Session, model: type[Event], before: View, after: View) ->
     in_time: sa.ColumnElement[bool] = col(model.effective_at) <= after.at
     if model is VenueFacts:
         in_time |= _counts_early(after)
+    if whole is ProblemReport:
+        in_time &= ~col(ProblemReport.set_apart)
     statement = sa.select(
         col(model.id),
         col(model.effective_at),

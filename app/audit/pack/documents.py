@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import orjson
-import typst
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -15,6 +14,7 @@ from app.audit.pack.charts import CHARTS, Headline, headlines
 from app.audit.pack.pack import QuarterlyPack
 from app.audit.pack.svg import Chart
 from app.core.london import LONDON, london_day
+from app.core.typesetting import typeset
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """What a browser may do with the page: show it, and nothing else."""
@@ -87,6 +87,7 @@ _SECTIONS = {
     "Accreditation": ("schemes", "scheme_turns", "venues_won", "venues_lost"),
     "Scheme tests": ("tests", "tests_wards"),
     "Problem reports": ("problem_reports",),
+    "The public's survey": ("survey",),
     "Data quality": ("quality", "quality_as_issued"),
 }
 """The tables in each section."""
@@ -119,6 +120,11 @@ _HOW_MADE = {
         "report to the officer's word that it is resolved; nine in ten took the 90th percentile "
         "or less (nearest rank)."
     ),
+    "The public's survey": (
+        "Two questions, from a code in the venue or after a problem report: did you feel safer, "
+        "and were you helped? Whoever likes answers, so this is no sample. Nothing is kept of an "
+        "answer but that it was given, about which ward and in which quarter."
+    ),
     "Data quality": "How many venues each check found, of those that it looked at.",
 }
 """How the figures of each are made."""
@@ -133,26 +139,8 @@ def as_html(pack: QuarterlyPack) -> bytes:
 
 def as_pdf(pack: QuarterlyPack) -> bytes:
     """A tagged PDF, to the rules of PDF/UA-1; the same pack makes the same file."""
-    # As strings in JSON, so that nothing anybody wrote can become markup.
-    data = {"data": orjson.dumps(_layout(pack)).decode()}
     made_at = int((pack.about.issued_at or pack.about.known_at).timestamp())
-
-    def compiled(*standards: Literal["ua-1"], ignore_system_fonts: bool) -> bytes:
-        return typst.compile(
-            _TEMPLATES / "pack.typ",
-            sys_inputs=data,
-            timestamp=made_at,
-            pdf_standards=list(standards),
-            ignore_system_fonts=ignore_system_fonts,
-        )
-
-    try:
-        # No font of this machine, so that the file is the same wherever it is made.
-        return compiled("ua-1", ignore_system_fonts=True)
-    except typst.TypstError:
-        # PDF/UA wants a glyph for everything, and no font has those of all scripts. What is lost
-        # here is the promise alone: it is tagged as before.
-        return compiled(ignore_system_fonts=False)
+    return typeset(_TEMPLATES / "pack.typ", orjson.dumps(_layout(pack)).decode(), made_at)
 
 
 # --- a pack as texts --------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from app.audit.pack.quarters import Quarter
 from app.audit.reports.coverage import Covered
 from app.audit.reports.quality import quality
 from app.audit.reports.scheme_tests import scheme_tests
+from app.audit.reports.survey import is_over
 from app.core.errors import wrong
 from app.core.journal import Entry
 from app.core.london import effective, end_of, london_day
@@ -114,6 +115,13 @@ class QuarterlyPack(Report):
     tests: list[rows.Tests] = Field(title="Scheme tests")
     tests_wards: list[rows.Tests] = Field(title="Scheme tests by ward")
     problem_reports: list[rows.ProblemKind] = Field(title="Problem reports by kind")
+    survey: Annotated[list[rows.Survey], Mark.AS_ISSUED] = Field(
+        default=[],
+        title="What people said",
+        description="Counts of the whole quarter once it is over, and of all venues: none while it "
+        "goes on, or about some venues alone. A dash stands for fewer than five people, or for a "
+        "number from which that could be worked out. They are no part of the hash.",
+    )
     quality: list[rows.QualityFigures] = Field(title="By what was known then")
     quality_as_issued: Annotated[list[rows.QualityFigures], Mark.AS_ISSUED] = Field(
         title="As they stood when this was made",
@@ -210,6 +218,9 @@ def compose(session: Session, made_from: Parameters, known_at: datetime) -> Quar
             rows.ProblemKind.based_on(of_kind, kind=kind, title=words(kind))
             for kind, of_kind in reported.items()
         ],
+        survey=sections.survey(session, quarter, wards)
+        if made_from.chosen == Filters() and is_over(quarter.first, known_at)
+        else [],
         quality=[row for row in checks if row.check in sections.DATED],
         quality_as_issued=[row for row in checks if row.check not in sections.DATED],
     )

@@ -197,6 +197,16 @@ class Tests(_InWard):
     retests_overdue: int | Absent = Field(default=None, title="Of these overdue", examples=[1])
 
 
+class Survey(_InWard):
+    """What people said in the survey, in all or about venues of one ward; nothing of few people."""
+
+    answers: int | Absent = Field(default=None, title="Answers", examples=[41])
+    safer: int | Absent = Field(default=None, title="Felt safer", examples=[33])
+    safer_share: Share = Field(default=None, title="Part", examples=[0.8049])
+    helped: int | Absent = Field(default=None, title="Were helped", examples=[30])
+    helped_share: Share = Field(default=None, title="Part", examples=[0.7317])
+
+
 class QualityFigures(Row):
     """How many venues one check found."""
 

@@ -15,6 +15,7 @@ from app.audit.pack.quarters import Quarter
 from app.audit.reports.coverage import Covered, InScheme, Training
 from app.audit.reports.quality import Check
 from app.audit.reports.scheme_tests import TestFigures, WardTests
+from app.audit.reports.survey import Told, counted, told
 from app.core.london import effective, london_day
 from app.outreach.rules import rate
 from app.schemes.registry import SchemeKey, schemes
@@ -264,6 +265,36 @@ def tests_by_ward(wards: Sequence[WardTests]) -> list[rows.Tests]:
         names = ", ".join(sorted(ward.ward for ward in few))
         by_ward.append(tests("few", "", f"With few venues visited: {names}", few))
     return by_ward
+
+
+# --- the survey ------------------------------------------------------------------------------
+
+
+def survey(session: Session, quarter: Quarter, wards: Wards) -> list[rows.Survey]:
+    """What people said in a quarter, in all and by ward, as far as it may be told."""
+    counts = counted(session).get(quarter.first, {})
+    if not counts:
+        return []
+    in_all, by_ward = told(counts)
+    named = sorted(
+        (_survey(str(key), *_ward_name(key, wards), one) for key, one in by_ward.items()),
+        key=lambda row: (not row.code, row.ward, row.ward_id),
+    )
+    return [_survey("all", "", "In all", in_all), *named]
+
+
+def _survey(key: str, code: str, ward: str, of: Told) -> rows.Survey:
+    def share(yes: int | None) -> float | None:
+        return None if yes is None or of.answers is None else yes / of.answers
+
+    return rows.Survey(
+        ward_id=key,
+        code=code,
+        ward=ward,
+        safer_share=share(of.safer),
+        helped_share=share(of.helped),
+        **of._asdict(),
+    )
 
 
 # --- data quality ----------------------------------------------------------------------------

@@ -75,6 +75,7 @@ class Line:
 
 
 _HIGH, _LEFT, _RIGHT, _APART = 210, 40, 226, 13
+_NAMED = 9
 _LINES = (INK, "#a3271d", "#2f6b3a", "#7a4b94", "#a86400", "#3d7f8c")
 _DASHES = ("none", "6 3", "2 2", "9 3 2 3", "12 4", "4 4")
 
@@ -95,7 +96,9 @@ def lines(title: str, places: Sequence[str], drawn: Sequence[Line]) -> Chart:
         y = _height(percent / 100)
         _add(svg, "line", x1=f"{_LEFT}", x2=f"{_LEFT + wide}", y1=y, y2=y, stroke="#d9d9d6")
         _text(svg, _LEFT - 6, y + 4, f"{percent}%", GREY, anchor="end", size="11")
-    for x, place in zip(xs, places, strict=True):
+    # The last place is named, and before it as many as have room.
+    every = -(-len(places) // _NAMED) or 1
+    for x, place in list(zip(xs, places, strict=True))[::-every]:
         _text(svg, x, _HIGH + 30, place, GREY, anchor="middle", size="11")
     ends_at = [next((s for s in reversed(line.shares) if s is not None), None) for line in drawn]
     names_at = _apart([_height(share) for share in ends_at if share is not None])

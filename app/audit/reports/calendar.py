@@ -1,8 +1,9 @@
 """The work list as a calendar, at a private address that needs no signing in.
 
 Whoever has the address can read it, as calendar programs have no other way. So it is a secret of
-which only a hash is kept, an account has one at a time, and it can be ended at any moment. Nothing
-in it tells of a scheme test.
+which only a hash is kept, an account has one at a time, and it can be ended at any moment. A new
+password, the loss of a role and a disabled account end it too. Nothing in it tells of a scheme
+test.
 """
 
 import hashlib
@@ -16,11 +17,12 @@ from pydantic import BaseModel, Field
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import AUDITORS
-from app.accounts.models import Account
+from app.accounts.models import Account, CalendarAddress
+from app.accounts.tokens import Unauthorized
 from app.audit.frame.question import Question, View, counted_venues
 from app.audit.frame.report import DEMONSTRATION
-from app.audit.models import CalendarAddress
 from app.audit.reports.due import Bucket, DueItem, DueKind, work_list
+from app.core.db import find
 from app.core.errors import NotFound
 from app.core.journal import now
 from app.core.settings import settings
@@ -73,7 +75,12 @@ def shown(session: Session, account: Account) -> CalendarOut:
 
 
 def make_address(session: Session, account: Account, secret: str) -> None:
-    """Give an account's calendar an address that ends with a secret; one it had ends."""
+    """Give an account's calendar an address that ends with a secret; one it had ends.
+
+    Raises `Unauthorized` if all that was given out to the account has ended since it was read.
+    """
+    if find(session, Account, account.id).generation != account.generation:
+        raise Unauthorized
     if live := _live(session, account):
         live.revoked_at = now(session)
     session.add(

@@ -90,6 +90,8 @@ class _History:
         """
         table: Any = model if whole is None else whole.class_
         is_of_venue = table.venue_id == self.venue_id
+        if table is ProblemReport:
+            is_of_venue &= ~table.set_apart
         if whole is not None:
             is_of_venue = col(part_of).in_(select(whole).where(is_of_venue))
         known_at = self.view.known_at

@@ -12,13 +12,23 @@ keeps on disk is made anew only when that file changes.
 """
 
 import math
-from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from app.core.compiled import (
+    BitLines,
+    Bits,
+    FloatLines,
+    Floats,
+    IntLines,
+    Ints,
+    Shorts,
+    compiled,
+    compiled_part,
+    unpacked,
+)
 from app.core.geo import EARTH_RADIUS_M
-from app.directory.engine.compiled import array_at, compiled, compiled_part
 
 LEAF, FAN_OUT = 32, 8
 """How many rows a block of rows holds, and how many blocks a block of blocks: fewer take a search
@@ -33,14 +43,15 @@ NEVER = 2**62
 HAVENS, CLOSING, OPENS_NEXT = range(3)
 NOT_OPEN, NO_END = 0, -1
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Bits = NDArray[np.uint32]
+FIRST_HUBS = 4
+"""Over so many of the first hubs most ways lead, or hardly longer ones."""
 
-IntLines = Annotated[Ints, 2]
-FloatLines = Annotated[Floats, 2]
-BitLines = Annotated[Bits, 2]
-"""Columns of two dimensions."""
+UNREACHED = 2**30
+"""What is farther than this, in centimetres, is not reached."""
+
+SHRUNK, SLACK_M = 1 - 1e-5, 0.05
+"""A way over the streets is as long as the crow's flight at least, but for what rounding and the
+flat map of an edge may take from it."""
 
 
 class Columns(NamedTuple):
@@ -51,6 +62,12 @@ class Columns(NamedTuple):
     A set of minutes has a line for every `WORD` minutes, and in it an element for each block;
     `shuts[shutting[b]:shutting[b + 1]]` are the instants at which something in block b shuts, in
     order, and `since` says of each for how long, at most, it has then been open.
+
+    `ties` says where each row is on the streets: the edge (-1 for none), how far along it and how
+    far off it, in centimetres. What comes after is those streets, as `app.walking.streets.Streets`
+    has them, for one profile; all of it is empty without them. `to_any_cm` is more than any row is
+    from the first hub of its streets. Where no way is known it counts as `no_way_cm` long, or as
+    the estimate if that is longer.
     """
 
     margin: int
@@ -81,6 +98,16 @@ class Columns(NamedTuple):
     shutting: Ints
     shuts: Ints
     since: Ints
+    ties: IntLines
+    cm_a_minute: int
+    to_any_cm: int
+    no_way_cm: int
+    tails: Shorts
+    heads: Shorts
+    lengths: Ints
+    labels: Ints
+    hubs: Shorts
+    hub_cm: Shorts
 
 
 @compiled
@@ -154,48 +181,19 @@ def _first_in(minutes: Bits, block: int, begin: int, end: int) -> int:
     return -1
 
 
-_TYPES = get_type_hints(Columns, include_extras=True)
-_KINDS: dict[Any, str] = {Ints: "int64", Floats: "float64", Bits: "uint32"}
+_unpacked: Any = unpacked(Columns, __file__)
 
 
-def packed(columns: Columns) -> Any:
-    """Columns as `answer` takes them: where each lies, which is so for as long as they are kept.
+class Feet(NamedTuple):
+    """How long ways are: of the estimate minutes and metres by distance; of any way, what it is at
+    least, by distance, and in centimetres what it is at most."""
 
-    Handed over one by one, two dozen arrays take longer than the search.
-    """
-    if array_at is None:
-        return columns
-    where = np.zeros((len(columns), 3), dtype=np.int64)
-    for place, (name, kind) in enumerate(get_type_hints(Columns).items()):
-        column: Any = getattr(columns, name)
-        if kind is int:
-            where[place, 0] = column
-        elif column.dtype == _KINDS[kind] and column.flags.c_contiguous:
-            where[place] = column.ctypes.data, column.shape[0], column.shape[-1]
-        else:
-            raise TypeError(f"{name} is not laid out as the loops read it")
-    return where
-
-
-def _unpacking(place: int, kind: Any) -> str:
-    """What reads one of the columns out of `packed`."""
-    if kind is int:
-        return f"packed[{place}, 0]"
-    is_lines = get_args(kind)[1:] == (2,)
-    items, shape = (
-        (get_args(kind)[0], f"(packed[{place}, 1], packed[{place}, 2])")
-        if is_lines
-        else (kind, f"packed[{place}, 1]")
-    )
-    return f"array_at(packed[{place}, 0], {shape}, np.{_KINDS[items]})"
-
-
-# Written out, because compiled code can't go through arrays of several kinds in a loop.
-_parts = ", ".join(_unpacking(place, kind) for place, kind in enumerate(_TYPES.values()))
-_columns_at: Any = eval(compile(f"lambda packed: Columns({_parts})", __file__, "eval"))  # noqa: S307
-
-# Uncompiled, the columns come as they are.
-_unpacked: Any = compiled_part(_columns_at) if array_at else lambda columns: columns
+    minutes_per_m: float
+    factor: float
+    least_minutes_per_m: float
+    least_factor: float
+    slack_m: float
+    most_cm: int
 
 
 @compiled
@@ -208,26 +206,43 @@ def answer(
     needs: int,
     max_distance_m: float,
     minutes_per_m: float,
+    walking_factor: float,
+    edge: int,
+    along_cm: int,
+    off_cm: int,
 ) -> tuple[Ints, Ints, Floats]:
     """The nearest havens open at `at`, those closing, and what opens next.
 
+    Where somebody asks from is tied to an edge of the streets, or to none, which is -1.
+
     Where each of the three ends; of each haven the row, where its text begins and ends, bearing,
-    walking minutes, until when it is open (or `NOT_OPEN`, `NO_END`), when it opens (or 0); and the
-    distances.
+    walking minutes, until when it is open (or `NOT_OPEN`, `NO_END`), when it opens (or 0), whether
+    the minutes are over the streets; and the distances.
     """
     columns = _unpacked(packed)
     origin = direction(lat, lon)
-    matches = np.empty((3 * limit, 7), dtype=np.int64)
-    metres = np.empty(3 * limit)
+    here = (edge, along_cm, off_cm)
+    reached, first_cm = _spread(columns, here)
+    on_foot = Feet(
+        minutes_per_m,
+        walking_factor,
+        # What a way is at least, by the crow's flight: minutes, metres, and less so much.
+        100 * SHRUNK / columns.cm_a_minute if edge >= 0 else minutes_per_m,
+        SHRUNK if edge >= 0 else walking_factor,
+        SLACK_M if edge >= 0 else 0.0,
+        # What it is at most.
+        max(first_cm + columns.to_any_cm, columns.no_way_cm) if edge >= 0 else 0,
+    )
+    matches = np.empty((3 * limit, 8), dtype=np.int64)
+    metres, ways = np.empty(3 * limit), np.empty(3 * limit)
     stops = np.zeros(3, dtype=np.int64)
     heap = np.empty(256, dtype=np.int64), np.empty(256), np.empty(256, dtype=np.int64)
     total = near = 0
     # A loop, so that the search is compiled once.
     for kind in range(OPENS_NEXT + 1):
         farthest = max_distance_m if kind != OPENS_NEXT else math.inf
-        if kind == CLOSING and total == limit:
-            # Nobody goes far, past as many open doors as they asked for, to one about to shut.
-            farthest = min(farthest, max(columns.near_m, metres[total - 1]))
+        # Nobody goes far, past as many open doors as they asked for, to one about to shut.
+        longest = ways[total - 1] if kind == CLOSING and total == limit else math.inf
         if kind != OPENS_NEXT or near < limit:
             total += _best(
                 kind,
@@ -237,10 +252,14 @@ def answer(
                 limit,
                 needs,
                 farthest,
-                minutes_per_m,
+                longest,
+                on_foot,
+                here,
+                reached,
                 heap,
                 matches[total:],
                 metres[total:],
+                ways[total:],
             )
         stops[kind] = total
         if kind == HAVENS:
@@ -250,12 +269,54 @@ def answer(
         row = matches[i, 0]
         matches[i, 1], matches[i, 2] = columns.cuts[row], columns.cuts[row + 1]
         matches[i, 3] = _bearing(lat, lon, columns.lat[row], columns.lon[row])
-        matches[i, 4] = _minutes(metres[i], minutes_per_m)
         first, last = _schedule(columns.offsets, columns.opens[row])
         until = _open_until(columns.starts, columns.ends, first, last, at)
         # Where the horizon cuts it off, nobody knows that it closes then.
         matches[i, 5] = until if until < columns.horizon else NO_END
     return stops, matches[:total], metres[:total]
+
+
+@compiled_part
+def _spread(columns: Columns, here: tuple[int, int, int]) -> tuple[Shorts, int]:
+    """How far each hub is from a place, in centimetres, as far as it has a label there; and how far
+    the first of them is, from which all of its streets can be reached."""
+    edge, along, off = here
+    if edge < 0:
+        return np.empty(0, dtype=np.int32), 0
+    reached = np.full(len(columns.labels), UNREACHED, dtype=np.int32)
+    first = UNREACHED
+    for end in range(2):
+        node = columns.heads[edge] if end else columns.tails[edge]
+        cm = off + (columns.lengths[edge] - along if end else along)
+        begin, stop = columns.labels[node], columns.labels[node + 1]
+        if begin < stop:
+            first = min(first, cm + columns.hub_cm[begin])
+        for i in range(begin, stop):
+            reached[columns.hubs[i]] = min(reached[columns.hubs[i]], cm + columns.hub_cm[i])
+    return reached, first
+
+
+@compiled_part
+def _way_cm(
+    columns: Columns, here: tuple[int, int, int], reached: Shorts, row: int, most_hubs: int
+) -> int:
+    """How far a row is over the streets, in centimetres; `UNREACHED` or more where none lead.
+
+    Over the first so many hubs alone it is a way, too, though maybe not the shortest.
+    """
+    edge, along, off = columns.ties[row, 0], columns.ties[row, 1], columns.ties[row, 2]
+    best = UNREACHED
+    for end in range(2):
+        node = columns.heads[edge] if end else columns.tails[edge]
+        rest = columns.lengths[edge] - along if end else along
+        nearest = UNREACHED
+        begin, stop = columns.labels[node], columns.labels[node + 1]
+        for i in range(begin, min(begin + most_hubs, stop)):
+            nearest = min(nearest, np.int64(reached[columns.hubs[i]]) + columns.hub_cm[i])
+        best = min(best, nearest + rest)
+    if edge == here[0]:
+        best = min(best, abs(along - here[1]) + here[2])
+    return int(best + off)
 
 
 @compiled_part
@@ -267,24 +328,32 @@ def _best(
     limit: int,
     needs: int,
     max_distance_m: float,
-    minutes_per_m: float,
+    longest_m: float,
+    on_foot: Feet,
+    here: tuple[int, int, int],
+    reached: Shorts,
     heap: tuple[Ints, Floats, Ints],
     matches: Ints,
     metres: Floats,
+    ways: Floats,
 ) -> int:
-    """Fill in at most `limit` rows, by (instant, distance, id); how many there are.
+    """Fill in at most `limit` rows, by (instant, way on foot, id); how many there are.
 
-    A block waits under bounds that no row in it can beat. The search ends when none that waits
-    could hold a row better than the worst of those it has; of equal rank, the row may.
+    A block waits under bounds that no row in it can beat: the crow's flight is no longer than any
+    way. The search ends when none that waits could hold a row better than the worst of those it
+    has; of equal rank, the row may. What lies farther than `near_m` must not be more than
+    `longest_m` on foot.
     """
     instants = np.empty(limit, dtype=np.int64)
     count, farthest = 0, math.inf
     now = (at - columns.start) // MINUTE
+    per_m, factor, slack = on_foot.least_minutes_per_m, on_foot.least_factor, on_foot.slack_m
+    most_minutes = -(-on_foot.most_cm // columns.cm_a_minute)
     heap_at, heap_m, heap_block = heap
     heap_at[0], heap_m[0], heap_block[0], waiting = 0, 0.0, len(columns.children) - 1, 1
     while waiting:
-        instant, near_m, block = heap_at[0], heap_m[0], heap_block[0]
-        if count == limit and (instant, near_m) > (instants[count - 1], metres[count - 1]):
+        instant, way, block = heap_at[0], heap_m[0], heap_block[0]
+        if count == limit and (instant, way) > (instants[count - 1], ways[count - 1]):
             break
         waiting -= 1
         _sink(heap_at, heap_m, heap_block, waiting)
@@ -301,10 +370,12 @@ def _best(
                     continue
                 near, far = _bounds(origin, columns.low[child], columns.high[child])
                 near_m = _at_least(near)
-                if near_m > max_distance_m:
+                way = max(near_m - slack, 0.0) * factor
+                if near_m > max_distance_m or (near_m > columns.near_m and way > longest_m):
                     continue
                 # Before which instant no row in it can be ranked, and whether any can be at all.
-                instant, arrival = 0, at + MINUTE * _minutes(near_m, minutes_per_m)
+                instant = 0
+                arrival = at + MINUTE * _minutes(max(near_m - slack, 0.0), per_m)
                 if kind == HAVENS:
                     needed = arrival + columns.margin
                     last = (needed - 1 - columns.start) // MINUTE
@@ -314,7 +385,8 @@ def _best(
                     ):
                         continue
                 elif kind == CLOSING:
-                    latest = at + MINUTE * _minutes(_at_most(far), minutes_per_m) + columns.margin
+                    latest = max(_minutes(_at_most(far), on_foot.minutes_per_m), most_minutes)
+                    latest = at + MINUTE * latest + columns.margin
                     i, end_of = _schedule(columns.shutting, child)
                     i = _current(columns.shuts, i, end_of, arrival)
                     while i < end_of and columns.shuts[i] < latest and columns.since[i] > at:
@@ -329,9 +401,9 @@ def _best(
                     if opening < 0:
                         continue
                     instant = max(columns.start + MINUTE * opening, arrival)
-                if count == limit and (instant, near_m) > (instants[count - 1], metres[count - 1]):
+                if count == limit and (instant, way) > (instants[count - 1], ways[count - 1]):
                     continue
-                _rise(heap_at, heap_m, heap_block, waiting, instant, near_m, child)
+                _rise(heap_at, heap_m, heap_block, waiting, instant, way, child)
                 waiting += 1
             continue
         for row in range(begin, end):
@@ -345,8 +417,39 @@ def _best(
             if distance > max_distance_m:
                 continue
             first, last = _schedule(columns.offsets, columns.opens[row])
-            arrival = at + MINUTE * _minutes(distance, minutes_per_m)
             until = _open_until(columns.starts, columns.ends, first, last, at)
+            is_tied = here[0] >= 0 and columns.ties[row, 0] >= 0
+            # What can be told without the way: that is dearer still.
+            way = max(distance - slack, 0.0) * factor
+            arrival = at + MINUTE * _minutes(max(distance - slack, 0.0), per_m)
+            if kind != OPENS_NEXT:
+                if until <= arrival or (kind == HAVENS and until < arrival + columns.margin):
+                    continue
+                if kind == CLOSING:
+                    latest = max(_minutes(distance, on_foot.minutes_per_m), most_minutes)
+                    if until >= at + MINUTE * latest + columns.margin:
+                        continue
+                    if is_tied:
+                        cm = _way_cm(columns, here, reached, row, FIRST_HUBS)
+                        latest = -(-cm // columns.cm_a_minute)
+                        if cm < UNREACHED and until >= at + MINUTE * latest + columns.margin:
+                            continue
+            elif count == limit:
+                soonest = _opening(columns.starts, columns.ends, first, last, at, arrival)
+                if (max(soonest, arrival), way) > (instants[count - 1], ways[count - 1]):
+                    continue
+            minutes, by_streets = _minutes(distance, on_foot.minutes_per_m), 0
+            way = distance * on_foot.factor
+            if is_tied:
+                cm = _way_cm(columns, here, reached, row, len(columns.labels))
+                if cm < UNREACHED:
+                    way, minutes, by_streets = cm / 100, -(-cm // columns.cm_a_minute), 1
+                else:
+                    way = max(way, columns.no_way_cm / 100)
+                    minutes = max(minutes, -(-columns.no_way_cm // columns.cm_a_minute))
+            if distance > columns.near_m and way > longest_m:
+                continue
+            arrival = at + MINUTE * minutes
             instant = opens_at = 0
             if kind == OPENS_NEXT:
                 if until > arrival:
@@ -361,9 +464,9 @@ def _best(
             elif until <= arrival or (until >= arrival + columns.margin) != (kind == HAVENS):
                 continue
             place = count
-            while place and (instant, distance, columns.rank[row]) < (
+            while place and (instant, way, columns.rank[row]) < (
                 instants[place - 1],
-                metres[place - 1],
+                ways[place - 1],
                 columns.rank[matches[place - 1, 0]],
             ):
                 place -= 1
@@ -371,13 +474,16 @@ def _best(
                 continue
             count = min(count + 1, limit)
             for i in range(count - 1, place, -1):
-                instants[i], metres[i] = instants[i - 1], metres[i - 1]
-                matches[i, 0], matches[i, 6] = matches[i - 1, 0], matches[i - 1, 6]
-            instants[place], metres[place] = instant, distance
-            matches[place, 0], matches[place, 6] = row, opens_at
+                instants[i], metres[i], ways[i] = instants[i - 1], metres[i - 1], ways[i - 1]
+                matches[i, 0], matches[i, 4] = matches[i - 1, 0], matches[i - 1, 4]
+                matches[i, 6], matches[i, 7] = matches[i - 1, 6], matches[i - 1, 7]
+            instants[place], metres[place], ways[place] = instant, distance, way
+            matches[place, 0], matches[place, 4] = row, minutes
+            matches[place, 6], matches[place, 7] = opens_at, by_streets
             if count == limit and kind != OPENS_NEXT:
-                worst = matches[count - 1, 0]
-                farthest = _chord_squared(origin, columns.places[worst]) * (1 + 1e-9)
+                # As far as nobody can be whose way is as short as that of the worst.
+                reach = (ways[count - 1] / factor + slack) / EARTH_RADIUS_M
+                farthest = reach * reach * (1 + 1e-9)
     return count
 
 

@@ -3,14 +3,24 @@
 import math
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
+
+import numpy as np
 
 from app.core.geo import Point
 from app.core.settings import WALKING_FACTOR
 from app.directory.rules import MARGIN, NEAR_M
-from app.directory.snapshot import Snapshot
+from app.directory.snapshot import STEP_FREE, Snapshot
 from app.directory.walking import METRES_A_MINUTE
+
+if TYPE_CHECKING:
+    from app.walking.streets import Streets
+
+REACH_M = 100
+"""Whoever is farther from any street is not on them."""
+
+ANY_NAME = np.zeros(0, dtype=np.int32)
 
 
 class Question(NamedTuple):
@@ -31,6 +41,7 @@ class Match(NamedTuple):
 
     `until` is when it shuts, if it is open: `NOT_OPEN`, or `NO_END` when that is not known.
     `opens_at` is when one that is waited for opens, else 0. Both in seconds since 1970 UTC.
+    `by_streets` is 1 when the minutes are over the streets, 0 when they are an estimate.
     """
 
     row: int
@@ -40,6 +51,7 @@ class Match(NamedTuple):
     walking_minutes: int
     until: int
     opens_at: int
+    by_streets: int
     distance_m: float
 
 
@@ -66,19 +78,35 @@ class State(NamedTuple):
 
 
 class Search:
-    """A snapshot made searchable. It never changes: a new snapshot makes a new search."""
+    """A snapshot made searchable. It never changes: a new snapshot makes a new search.
 
-    def __init__(self, snapshot: Snapshot, walking_factor: float = WALKING_FACTOR) -> None:
+    Minutes are over the streets, if those are given to which the snapshot's havens are tied.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        walking_factor: float = WALKING_FACTOR,
+        streets: "Streets | None" = None,
+    ) -> None:
         # Brings the compiler with it: half a second that other commands should not wait for.
+        from app.core.compiled import packed  # noqa: PLC0415
         from app.directory.engine import nearest  # noqa: PLC0415
+        from app.walking.loops import nearest_step  # noqa: PLC0415
 
         self.snapshot = snapshot
         self.walking_factor = walking_factor
         # Given with each question, as what the compiler keeps on disk serves any factor.
-        self._minutes_per_m = walking_factor / METRES_A_MINUTE
-        names = nearest.Columns._fields[2:]
-        columns = nearest.Columns(MARGIN, NEAR_M, *(getattr(snapshot, name) for name in names))
-        self._packed = nearest.packed(columns)
+        self._factor = float(walking_factor)
+        self._minutes_per_m = self._factor / METRES_A_MINUTE
+        if streets and not _is_tied_to(snapshot, streets):
+            streets = None
+        self.streets = streets
+        self._lines = streets.packed_lines if streets else None
+        self._nearest_step = nearest_step
+        # Of all ways, and of those without known steps. Kept, for what is packed is where they lie.
+        self._columns = [_columns(snapshot, streets, step_free=kind) for kind in (False, True)]
+        self._packed = list(map(packed, self._columns))
         self._nearest = nearest.answer
         # Compiled here, or read from disk, so that nobody who asks has to wait for it: with
         # numbers of the kinds that come with a question, since it is compiled for each kind.
@@ -89,8 +117,13 @@ class Search:
         if not len(self.snapshot):
             return Answer([], [], [])
         place, at, limit, needs, max_distance_m = question
+        edge, along_cm, off_cm = -1, 0, 0
+        if self._lines is not None:
+            edge, along_cm, off_cm = self._nearest_step(
+                self._lines, place.lat, place.lon, REACH_M, ANY_NAME
+            )
         stops, lines, metres = self._nearest(
-            self._packed,
+            self._packed[needs & STEP_FREE != 0],
             place.lat,
             place.lon,
             at,
@@ -98,6 +131,10 @@ class Search:
             needs,
             max_distance_m,
             self._minutes_per_m,
+            self._factor,
+            edge,
+            along_cm,
+            off_cm,
         )
         matches = list(map(_match, zip(*lines.T.tolist(), metres.tolist(), strict=True)))
         havens, closing, _ = stops.tolist()
@@ -131,3 +168,48 @@ class Search:
             return State(opens_at=start)
         # Where the horizon cuts it off, nobody knows that it closes then.
         return State(until=end if end < self.snapshot.horizon else NO_END)
+
+
+def _is_tied_to(snapshot: Snapshot, streets: "Streets") -> bool:
+    """Whether a snapshot's havens are tied to these streets, and to edges that they have."""
+    edges = snapshot.ties[:, 0]
+    is_within = bool((edges < len(streets.tails)).all() and (edges >= -1).all())
+    return snapshot.streets == streets.checksum and is_within
+
+
+def _columns(snapshot: Snapshot, streets: "Streets | None", *, step_free: bool) -> Any:
+    """What the loops go over: a snapshot, and the streets in one of their profiles."""
+    from app.directory.engine import nearest  # noqa: PLC0415
+
+    minute = METRES_A_MINUTE * 100
+    numbers: dict[str, Any] = {"margin": MARGIN, "near_m": NEAR_M, "cm_a_minute": minute}
+    none, shorts = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32)
+    network: dict[str, Any] = {
+        "to_any_cm": 0,
+        "no_way_cm": 0,
+        "tails": shorts,
+        "heads": shorts,
+        "lengths": none,
+        "labels": none,
+        "hubs": shorts,
+        "hub_cm": shorts,
+    }
+    if streets:
+        labels, detour = streets.labels(step_free=step_free), streets.detour_cm[step_free]
+        network = {
+            # To the nearer end of an edge it is half of it at most.
+            "to_any_cm": detour + int(streets.lengths.max(initial=0)) // 2 + REACH_M * 100,
+            "no_way_cm": 2 * detour,
+            "tails": streets.tails,
+            "heads": streets.heads,
+            "lengths": streets.lengths,
+            "labels": labels.offsets,
+            "hubs": labels.hubs,
+            "hub_cm": labels.cm,
+        }
+    own: dict[str, Any] = {
+        name: getattr(snapshot, name)
+        for name in nearest.Columns._fields
+        if name not in numbers and name not in network
+    }
+    return nearest.Columns(**own, **numbers, **network)

@@ -3,29 +3,11 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from app.core.compiled import Ints
 from app.directory.engine import nearest
-from app.directory.engine.nearest import FAN_OUT, LEAF, MINUTE, WORD, Floats, Ints
+from app.directory.engine.nearest import FAN_OUT, LEAF, MINUTE, WORD
 from app.directory.snapshot import HORIZON
-
-
-def nearness(lat: Floats, lon: Floats) -> NDArray[np.uint64]:
-    """A key that sorts near places near each other: the bits of both degrees interleaved."""
-    key = np.zeros(len(lat), dtype=np.uint64)
-    for shift, degrees in enumerate((lat + 90, lon + 180)):
-        bits = (degrees * (2**31 / 360)).astype(np.uint64)
-        for step, mask in (
-            (16, 0x0000FFFF0000FFFF),
-            (8, 0x00FF00FF00FF00FF),
-            (4, 0x0F0F0F0F0F0F0F0F),
-            (2, 0x3333333333333333),
-            (1, 0x5555555555555555),
-        ):
-            bits = (bits | (bits << np.uint64(step))) & np.uint64(mask)
-        key |= bits << np.uint64(shift)
-    return key
-
 
 _SUMMED_UP: dict[str, np.ufunc] = {
     "low": np.minimum,

@@ -19,10 +19,10 @@ from app.audit.frame.question import Filters
 from app.audit.pack import charts, documents
 from app.audit.pack.pack import QuarterlyPack, compose, parameters
 from app.audit.pack.svg import Bar, Line, bars, lines
-from app.core.db import read_session
+from app.core.db import connected, read_session
 from app.core.settings import Settings
 from tests.audit.records import add_venue
-from tests.factories import award, connected, make_ward
+from tests.factories import award, make_ward
 
 HOSTILE = '<b>*_#$=HYPERLINK("x")\\ `a` @b [c] {{ d }} & café'
 LONG = "Worshipful " * 18

@@ -22,7 +22,7 @@ from app.audit.pack.quarters import Quarter
 from app.audit.pack.sections import CHECKS, DATED
 from app.audit.reports.coverage import coverage
 from app.audit.reports.quality import quality
-from app.core.db import read_session
+from app.core.db import connected, read_session
 from app.core.journal import Entry
 from app.core.london import LONDON
 from app.core.settings import Settings
@@ -43,7 +43,7 @@ from app.training.models import Attendance, TrainingSession
 from app.venues.models import Business, Venue, Ward
 from tests.audit.records import add, add_venue, change_facts, morning_of
 from tests.conftest import SignIn
-from tests.factories import connected, make_ward
+from tests.factories import make_ward
 
 LIMITS = {"rag_green": 75, "rag_amber": 50, "due_days": 60, "retest_days": 28}
 PREVIEW, PACKS = "/v1/audit/pack", "/v1/audit/packs"
@@ -492,6 +492,8 @@ def test_problem_reports_and_how_fast_they_were_resolved(
     reported(IN_QUARTER, date(2025, 4, 1))
     reported(IN_QUARTER, date(2025, 3, 21), voided=date(2025, 3, 22))
     reported(IN_QUARTER, date(2025, 3, 21), known=date(2025, 4, 20))
+    junk = {"kind": ReportKind.CLOSED, "venue_id": venue.id, "set_apart": True}
+    add(engine, ProblemReport, IN_QUARTER, **junk)
     asked = {"known_at": morning_of(date(2025, 4, 10))}
     (closed, *others) = preview(auditor, **asked)["problem_reports"]
     assert closed == {

@@ -12,8 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, text, update
 from sqlmodel import Session, col, select
 
-from app.accounts.models import Account, Role
-from app.audit.models import CalendarAddress
+from app.accounts.models import Account, CalendarAddress, Role
 from app.core.journal import Entry
 from app.core.london import LONDON
 from app.core.settings import settings
@@ -25,6 +24,7 @@ from app.training.models import Attendance, TrainingSession
 from app.venues.models import Venue
 from tests.accounts import add_account, sign_in
 from tests.audit.records import add, add_venue
+from tests.servers import METRICS, client_of
 
 ADDRESS, REVOKE = "/v1/audit/calendar", "/v1/audit/calendar/revoke"
 TODAY = datetime.now(LONDON).date()
@@ -159,7 +159,7 @@ def test_whose_account_may_not_read_it_any_more(
         {"password_is_temporary": True},
     ):
         account = add_account(engine, "licensing", "officer")
-        with httpx.Client(base_url=anybody.base_url, headers=sign_in(app, account)) as client:
+        with client_of(anybody.base_url, sign_in(app, account)) as client:
             address = make_address(client)
         assert anybody.get(address).status_code == 200
         with engine.execution_options(writes=True).begin() as connection:
@@ -173,7 +173,7 @@ def test_each_account_has_its_own(app: FastAPI, anybody: httpx.Client, engine: E
     addresses = []
     for role in ("licensing", "administrator"):
         headers = sign_in(app, add_account(engine, role))
-        with httpx.Client(base_url=anybody.base_url, headers=headers) as client:
+        with client_of(anybody.base_url, headers) as client:
             assert client.get(ADDRESS).json() == {}
             addresses.append(make_address(client))
     assert [anybody.get(address).status_code for address in addresses] == [200, 200]
@@ -208,7 +208,7 @@ def test_the_secret_is_kept_nowhere(
     assert anybody.get(address).status_code == 200
     change(auditor, REVOKE)
     assert anybody.get(address).status_code == 404
-    metrics = anybody.get("/metrics").text
+    metrics = anybody.get("/metrics", headers=METRICS).text
     assert secret not in metrics
     assert 'route="/v1/calendar/{secret}.ics"' in metrics
     of_server = [r.getMessage() for r in caplog.records if not r.name.startswith("http")]

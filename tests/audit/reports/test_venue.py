@@ -306,6 +306,9 @@ def test_problem_reports(auditor: httpx.Client, engine: Engine, venue: Venue) ->
         recorded_at=end,
         recorded_by="public",
     )
+    junk = {"venue_id": venue.id, "kind": ReportKind.CLOSED, "set_apart": True}
+    apart = add(engine, ProblemReport, date(2025, 3, 1), **junk)
+    add(engine, ReportStep, date(2025, 3, 2), report_id=apart.id, step=Step.RESOLVED)
     taken = add(engine, ReportStep, date(2025, 3, 3), report_id=report.id, step=Step.TAKEN_UP)
     mistake = add(
         engine,

@@ -1,0 +1,133 @@
+"""Many changes of the register at once: worked out while others write, written in one short turn.
+
+Working out thousands of changes takes seconds, in which nobody else could write. So that is done in
+a session of `Journal.planning`, which holds no lock; then the batch is written by one statement for
+each table and kind of change, with the same entries of the journal as if each change had been
+written by itself.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.base import Executable
+from sqlmodel import Session, SQLModel
+
+from app.core.errors import DomainError
+from app.core.journal import Journal, actor, append, has_changed, newest_before, now
+from app.core.journal_changes import Change, Columns, columns_of, edit_of, secrets_of
+from app.core.london import london_day
+
+
+class Outdated(DomainError):
+    """What a batch was worked out from is not so any more."""
+
+    status = 409
+    code = "register-changed"
+    title = "The register changed meanwhile, and nothing was written; try again"
+
+
+class Batch:
+    """What is to be written, in order.
+
+    A record that is new is never added to the session, which writes nothing.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._changes: list[Change] = []
+        self._statements: list[tuple[Executable, list[Columns]]] = []
+        self.began = now(session)
+        """When it was worked out; what is dated by this is dated by the writing in the end."""
+
+    def add(self, record: SQLModel) -> None:
+        """Have a new record written as it is now."""
+        self._changes.append(Change(now(self.session), record, None, columns_of(record)))
+
+    def edit(self, record: SQLModel) -> None:
+        """Have written what was changed of a record that the session read."""
+        if edited := edit_of(record):
+            self._changes.append(Change(now(self.session), record, *edited))
+
+    def delete(self, record: SQLModel) -> None:
+        """Have a record deleted."""
+        self._changes.append(Change(now(self.session), record, columns_of(record), None))
+
+    def run(self, statement: Executable, rows: Iterable[Columns]) -> None:
+        """Have a statement run afterwards, for tables that are not journalled."""
+        self._statements.append((statement, list(rows)))
+
+    def records(self, model: type[SQLModel]) -> list[Any]:
+        """The records of a kind that are made or edited."""
+        return [c.record for c in self._changes if c.after and isinstance(c.record, model)]
+
+    def write(self, journal: Journal, rests_on: Collection[type[SQLModel]]) -> None:
+        """Write it all, dated by the clock of now.
+
+        Raises `Outdated` when a record of a kind that it rests on has changed since it was worked
+        out, or London has another day, and `WrongClock`.
+        """
+        if not self._changes and not self._statements:
+            return
+        subjects = [str(model.__tablename__) for model in rests_on]
+        with journal.writing(actor(self.session)) as session:
+            if has_changed(session, subjects, newest_before(self.session)):
+                raise Outdated
+            if london_day(now(session)) != london_day(self.began):
+                raise Outdated
+            later = now(session) - self.began
+            changes = [
+                change._replace(at=change.at + later, after=self._dated(change.after, later))
+                for change in self._changes
+            ]
+            connection = session.connection()
+            for statement, rows in _statements(changes):
+                connection.execute(statement, rows)
+            for statement, rows in self._statements:
+                if rows:
+                    connection.execute(statement, [self._dated(row, later) for row in rows])
+            append(session, changes)
+
+    def _dated(self, columns: Any, later: timedelta) -> Any:
+        """Columns with the instants of the plan moved to those of its writing."""
+        if columns is None or not later:
+            return columns
+        first, last = self.began, now(self.session)
+        return {
+            name: value + later if isinstance(value, datetime) and first <= value <= last else value
+            for name, value in columns.items()
+        }
+
+
+def _statements(changes: Sequence[Change]) -> Iterable[tuple[Executable, list[Columns]]]:
+    """What makes changes of many records, in an order in which each finds what it refers to."""
+    made: dict[sa.Table, list[Columns]] = defaultdict(list)
+    edited: dict[tuple[sa.Table, tuple[str, ...]], list[Columns]] = defaultdict(list)
+    deleted: dict[sa.Table, list[Columns]] = defaultdict(list)
+    for _, record, before, after in changes:
+        if secrets_of(type(record)):
+            # The journal's columns don't say what these are.
+            raise RuntimeError(f"{record.__tablename__} has secret columns: write it by itself")
+        table: Any = sa.inspect(type(record)).local_table
+        key = {f"_{column.key}": getattr(record, column.key) for column in table.primary_key}
+        if after is None:
+            deleted[table].append(key)
+        elif before is None:
+            made[table].append(after)
+        else:
+            edited[table, tuple(after)].append(after | key)
+    order = {table: place for place, table in enumerate(SQLModel.metadata.sorted_tables)}
+    for table in sorted(made, key=order.__getitem__):
+        yield table.insert(), made[table]
+    for (table, _), rows in edited.items():
+        yield _of_key(table, table.update()), rows
+    for table in sorted(deleted, key=order.__getitem__, reverse=True):
+        yield _of_key(table, table.delete()), deleted[table]
+
+
+def _of_key(table: sa.Table, statement: Any) -> Any:
+    return statement.where(
+        *(c == sa.bindparam(f"_{c.key}", type_=c.type) for c in table.primary_key)
+    )

@@ -1,0 +1,137 @@
+"""Compiling loops over columns, where there is a compiler for this Python."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.settings import settings
+
+Ints = NDArray[np.int64]
+Shorts = NDArray[np.int32]
+Floats = NDArray[np.float64]
+Bits = NDArray[np.uint32]
+
+IntLines = Annotated[Ints, 2]
+ShortLines = Annotated[Shorts, 2]
+FloatLines = Annotated[Floats, 2]
+BitLines = Annotated[Bits, 2]
+"""Columns of two dimensions."""
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+numba: Any
+array_at: Any = None
+"""In compiled functions, the array of a shape and kind at an address; None without a compiler."""
+
+try:
+    import numba
+except ImportError:
+    # A Python that is newer than the compiler: the same loops run as they are, only slower.
+    numba = None
+else:
+    from numba.core import cgutils, types
+    from numba.extending import intrinsic
+
+    def _typed(_: Any, address: Any) -> Any:
+        def generated(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+        return types.voidptr(address), generated
+
+    _pointer: Any = intrinsic(_typed)
+
+    @numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[untyped-decorator]
+    def array_at(address: int, shape: Any, kind: Any) -> Any:
+        return numba.carray(_pointer(address), shape, kind)
+
+
+def compiled(function: _Function) -> _Function:
+    """The function in machine code, kept on disk so that only the first start compiles it."""
+    return _compiled(function)
+
+
+def compiled_part(function: _Function) -> _Function:
+    """The same for what only compiled functions call: without a way in, it takes half as long."""
+    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def _compiled(function: _Function, **options: bool) -> _Function:
+    if numba is None:
+        return function
+    try:
+        return _kept(function, **options)
+    except RuntimeError:
+        # Neither the installation nor a home can be written to.
+        numba.config.CACHE_DIR = str(settings().data_dir.absolute() / "compiled")
+    try:
+        return _kept(function, **options)
+    except RuntimeError:
+        return numba.njit(**options)(function)  # type: ignore[no-any-return]
+
+
+def _kept(function: _Function, **options: bool) -> _Function:
+    dispatcher = numba.njit(cache=True, **options)(function)
+    save = dispatcher._cache.save_overload  # noqa: SLF001  there is no other way in
+
+    def save_where_there_is_room(*compiled: Any) -> None:
+        # A full disk would otherwise end whoever is the first to need the function.
+        with suppress(OSError):
+            save(*compiled)
+
+    dispatcher._cache.save_overload = save_where_there_is_room  # noqa: SLF001
+    return dispatcher  # type: ignore[no-any-return]
+
+
+_KINDS: dict[Any, str] = {Ints: "int64", Shorts: "int32", Floats: "float64", Bits: "uint32"}
+
+
+def packed(columns: NamedTuple) -> Any:
+    """Columns as a compiled function takes them: where each lies, which is so for as long as they
+    are kept.
+
+    Handed over one by one, two dozen arrays take longer than a search.
+    """
+    if array_at is None:
+        return columns
+    where = np.zeros((len(columns), 3), dtype=np.int64)
+    hints = get_type_hints(type(columns))
+    for place, (name, kind) in enumerate(hints.items()):
+        column: Any = getattr(columns, name)
+        if kind is int:
+            where[place, 0] = column
+        elif column.dtype == _KINDS[kind] and column.flags.c_contiguous:
+            where[place] = column.ctypes.data, column.shape[0], column.shape[-1]
+        else:
+            raise TypeError(f"{name} is not laid out as the loops read it")
+    return where
+
+
+def unpacked(kind: type, file: str) -> Any:
+    """What makes columns of a kind out of `packed` again, for the compiled functions of a file.
+
+    There, the kind goes by its own name, and `np` and `array_at` by theirs.
+    """
+    if array_at is None:
+        return lambda columns: columns  # uncompiled, they come as they are
+    hints = get_type_hints(kind, include_extras=True).values()
+    parts = ", ".join(_unpacking(place, of) for place, of in enumerate(hints))
+    # Written out, because compiled code can't go through arrays of several kinds in a loop.
+    code = compile(f"lambda packed: {kind.__name__}({parts})", file, "eval")
+    names = {"np": np, "array_at": array_at, kind.__name__: kind, "__name__": kind.__module__}
+    return compiled_part(eval(code, names))  # noqa: S307
+
+
+def _unpacking(place: int, kind: Any) -> str:
+    """What reads one of the columns out of `packed`."""
+    if kind is int:
+        return f"packed[{place}, 0]"
+    is_lines = get_args(kind)[1:] == (2,)
+    items, shape = (
+        (get_args(kind)[0], f"(packed[{place}, 1], packed[{place}, 2])")
+        if is_lines
+        else (kind, f"packed[{place}, 1]")
+    )
+    return f"array_at(packed[{place}, 0], {shape}, np.{_KINDS[items]})"

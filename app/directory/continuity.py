@@ -1,0 +1,52 @@
+"""A directory is followed only by one from the same database, in a state that is no older.
+
+A disk that is not mounted, a wrong address, a backup that was restored: each looks like a good
+database in which there is nothing, or less. What was built from the right one says more than such a
+database does, until somebody who knows better says otherwise.
+"""
+
+from sqlalchemy import inspect
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session, select
+
+from app.core.journal import lacks
+from app.core.journal_head import Newest
+from app.core.trouble import Trouble
+from app.directory.snapshot import Origin
+from app.venues.models import DirectoryState
+
+
+class WentBack(Trouble):
+    """The database is another one than before, or an older state of it."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.args[0]}: nothing of it is published. Bring the right database back; or, if"
+            " this one is right, run: havens journal accept"
+        )
+
+
+def continued(session: Session, last: Origin | None, known: Newest | None) -> DirectoryState:
+    """The state of a database that continues what the last directory was built from, and has the
+    entry of the journal that is known outside of it. Raises `WentBack`."""
+    try:
+        state = session.exec(select(DirectoryState)).one()
+        has_known = known is None or not lacks(session, known, "the data directory")
+    except DBAPIError:
+        session.rollback()
+        if (last or known) and not inspect(session.connection()).has_table("directory_state"):
+            raise WentBack("The database is empty") from None
+        raise
+    if last and str(state.database) != last.database:
+        raise WentBack("The database is not the one that the directory was built from")
+    if last and state.version < last.version:
+        raise WentBack(
+            f"The database is older than the directory that was built from it (version"
+            f" {state.version}, and {last.version} was known)"
+        )
+    if known and not has_known:
+        raise WentBack(
+            f"The database is older than the journal's head, or another one: it has not the entry"
+            f" {known.number} that was known"
+        )
+    return state

@@ -1,0 +1,378 @@
+"""`havens doctor`: what is wrong with this installation, and what to do, in plain words."""
+
+import errno
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from enum import IntEnum
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session, select
+
+from app.core.copies import revision_of
+from app.core.db import MIGRATIONS, database_clock, make_engine, read_session
+from app.core.journal import CLOCKS_AGREE, HEAD_FILE, Journal, command_actor, newest_entry
+from app.core.settings import Settings, UnsafeSettings
+from app.directory.snapshot import CURRENT, HOUR, MixedData, Snapshot, Unusable, load
+from app.venues.models import DirectoryState
+
+ROOM_MB, LITTLE_ROOM_MB = 500, 50
+"""Free on a disk: with less than the first somebody should look, with less than the second now."""
+
+
+class Severity(IntEnum):
+    """How bad it is; the worst one is the exit code."""
+
+    WELL = 0
+    LOOK = 1
+    WRONG = 2
+
+
+class Finding(NamedTuple):
+    """What was looked at, what was found, and what to do about it unless all is well."""
+
+    subject: str
+    severity: Severity
+    says: str
+    remedy: str = ""
+
+
+def well(subject: str, says: str) -> Finding:
+    return Finding(subject, Severity.WELL, says)
+
+
+def look(subject: str, says: str, remedy: str) -> Finding:
+    return Finding(subject, Severity.LOOK, says, remedy)
+
+
+def wrong(subject: str, says: str, remedy: str) -> Finding:
+    return Finding(subject, Severity.WRONG, says, remedy)
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Everything that can be looked at from here; it changes nothing."""
+    snapshot = _published(settings)
+    read_side, write_side = (partial(f, snapshot=snapshot) for f in (_directory, _database))
+    for looked_at in (_settings, _disk, read_side, write_side):
+        try:
+            yield from looked_at(settings)
+        except OSError as error:
+            yield wrong(
+                "disk",
+                f"{error.filename}: {error.strerror}",
+                f"Is it there, and may this user have it? This is {_user()}.",
+            )
+
+
+# --- this host -------------------------------------------------------------------------------
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    try:
+        if settings.environment == "production":
+            settings.key("journal")
+    except UnsafeSettings as error:
+        yield wrong(
+            "settings",
+            f"{error}",
+            "Set the one that this register was always signed with. Only for a new register make"
+            " one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'",
+        )
+    else:
+        public = settings.public_url or "no HAVENS_PUBLIC_URL, so no posters and no sitemap"
+        yield well("settings", f"{settings.environment}; {public}")
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    folder, file = settings.data_dir, _sqlite_file(settings)
+    if not folder.is_dir():
+        yield look(
+            "data", f"{folder} is not there", "havens serve makes it, if it is the right one."
+        )
+        return
+    try:
+        with tempfile.TemporaryFile(dir=folder) as attempt:
+            attempt.write(bytes(2**16))
+            attempt.flush()
+            os.fsync(attempt.fileno())
+    except OSError as error:
+        remedy = (
+            "Make room."
+            if error.errno in (errno.ENOSPC, errno.EDQUOT)
+            else f"Give it to the user that the service runs as; this is {_user()}."
+        )
+        yield wrong("data", f"{folder} can't be written: {error.strerror}", remedy)
+    places = [place for place in (folder, file.parent if file else folder) if place.is_dir()]
+    for place in {place.stat().st_dev: place for place in places}.values():
+        free = shutil.disk_usage(place).free // 10**6
+        says = f"{free:,} MB free for {place}"
+        if free < LITTLE_ROOM_MB:
+            yield wrong("disk", says, "Make room: nothing can be recorded without.")
+        elif free < ROOM_MB:
+            yield look("disk", says, "Make room before it is gone.")
+        else:
+            yield well("disk", says)
+    for secret in (folder / "secret.key", file):
+        if secret and secret.exists():
+            if not os.access(secret, os.R_OK | os.W_OK):
+                yield wrong("rights", f"{secret} is not this user's", f"chown {_user()} {secret}")
+            elif secret.stat().st_mode & 0o004 and secret.parent.stat().st_mode & 0o001:
+                yield look(
+                    "rights", f"everybody on this host can read {secret}", f"chmod 600 {secret}"
+                )
+
+
+def _published(settings: Settings) -> Snapshot | None:
+    try:
+        return load(settings.data_dir)
+    except Unusable:
+        return None
+
+
+def _directory(settings: Settings, snapshot: Snapshot | None) -> Iterator[Finding]:
+    if snapshot is None:
+        damaged = (settings.data_dir / CURRENT).exists()
+        yield (wrong if damaged else look)(
+            "directory",
+            f"{CURRENT} is damaged, and there is none before it"
+            if damaged
+            else "there is none yet",
+            "havens serve builds one. Until it has, nobody gets an answer from here.",
+        )
+        return
+    now = time.time()
+    at = datetime.fromtimestamp(snapshot.generated_at, UTC)
+    says = f"{len(snapshot)} havens, made on {at:%d %B %Y at %H:%M} UTC"
+    if len(snapshot) and snapshot.demonstration != settings.demonstration:
+        mixed = MixedData("the directory", demonstration=settings.demonstration)
+        yield wrong("directory", f"{mixed}", "Give each environment a data directory of its own.")
+    elif snapshot.generated_at > now + CLOCKS_AGREE.total_seconds():
+        yield wrong("clock", f"{says}, which is still to come", "Set this host's clock.")
+    elif not snapshot.covers(now):
+        yield wrong(
+            "directory",
+            f"{says}: it knows nothing of today",
+            "Mend the database below; havens serve then builds a new one.",
+        )
+    elif now - snapshot.generated_at > 2 * HOUR:
+        yield look(
+            "directory",
+            f"{says}; a service that runs makes one every hour",
+            "Is it running? If so, its log says why it can't build.",
+        )
+    else:
+        yield well("directory", says)
+
+
+# --- the database ----------------------------------------------------------------------------
+
+
+def _database(settings: Settings, snapshot: Snapshot | None) -> Iterator[Finding]:
+    engine = make_engine(settings.database_url)
+    try:
+        yield from _register(settings, engine, snapshot)
+    except DBAPIError as error:
+        yield wrong(
+            "database",
+            f"it can't be used: {_reason(error)}",
+            "Is it up, is HAVENS_DATABASE_URL right, may this user in? While it is away, answers"
+            " to the public come from the directory on disk.",
+        )
+    finally:
+        engine.dispose()
+
+
+def _register(settings: Settings, engine: Engine, snapshot: Snapshot | None) -> Iterator[Finding]:
+    lost = snapshot is not None or (settings.data_dir / HEAD_FILE).exists()
+    file = _sqlite_file(settings)
+    if file and not file.exists():
+        yield _nothing(f"{file} is not there", lost)
+        return
+    with engine.connect() as connection:
+        revision, kind = revision_of(connection), _kind(connection)
+        newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+        if (
+            file
+            and (damage := connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()) != "ok"
+        ):
+            yield wrong(
+                "database",
+                f"{file} is damaged: {damage}",
+                "Stop the service, move the file away with its -wal and -shm, havens restore FILE.",
+            )
+    if revision is None:
+        yield _nothing(f"{kind} is empty", lost)
+        return
+    if revision != newest:
+        yield _of_another_version(revision, newest)
+        return
+    yield from _rights(engine, kind)
+    with read_session(engine) as session:
+        yield from _same(settings, session, snapshot)
+        yield from _clock(session)
+    with suppress(UnsafeSettings):  # which is said already
+        yield from _journal(Journal.of(settings, engine))
+
+
+def _nothing(says: str, lost: bool) -> Finding:
+    if lost:
+        return wrong(
+            "database",
+            f"{says}, and there was a register here",
+            "Is HAVENS_DATABASE_URL right, and the volume mounted? Else: havens restore FILE.",
+        )
+    return look("database", f"{says}", "havens serve makes the register, or havens restore FILE.")
+
+
+def _kind(connection: sa.Connection) -> str:
+    if connection.dialect.name == "sqlite":
+        return f"SQLite {sqlite3.sqlite_version}"
+    run = connection.exec_driver_sql
+    postgis = run("SELECT extversion FROM pg_extension WHERE extname = 'postgis'").scalar()
+    server = run("SHOW server_version").scalar()
+    return f"PostgreSQL {server} with {f'PostGIS {postgis}' if postgis else 'no PostGIS'}"
+
+
+def _of_another_version(revision: str, newest: str | None) -> Finding:
+    try:
+        ScriptDirectory(str(MIGRATIONS)).get_revision(revision)
+    except CommandError:
+        return wrong(
+            "database",
+            f"it is of revision {revision}, which is newer than this version of the service",
+            "Run the newer version. To go back, restore a backup that this version made.",
+        )
+    return look(
+        "database",
+        f"it is of revision {revision}, and this version wants {newest}",
+        "havens backup FILE, then havens migrate; havens serve migrates, too.",
+    )
+
+
+def _rights(engine: Engine, kind: str) -> Iterator[Finding]:
+    try:
+        with engine.execution_options(writes=True).connect() as connection:
+            with connection.begin() as transaction:
+                # As the service does at every change; taken back.
+                connection.exec_driver_sql("UPDATE directory_state SET version = version")
+                transaction.rollback()
+            owner = (
+                engine.dialect.name == "sqlite"
+                or connection.exec_driver_sql(
+                    "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class"
+                    " WHERE oid = 'venue'::regclass"
+                ).scalar()
+            )
+    except DBAPIError as error:
+        yield wrong(
+            "rights",
+            f"{kind} can be read and not written: {_reason(error)}",
+            "Is it a replica, is the disk read-only or full, does this user own the tables?",
+        )
+    else:
+        if owner:
+            yield well("database", f"{kind}, which this user can write")
+        else:
+            yield look(
+                "rights",
+                f"{kind}: this user can write, and does not own the tables",
+                "The next migration fails: let its user own the database.",
+            )
+
+
+def _same(settings: Settings, session: Session, snapshot: Snapshot | None) -> Iterator[Finding]:
+    """Whether the database is the one of this environment, and of the directory that is out."""
+    # Brings the application, and what `serve` has to import itself.
+    from app.start import refuse_mixed  # noqa: PLC0415
+
+    try:
+        refuse_mixed(session, settings)
+    except MixedData as error:
+        yield wrong("database", f"{error}", "Give each environment a database of its own.")
+    state = session.exec(select(DirectoryState)).one()
+    if snapshot is None or snapshot.is_of_state(state):
+        return
+    if snapshot.database != str(state.database):
+        yield wrong(
+            "directory",
+            "it was built from another database than this one",
+            "Is HAVENS_DATABASE_URL right? If this database is to count: havens journal accept.",
+        )
+    elif snapshot.version > state.version:
+        yield wrong(
+            "directory",
+            f"it is of version {snapshot.version}, and the database has gone back to"
+            f" {state.version}",
+            "An old copy of the database is in its place. Put the right one there, or havens"
+            " restore FILE.",
+        )
+    else:
+        yield look(
+            "directory",
+            f"it is of version {snapshot.version}, and the database of {state.version}",
+            "A service that runs follows within seconds: is it running?",
+        )
+
+
+def _clock(session: Session) -> Iterator[Finding]:
+    host = datetime.now(UTC)
+    database = database_clock(session) or host
+    newest = newest_entry(session)
+    if abs(host - database) > CLOCKS_AGREE:
+        yield wrong(
+            "clock",
+            f"this host says {host:%d %B %H:%M:%S}, the database's {database:%d %B %H:%M:%S} UTC",
+            "Set both by NTP. Until they agree nothing is recorded from here.",
+        )
+    elif newest and newest.at > host + CLOCKS_AGREE:
+        yield wrong(
+            "clock",
+            f"the journal's newest entry is of {newest.at:%d %B %Y %H:%M} UTC, still to come",
+            "Is this host's clock behind? If not, one was ahead: havens journal verify",
+        )
+    else:
+        yield well("clock", f"{host:%d %B %Y %H:%M:%S} UTC")
+
+
+def _journal(journal: Journal) -> Iterator[Finding]:
+    written = journal.length()
+    if broken := journal.verify():
+        yield wrong(
+            "journal",
+            f"entry {broken.number} {broken.reason}",
+            "Keep this database as it is, and find out who or what did it. Then havens restore"
+            " FILE, or havens journal accept if only the copy of the head is lost.",
+        )
+    elif runs := journal.misdated():
+        yield look(
+            "journal",
+            f"it is whole; a clock misdated entries {runs[0].first} to {runs[-1].last}",
+            "havens journal verify says which ones. Void what they record if its date matters.",
+        )
+    else:
+        yield well("journal", f"whole: {written} entries, {journal.covered()} of them covered")
+
+
+def _sqlite_file(settings: Settings) -> Path | None:
+    url = sa.make_url(settings.database_url)
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+
+def _reason(error: DBAPIError) -> str:
+    return str(error.orig).partition("\n")[0]
+
+
+def _user() -> str:
+    return command_actor().removeprefix("command ")

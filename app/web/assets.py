@@ -1,0 +1,157 @@
+"""The files that pages are made of, under names that change with what is in them."""
+
+import gzip
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path, PurePath
+from types import MappingProxyType
+
+from fastapi import APIRouter, Request, Response
+
+from app.core.errors import NotFound
+from app.http.headers import takes_gzip
+
+STATIC = Path(__file__).parent / "static"
+
+FIRST_SHEETS = ("css/tokens.css", "css/first.css")
+
+BUNDLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "first.css": ("vendor/govuk-first.css", *FIRST_SHEETS),
+        "finder.css": ("vendor/govuk-finder.css", "css/public.css"),
+        "console.css": (
+            "vendor/govuk-frontend.css",
+            *FIRST_SHEETS,
+            "css/public.css",
+            "css/console.css",
+        ),
+        "page.js": ("js/page.js",),
+        "door.js": ("js/page.js", "js/door.js"),
+        "finder.js": ("js/search.js", "js/places.js", "js/finder.js"),
+        "console.js": ("vendor/govuk-frontend.js",),
+        "map.css": ("vendor/leaflet.css", "css/map.css"),
+        "leaflet.js": ("vendor/leaflet.js",),
+        "map.js": ("js/map.js",),
+        "pin.js": ("js/pin.js",),
+        "mark.svg": ("icons/mark.svg",),
+        "icon-192.png": ("icons/icon-192.png",),
+        "icon-512.png": ("icons/icon-512.png",),
+        "apple-touch-icon.png": ("icons/apple-touch-icon.png",),
+    }
+)
+"""What is served, and the files under `static/` that it is put together from."""
+
+MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+}
+
+_ADDRESS = re.compile(r"(?P<stem>[a-z0-9-]+)\.(?P<tag>[0-9a-f]{10})(?P<suffix>\.[a-z]+)")
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as it is served: under `/static/` and its address, compressed or not."""
+
+    address: str
+    media_type: str
+    content: bytes
+    compressed: bytes
+    """By gzip."""
+
+
+class Assets:
+    """Every file that is served, made once from those in the repository. It never changes."""
+
+    def __init__(self) -> None:
+        self._files = {name: _file(name, sources) for name, sources in BUNDLES.items()}
+
+    def url(self, name: str) -> str:
+        """Where a browser finds the file of a name. Raises `KeyError`."""
+        return f"/static/{self._files[name].address}"
+
+    def file(self, address: str) -> File | None:
+        """The file whose address this is, or was while something else was in it."""
+        found = _ADDRESS.fullmatch(address)
+        return self._files.get(found["stem"] + found["suffix"]) if found else None
+
+
+@cache
+def assets() -> Assets:
+    """The files of this process."""
+    return Assets()
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/static/{name}")
+async def static_file(name: str, request: Request) -> Response:
+    """A file that a page names. Raises `NotFound`.
+
+    The address that a file had before or will have after a change of version brings the file of
+    now, for that page alone: while processes of two versions answer, a page of the other one must
+    not stand there without its style.
+    """
+    assets: Assets = request.app.state.assets
+    file = assets.file(name)
+    if file is None:
+        raise NotFound
+    lasting = "public, max-age=31536000, immutable"
+    headers = {
+        "Cache-Control": lasting if file.address == name else "no-store",
+        "Vary": "Accept-Encoding",
+    }
+    if not takes_gzip(request.headers):
+        return Response(file.content, media_type=file.media_type, headers=headers)
+    headers["Content-Encoding"] = "gzip"
+    return Response(file.compressed, media_type=file.media_type, headers=headers)
+
+
+def _file(name: str, sources: tuple[str, ...]) -> File:
+    content = b"".join(map(_prepared, sources))
+    stem, suffix = PurePath(name).stem, PurePath(name).suffix
+    return File(
+        address=f"{stem}.{sha256(content).hexdigest()[:10]}{suffix}",
+        media_type=MEDIA_TYPES[suffix],
+        content=content,
+        compressed=gzip.compress(content, 9, mtime=0),
+    )
+
+
+def _prepared(source: str) -> bytes:
+    content = (STATIC / source).read_bytes()
+    match PurePath(source).parts[0]:  # what is vendored is as small as its makers made it
+        case "css":
+            return minified(content.decode()).encode()
+        case "js":
+            return without_line_comments(content.decode()).encode()
+        case _:
+            return content
+
+
+_KEPT = r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|/\*!.*?\*/)"""
+_NEEDLESS = re.compile(_KEPT + r"|(?:\s+|/\*(?!!).*?\*/)+", re.DOTALL)
+_AROUND_MARKS = re.compile(_KEPT + r"| ?;? ?(\}) ?| ?([{;,>]) ?| (!)(?=important)|(:) ", re.DOTALL)
+
+
+def minified(css: str) -> str:
+    """A style sheet without comments and needless blanks, which parses to the same rules.
+
+    Strings stay as they are, and comments that begin with `!`, as notices of licences do.
+    """
+    css = _NEEDLESS.sub(lambda match: match[1] or " ", css)
+    return _AROUND_MARKS.sub(lambda match: match[match.lastindex or 0], css).strip() + "\n"
+
+
+def without_line_comments(script: str) -> str:
+    """A script without the lines that are a comment with `//` and nothing else.
+
+    So no template literal may have such a line: to know one from the other takes a parser.
+    """
+    return re.sub(r"^[ \t]*//.*\n", "", script, flags=re.MULTILINE)

@@ -1,0 +1,81 @@
+"use strict";
+// Keeps the finder on the phone, whole or not at all: this file changes with any of what it keeps.
+// The directory is the page's own to keep, and what goes to the service passes by.
+const KEPT = "havens-{{ build }}";
+const FILES = {{ files|tojson }};
+const PAGES = {{ pages|tojson }};
+const OURS = /^havens-(?!directory$)/;
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(
+    caches
+      .open(KEPT)
+      .then((kept) => pagesKept().then((pages) => kept.addAll(FILES.concat(pages))))
+      .then(() => self.skipWaiting())
+  );
+});
+
+// The pages of everybody, and those in a language of its own that this phone has kept before.
+async function pagesKept() {
+  const pages = new Set(PAGES.slice(0, 2));
+  for (const name of (await caches.keys()).filter((one) => OURS.test(one))) {
+    for (const kept of await (await caches.open(name)).keys()) {
+      const path = new URL(kept.url).pathname;
+      if (PAGES.includes(path)) pages.add(path);
+    }
+  }
+  return Array.from(pages);
+}
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(
+    caches
+      .keys()
+      .then((names) =>
+        Promise.all(
+          names
+            .filter((name) => OURS.test(name) && name !== KEPT)
+            .map((name) => caches.delete(name))
+        )
+      )
+      .then(() => self.clients.claim())
+  );
+});
+
+// A finder in a language of its own is kept when it is first seen, with whom to call.
+self.addEventListener("message", (event) => {
+  const pages = PAGES.filter((page) => page === event.data || page === event.data + "/help");
+  event.waitUntil(
+    caches.open(KEPT).then((kept) =>
+      Promise.all(
+        pages.map((page) => kept.match(page).then((found) => found || kept.add(page)))
+      )
+    )
+  );
+});
+
+// Without a connection any other page is the finder, in the language of the address if it is kept.
+function finder(kept, path) {
+  const own = PAGES.find((page) => page !== "/" && (path + "/").startsWith(page + "/"));
+  return kept
+    .match(own || "/", { ignoreVary: true })
+    .then((found) => found || kept.match("/", { ignoreVary: true }));
+}
+
+self.addEventListener("fetch", (event) => {
+  const address = new URL(event.request.url);
+  const isPage = event.request.mode === "navigate";
+  const isOurs = address.origin === self.location.origin && event.request.method === "GET";
+  if (!isOurs || !(isPage || FILES.includes(address.pathname))) return;
+  event.respondWith(
+    caches.open(KEPT).then((kept) =>
+      kept.match(address.pathname, { ignoreVary: true }).then(
+        (found) =>
+          found ||
+          fetch(event.request).catch((fault) =>
+            isPage ? finder(kept, address.pathname) : Promise.reject(fault)
+          )
+      )
+    )
+  );
+});

@@ -1,0 +1,34 @@
+"""The application, made anew for a test without doing again what comes out the same."""
+
+import time
+from collections.abc import Callable
+
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute
+
+from app.core.journal import Journal
+from app.core.settings import Settings
+from app.directory.live import Clock, Directory
+from app.main import create_app
+
+_routes: list[BaseRoute] = []
+
+
+def application(
+    settings: Settings,
+    clock: Clock = time.time,
+    prepare: Callable[[Settings, Journal, Directory], object] | None = None,
+) -> FastAPI:
+    """The application of some settings, with the routes of the first one of this process.
+
+    They are the same in every application, and what each takes is worked out when it is first
+    asked for, which takes longer than most tests. It also changes the filters of warnings for a
+    moment, which are the whole process's: here no service runs yet in a thread of its own.
+    """
+    app = create_app(settings, clock, prepare)
+    if not _routes:
+        list(iter_route_contexts(app.routes))
+        _routes.extend(app.routes)
+    app.router.routes[:] = _routes
+    return app

@@ -1,0 +1,1 @@
+"""What the service is promised to survive, done to it: bounded, on this machine alone."""
