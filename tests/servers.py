@@ -27,6 +27,7 @@ from app.core.db import connected
 from app.core.settings import Settings
 from app.directory.live import Clock
 from app.directory.shortcut import Shortcut
+from app.http.connections import Guarded
 from app.http.headers import on_every_answer
 from app.main import FOLLOWER
 from app.start import prepare, prepare_database
@@ -231,14 +232,18 @@ class _Prompt(uvicorn.Server):
 
 
 @contextmanager
-def serving(app: FastAPI, connection: type[Shortcut] = Shortcut) -> Iterator[httpx.Client]:
-    """The application behind a real socket inside this process, once it has a directory."""
+def serving(app: FastAPI, connection: type[Guarded] | None = None) -> Iterator[httpx.Client]:
+    """An application behind a real socket inside this process.
+
+    Unless a test names another, its connections are those of the service, or, when it is but a part
+    of the service and has no directory, those without a shortcut to one.
+    """
     settings = getattr(app.state, "settings", None)
     config = uvicorn.Config(
         noting_faults(app),
         host="127.0.0.1",
         port=0,
-        http=connection,
+        http=connection or (Shortcut if settings else Guarded),
         ws="none",
         access_log=False,
         log_config=None,

@@ -17,8 +17,7 @@ import pytest
 from fastapi import FastAPI, Request, Response
 from prometheus_client import REGISTRY
 
-from app.directory.shortcut import Shortcut
-from app.http.connections import KIB, Limits, room
+from app.http.connections import KIB, Guarded, Limits, room
 from tests.servers import PATIENCE_SECONDS, serving, until
 
 MIB = KIB * KIB
@@ -26,7 +25,7 @@ LARGE = b"x" * (16 * MIB)
 """More than a system keeps for a client that does not read."""
 
 
-class Impatient(Shortcut):
+class Impatient(Guarded):
     limits = Limits(
         connections=20,
         head_seconds=1,
