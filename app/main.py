@@ -14,7 +14,6 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from app import contract
 from app.accounts.attempts import Attempts
 from app.accounts.lane import Lane
-from app.accounts.provider import Provider
 from app.accounts.routes import admin as accounts
 from app.accounts.routes import failed as failed_sign_ins
 from app.accounts.routes import router as sign_in
@@ -164,9 +163,12 @@ def create_app(
     app.state.attempts = Attempts(engine, settings.key("attempts"), app.state.tokens.now)
     app.state.lane = Lane()
     app.state.factors = SecondFactors.of(settings)
-    app.state.provider = settings.identity_provider and Provider(
-        settings.identity_provider, settings.address(CALLBACK), clock
-    )
+    app.state.provider = None
+    if settings.identity_provider:
+        # Brings clients and protocols that a service without one does without.
+        from app.accounts.provider import Provider  # noqa: PLC0415
+
+        app.state.provider = Provider(settings.identity_provider, settings.address(CALLBACK), clock)
     app.state.trusted_proxies = settings.trusted_proxies
     app.state.contacts = Contacts(settings.help_contacts)
     app.state.paper = Desk(settings)

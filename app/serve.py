@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import gc
 import hashlib
 import os
 import resource
@@ -21,7 +22,7 @@ from uvicorn.supervisors import multiprocess
 
 from app.core import logs
 from app.core.settings import Settings
-from app.generations import handed_over, keep
+from app.generations import Kept, handed_over, keep
 from app.http.headers import on_every_answer
 
 GRACE_SECONDS = 40
@@ -46,12 +47,8 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     folder = _folder_of_metrics(settings.data_dir) if workers > 1 else None
     if folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    keeper = os.getpid()
-    try:
-        sys.exit(keep(door, workers, answer))
-    finally:
-        if folder and os.getpid() == keeper:
-            shutil.rmtree(folder, ignore_errors=True)
+    keep(door, Kept(workers, settings.log_level, settings.log_format, str(folder or "")), answer)
+    sys.exit()
 
 
 def _folder_of_metrics(data_dir: Path) -> Path | None:
@@ -73,16 +70,30 @@ def _folder_of_metrics(data_dir: Path) -> Path | None:
 def _answer(settings: Settings, workers: int, door: socket.socket, ready: int) -> None:
     """Prepare, then answer whoever comes to the door, as one generation."""
     _begin()
-    # Brings what counts, which reads where to as it is imported.
-    from app.start import prepare  # noqa: PLC0415
+    # What is imported stays, and to look through it again and again is a tenth of the start.
+    gc.disable()
+    # Brings what counts, which reads where to as it is imported; and the compiler, which the
+    # builder and the workers share as they share all that is there before them.
+    import app.directory.engine.nearest  # noqa: F401, PLC0415
+    from app.directory.builder import builder  # noqa: PLC0415
+    from app.start import prepare, started_app  # noqa: PLC0415
 
+    gc.freeze()
+    gc.enable()
+    builder().fork()
     # Held until the end, for each worker is forked with it.
     shared = prepare(settings)
+    # The one that follows is forked when what compiles is warm, and shared too.
+    builder().close()
+    # Several builders share what a single one had better bring when nobody waits any more.
+    from app.directory.build import warm_up  # noqa: PLC0415
+
+    warm_up()
     # Up to here nobody has sent anything, and what goes wrong had better say all of it.
     logs.take_what_nobody_catches()
     config = uvicorn.Config(
-        "app.start:started_app",
-        factory=True,
+        # Made here, so that those who are forked share it.
+        started_app(),
         workers=workers,
         loop="uvloop",
         http="app.directory.shortcut:Shortcut",
@@ -103,9 +114,6 @@ def _answer(settings: Settings, workers: int, door: socket.socket, ready: int) -
             sys.exit(STARTUP_FAILURE)
         del shared
         return
-    from app.directory.builder import builder  # noqa: PLC0415
-
-    builder().close()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415
 
@@ -140,7 +148,12 @@ class _Server(uvicorn.Server):
         self._ready = ready
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
+        # Imported by now, and too early above.
+        from app.directory.builder import builder  # noqa: PLC0415
+
         _begin()
+        gc.freeze()
+        builder().fork()
         super().run(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

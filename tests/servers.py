@@ -25,6 +25,7 @@ from fastapi import FastAPI
 from app.core import logs
 from app.core.db import connected
 from app.core.settings import Settings
+from app.directory.builder import NAME
 from app.directory.live import Clock
 from app.directory.shortcut import Shortcut
 from app.http.connections import Guarded
@@ -44,7 +45,7 @@ METRICS = {"Authorization": f"Bearer {METRICS_TOKEN}"}
 
 _REFUSED = """
 import sys
-from app.cli import main
+from app.command import main
 sys.argv[1:] = ["serve", "--port", "9119"]
 main()
 """
@@ -104,9 +105,11 @@ class Service:
 def answering(keeper: psutil.Process) -> list[psutil.Process]:
     """The processes that answer, of the one that was started and all that came of it."""
     alike = []
+    # What keeps them has a command of its own, and what builds for them looks like a copy of them.
+    commands = [child.cmdline() for child in keeper.children()]
     for child in keeper.children(recursive=True):
         with suppress(psutil.NoSuchProcess):
-            if child.cmdline() == keeper.cmdline():
+            if child.cmdline() in commands and child.name() != NAME.decode():
                 alike.append(child)
     parents = {child.ppid() for child in alike}
     return [child for child in alike if child.pid not in parents]
