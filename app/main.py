@@ -12,13 +12,11 @@ from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from app import contract
+from app.accounts.admin_routes import accounts, failed_sign_ins, signed_in
 from app.accounts.attempts import Attempts
 from app.accounts.lane import Lane
 from app.accounts.provider import Provider
-from app.accounts.routes import admin as accounts
-from app.accounts.routes import failed as failed_sign_ins
 from app.accounts.routes import router as sign_in
-from app.accounts.routes import signed_in
 from app.accounts.second_factor import SecondFactors
 from app.accounts.tokens import Tokens, Unauthorized
 from app.audit.calendar_routes import public as calendars
