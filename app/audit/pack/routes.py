@@ -5,12 +5,13 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import Auditor
+from app.audit.cover.on_foot import OnFoot
 from app.audit.frame import files
 from app.audit.frame.disclosure import note_read
 from app.audit.frame.question import AsKnownAt, Filters
@@ -82,7 +83,7 @@ _INVALID = wrong("quarter", "lies in the future")
     responses=_FORMS | responses(_INVALID),
 )
 def preview_pack(
-    question: Annotated[PackQuestion, Query()], journal: TheJournal, _: Auditor
+    question: Annotated[PackQuestion, Query()], journal: TheJournal, _: Auditor, request: Request
 ) -> Response:
     """The partnership's quarterly report, as it would be issued; nothing is kept of it.
 
@@ -92,7 +93,8 @@ def preview_pack(
         made_from, known_at = parameters(
             session, question.quarter, question, question.known_at, datetime.now(UTC)
         )
-        pack = compose(session, made_from, known_at)
+        on_foot = OnFoot.of(request.app.state.settings)
+        pack = compose(session, made_from, known_at, on_foot)
     return _in_form(to_json(pack), question.format)
 
 
@@ -103,11 +105,11 @@ def preview_pack(
     response_model=PackOut,
     responses=responses(_INVALID, KeyReused()),
 )
-def issue_pack(given: PackIn, register: Register, auditor: Auditor) -> Response:
+def issue_pack(given: PackIn, register: Register, auditor: Auditor, request: Request) -> Response:
     """Make the report by all that is known at this instant, and keep it as it is for good."""
 
     def make(session: Session) -> tuple[str, PackOut]:
-        pack = issued.issue(session, given)
+        pack = issued.issue(session, given, OnFoot.of(request.app.state.settings))
         return f"/v1/audit/packs/{pack.id}", PackOut.of(pack)
 
     return register.create(auditor, given, make)
