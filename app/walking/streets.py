@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.core import column_file, files
 from app.core.compiled import Floats, Ints, Shorts, packed
 from app.walking.access import Way
-from app.walking.file import FORM, STREETS, UnusableStreets
+from app.walking.file import FORM, STREETS, UnusableStreets, what_is_wrong
 from app.walking.loops import NO_WAY, Labels, Lines, Ways, between, distances, nearest_step
 from app.walking.words import spoken
 
@@ -81,7 +81,7 @@ class Streets:
         except OSError as error:
             raise UnusableStreets(f"{path.name}: {error.strerror}") from None
         except column_file.WRONG:
-            raise UnusableStreets(f"{path.name}: damaged, or written by another version") from None
+            raise UnusableStreets(what_is_wrong(path)) from None
 
     @classmethod
     def of(cls, memory: mmap | bytes) -> "Streets":
