@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 	$(if $(UPGRADE),--upgrade)
 
-# Hundreds of processes of the tests import the service: compiled anew by each, it costs minutes.
+# Hundreds of processes of the tests import the service, and each would compile it anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 PEERS := tests/bench/peers/requirements
