@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import re
+import socket
 import ssl
 import subprocess
 import sys
@@ -217,18 +218,32 @@ def _stop(process: psutil.Popen) -> None:
     _, left = psutil.wait_procs(family, timeout=PATIENCE_SECONDS)
     for straggler in left:
         straggler.kill()
-    process.wait(15)
+    process.wait(PATIENCE_SECONDS)
     assert not left, "the service did not stop when told to"
 
 
 class _Prompt(uvicorn.Server):
-    """Looks ten times as often whether it is to end: otherwise most tests would wait for that."""
+    """Looks ten times as often whether it is to end, and ends without a pause: otherwise most tests
+    would wait for that."""
 
     async def main_loop(self) -> None:
         tick = 0
         while not await self.on_tick(tick // 10):
             tick += 1
             await asyncio.sleep(0.01)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
+                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        for task in self.server_state.tasks:
+            task.cancel()
+        await self.lifespan.shutdown()
 
 
 @contextmanager
@@ -249,7 +264,7 @@ def serving(app: FastAPI, connection: type[Guarded] | None = None) -> Iterator[h
         log_config=None,
         server_header=False,
         headers=on_every_answer(settings.public_url if settings else ""),
-        timeout_graceful_shutdown=1,
+        timeout_graceful_shutdown=30,
     )
     server = _Prompt(config)
     others = set(threading.enumerate())

@@ -389,9 +389,9 @@ def test_only_auditors_issue_and_read(sign_in: SignIn, anybody: httpx.Client) ->
     ids=lambda value: value if isinstance(value, str) else "-".join(value),
 )
 def test_what_makes_no_sense_is_refused(
-    auditor: httpx.Client, asked: dict[str, str], field: str
+    asking: httpx.Client, asked: dict[str, str], field: str
 ) -> None:
-    answer = auditor.get(PREVIEW, params=asked)
+    answer = asking.get(PREVIEW, params=asked)
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == [field]
 
