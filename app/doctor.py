@@ -25,7 +25,9 @@ from app.core.copies import revision_of
 from app.core.db import MIGRATIONS, database_clock, make_engine, read_session
 from app.core.journal import CLOCKS_AGREE, HEAD_FILE, Journal, command_actor, newest_entry
 from app.core.settings import Settings, UnsafeSettings
-from app.directory.snapshot import CURRENT, HOUR, MixedData, Snapshot, Unusable, load
+from app.directory.fetched import NotFetched, Source
+from app.directory.publication import Refused
+from app.directory.snapshot import CURRENT, HOUR, MINUTE, MixedData, Snapshot, Unusable, load
 from app.venues.models import DirectoryState
 
 ROOM_MB, LITTLE_ROOM_MB = 500, 50
@@ -65,7 +67,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Everything that can be looked at from here; it changes nothing."""
     snapshot = _published(settings)
     read_side, write_side = (partial(f, snapshot=snapshot) for f in (_directory, _database))
-    for looked_at in (_settings, _disk, read_side, write_side):
+    behind = write_side if settings.has_register else _source
+    for looked_at in (_settings, _disk, read_side, behind):
         try:
             yield from looked_at(settings)
         except OSError as error:
@@ -174,6 +177,28 @@ def _directory(settings: Settings, snapshot: Snapshot | None) -> Iterator[Findin
         )
     else:
         yield well("directory", says)
+
+
+def _source(settings: Settings) -> Iterator[Finding]:
+    """What a host without a database fetches."""
+    source = Source(settings)
+    try:
+        at = source.confirmed_at()
+    except (NotFetched, Refused) as error:
+        yield wrong(
+            "source",
+            f"{error}",
+            "Is HAVENS_DIRECTORY_URL right, and HAVENS_DIRECTORY_KEYS? While it is away, answers"
+            " come from the directory on disk.",
+        )
+        return
+    finally:
+        source.close()
+    says = f"{settings.directory_url}, confirmed {datetime.fromtimestamp(at, UTC):%d %B %H:%M} UTC"
+    if time.time() - at > MINUTE:
+        yield look("source", says, "Ask the host that publishes: havens doctor, there.")
+    else:
+        yield well("source", says)
 
 
 # --- the database ----------------------------------------------------------------------------

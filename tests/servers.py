@@ -306,6 +306,7 @@ def settings_for(
     database_url: str = "",
     environment: str = "production",
     public_url: str = "",
+    **more: Any,
 ) -> Settings:
     """Settings with a secret, which production insists on and takes from its environment."""
     with pytest.MonkeyPatch.context() as patch:
@@ -318,6 +319,7 @@ def settings_for(
                 "database_url": database_url,
                 "public_url": public_url,
                 "metrics_token": METRICS_TOKEN,
+                **more,
             }
         )
 

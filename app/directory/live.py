@@ -86,6 +86,9 @@ class Directory:
     whole. `prepare` does with the database what has to be done first, when the start could not.
     """
 
+    builds = True
+    """Whether it has a database, and builds from it what it answers from."""
+
     def __init__(
         self,
         engine: Engine,
@@ -138,6 +141,11 @@ class Directory:
     def age_seconds(self) -> int:
         """Since the snapshot was last known to say what the database says."""
         return abs(int(self.clock() - self._confirmed_at))
+
+    @property
+    def confirmed_at(self) -> int:
+        """When that was, in seconds since 1970; never in the future."""
+        return int(self._past(self._confirmed_at))
 
     @property
     def is_degraded(self) -> bool:
@@ -359,6 +367,10 @@ class Directory:
             return None
         return status.st_ino, status.st_mtime_ns, status.st_size
 
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
     def follow(self, stop: threading.Event) -> None:
         """Refresh until told to stop. Nothing that goes wrong ends it."""
         while not stop.is_set():
@@ -368,7 +380,7 @@ class Directory:
             except Exception as error:  # noqa: BLE001  whatever it is, it is told
                 self.tell(error)
             self._measure()
-            if not stop.wait(POLL_SECONDS):
+            if not stop.wait(POLL_SECONDS) and self.builds:
                 # Not at once: it would import at the expense of the first answers.
                 builder().start()
 
@@ -408,7 +420,7 @@ class Directory:
     @property
     def confirmed_hour(self) -> int:
         """The full hour in which it was last confirmed."""
-        return int(self._past(self._confirmed_at)) // HOUR * HOUR
+        return self.confirmed_at // HOUR * HOUR
 
     def wards(self) -> render.Document:
         """The outlines of the wards; rendered once, while others wait for it."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from app.core import logs
+from app.core import files, logs
 from app.core.db import make_engine, read_session
 from app.core.journal_head import Newest
 from app.core.settings import settings
@@ -24,6 +24,7 @@ from app.directory.build import build, warm_up
 from app.directory.builder import Answer, Outcome
 from app.directory.continuity import WentBack, continued
 from app.directory.snapshot import (
+    ACCEPTED,
     CURRENT,
     MixedData,
     Origin,
@@ -74,6 +75,8 @@ def publish(
             refuse_full(folder)
             snapshot = build(session, now, streets)
             refuse_mixed(snapshot, demonstration=demonstration)
+            if accepted:
+                files.replace(folder / ACCEPTED, [str(int(now)).encode()])
             save(snapshot, folder)
     except Timeout:
         return Answer(Outcome.BUSY)

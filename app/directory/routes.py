@@ -376,5 +376,6 @@ async def health_ready(directory: Live, journal: JournalOutOfTurn, response: Res
     except NotReady:
         response.status_code = 503
         return Health(status="unavailable")
-    status: Any = "degraded" if directory.is_degraded or journal.writes.fail else "ok"
+    fails = directory.builds and journal.writes.fail
+    status: Any = "degraded" if directory.is_degraded or fails else "ok"
     return Health(status=status, version=version, age_seconds=directory.age_seconds)

@@ -8,7 +8,7 @@ threads that this leaves are enough for whatever answers without a database.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from fastapi import Depends, FastAPI, Request, Response
 
@@ -24,6 +24,14 @@ class Unavailable(DomainError):
     code = "unavailable"
     title = "The register can't be read or changed just now; try again in a moment"
     headers = {"Retry-After": "10"}  # noqa: RUF012 - never changed
+
+
+class NoRegister(Unavailable):
+    """This host has no database, on purpose."""
+
+    code = "no-register"
+    title = "This host answers what the public asks and has no register; ask the one that has it"
+    headers: ClassVar[dict[str, str]] = {}
 
 
 class Turns:
@@ -54,6 +62,16 @@ class Turns:
             yield
         finally:
             self._free.release()
+
+
+class NoTurns(Turns):
+    """For a host without a database, where nobody gets a turn."""
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncIterator[None]:
+        """Raises `NoRegister`."""
+        raise NoRegister
+        yield
 
 
 async def turns_of(request: Request) -> Turns:
