@@ -181,6 +181,11 @@ class Settings(BaseSettings):
     environment: Literal["production", "demo"] = "production"
     data_dir: Path = Path("data")
     database_url: str = ""
+    replica_url: str = Field(
+        default="",
+        description="A streaming replica of that database, from which the directory and reports are"
+        " read; PostgreSQL alone has them",
+    )
     secret_key: SecretStr = SecretStr("")
     old_secret_keys: tuple[SecretStr, ...] = Field(
         default=(), description="Those before, the newest first: they verify, and sign nothing"
@@ -294,7 +299,7 @@ class Settings(BaseSettings):
     @classmethod
     def _no_register_here(cls, values: dict[str, object]) -> dict[str, object]:
         if values.get("directory_url"):
-            for name in ("database_url", "publishing_key"):
+            for name in ("database_url", "replica_url", "publishing_key"):
                 if values.get(name):
                     raise ValueError(
                         f"HAVENS_DIRECTORY_URL stands in place of HAVENS_{name.upper()}"
@@ -316,6 +321,17 @@ class Settings(BaseSettings):
         if not self.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
             raise ValueError(
                 "HAVENS_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _replica_of_the_same_kind(self) -> "Settings":
+        postgresql = "postgresql+psycopg://"
+        if self.replica_url and not (
+            self.replica_url.startswith(postgresql) and self.database_url.startswith(postgresql)
+        ):
+            raise ValueError(
+                "HAVENS_REPLICA_URL and HAVENS_DATABASE_URL must begin with postgresql+psycopg://"
             )
         return self
 

@@ -245,4 +245,5 @@ def directory_of(
         clock=clock,
         journal=journal,
         prepare=prepare,
+        replica=journal.replica,
     )

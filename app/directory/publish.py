@@ -22,7 +22,7 @@ from app.core.journal_head import Newest
 from app.core.settings import settings
 from app.directory.build import build, warm_up
 from app.directory.builder import Answer, Outcome
-from app.directory.continuity import WentBack, continued
+from app.directory.continuity import Behind, WentBack, continued
 from app.directory.snapshot import (
     ACCEPTED,
     CURRENT,
@@ -78,7 +78,7 @@ def publish(
             if accepted:
                 files.replace(folder / ACCEPTED, [str(int(now)).encode()])
             save(snapshot, folder)
-    except Timeout:
+    except (Timeout, Behind):
         return Answer(Outcome.BUSY)
     except MixedData as error:
         return Answer(Outcome.MIXED, str(error))
