@@ -8,10 +8,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psutil
 import psycopg
@@ -175,7 +175,7 @@ class Postgres:
     def run(self, statement: str, database: str = "postgres") -> Any:
         """The first value that a statement gives, if it gives any."""
         with self._connect(database) as connection:
-            done = connection.execute(sql.SQL(cast("LiteralString", statement)))
+            done = connection.execute(statement)
             row = done.fetchone() if done.description else None
             return row[0] if row else None
 
@@ -260,39 +260,61 @@ ignore_startup_parameters = extra_float_digits
 """
 
 
+class PgBouncer:
+    """PgBouncer in transaction mode, in front of a server."""
+
+    def __init__(self, program: str, server: Postgres) -> None:
+        self._home = Path(tempfile.mkdtemp(prefix="havens-pgb-", dir=_workplace()))
+        self._configure(server)
+        as_ = _unprivileged()
+        if as_:
+            os.chown(self._home, as_["user"], as_["group"])
+        with (self._home / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [program, self._home / "pgbouncer.ini"],
+                **{"cwd": self._home, **as_},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 60
+        while not (self._home / ".s.PGSQL.6432").exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((self._home / "log").read_text())
+            time.sleep(0.02)
+
+    def _configure(self, server: Postgres) -> None:
+        text = _PGBOUNCER.format(host=server.home, home=self._home)
+        (self._home / "pgbouncer.ini").write_text(text)
+
+    def point(self, server: Postgres) -> None:
+        """Stand in front of another server from now on."""
+        self._configure(server)
+        self._process.send_signal(signal.SIGHUP)
+
+    def url(self, database: str) -> str:
+        """Where SQLAlchemy finds a database through it."""
+        return f"postgresql+psycopg://postgres@/{database}?host={self._home}&port=6432"
+
+    def remove(self) -> None:
+        """Stop it and delete all it had."""
+        self._process.kill()
+        self._process.wait()
+        shutil.rmtree(self._home)
+
+
 @contextmanager
-def pooled(server: Postgres) -> Iterator[Callable[[str], str] | None]:
-    """Where SQLAlchemy finds a database of a server through PgBouncer, by transactions; None where
-    that is not installed."""
+def pooled(server: Postgres) -> Iterator[PgBouncer | None]:
+    """PgBouncer in front of a server; None where it is not installed."""
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
         yield None
         return
-    home = Path(tempfile.mkdtemp(prefix="havens-pgb-", dir=_workplace()))
-    as_ = _unprivileged()
-    configuration = home / "pgbouncer.ini"
-    configuration.write_text(_PGBOUNCER.format(host=server.home, home=home))
-    if as_:
-        os.chown(home, as_["user"], as_["group"])
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [program, configuration],
-            **{"cwd": home, **as_},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    pooler = PgBouncer(program, server)
     try:
-        deadline = time.monotonic() + 60
-        while not (home / ".s.PGSQL.6432").exists():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((home / "log").read_text())
-            time.sleep(0.02)
-        yield lambda name: f"postgresql+psycopg://postgres@/{name}?host={home}&port=6432"
+        yield pooler
     finally:
-        process.kill()
-        process.wait()
-        shutil.rmtree(home)
+        pooler.remove()
 
 
 @contextmanager

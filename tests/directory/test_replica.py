@@ -1,7 +1,7 @@
 """What is read from a streaming replica, and a database that lies behind a pooler."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from app.doctor import examine
 from app.venues.models import Business
 from tests.accounts import signed_in
 from tests.applications import application
-from tests.databases import NO_PGBOUNCER, Postgres, find_postgis, pooled
+from tests.databases import NO_PGBOUNCER, PgBouncer, Postgres, find_postgis, pooled
 from tests.factories import make_venue
 from tests.servers import client_of, serving, settings_for, until
 
@@ -132,19 +132,18 @@ def test_reports_go_on_without_the_primary(postgresql_url: str, tmp_path: Path) 
 
 
 @pytest.fixture
-def behind(postgres: Postgres) -> Iterator[Callable[[str], str]]:
-    """Where a database is found through a pooler."""
-    with pooled(postgres) as url:
-        if url is None:
+def pooler(postgres: Postgres) -> Iterator[PgBouncer]:
+    with pooled(postgres) as found:
+        if found is None:
             pytest.skip(NO_PGBOUNCER)
-        yield url
+        yield found
 
 
 def test_limits_and_locks_hold_through_a_pooler(
-    behind: Callable[[str], str], postgresql_url: str, tmp_path: Path
+    pooler: PgBouncer, postgresql_url: str, tmp_path: Path
 ) -> None:
     name = postgresql_url.partition("@/")[2].partition("?")[0]
-    url = behind(name)
+    url = pooler.url(name)
     migrate(url)
 
     def limits(engine: Engine) -> list[str]:
