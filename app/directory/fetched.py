@@ -94,7 +94,7 @@ class Fetched(Directory):
         known, snapshot = self._source.known(), self._snapshot()
         self._confirmed_at = self._past(self._confirmed_at)
         if known and snapshot and known.is_of(snapshot):
-            self._confirmed_at = max(self._confirmed_at, self._past(known.confirmed_at))
+            self._confirmed_at = self._past(known.confirmed_at)
 
 
 class Source:

@@ -1,6 +1,7 @@
 """The directory of a running process: it follows the database, and answers without it."""
 
 import logging
+import math
 import os
 import threading
 import time
@@ -211,8 +212,8 @@ class Directory:
             self._confirm()
 
     def _confirm(self) -> bool:
-        """Whether the snapshot says what the database says now; a replica that is behind can't
-        tell, and is one with it."""
+        """Whether the snapshot says what the database says now, or its replica, as long ago as
+        that is behind."""
         read_at, known = self.clock(), self._known()
         # It must not grow young while a clock that was put back makes up for it.
         self._confirmed_at = self._past(self._confirmed_at)
@@ -228,7 +229,8 @@ class Directory:
         self._went_back = False
         if snapshot is None or not snapshot.is_of_state(state):
             return False
-        self._confirmed_at = max(self._confirmed_at, read_at - max(lag, 0))
+        if lag < math.inf:
+            self._confirmed_at = read_at - max(lag, 0)
         return True
 
     def _is_of_hour(self) -> bool:

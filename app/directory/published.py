@@ -32,7 +32,7 @@ from app.http.headers import is_known
 
 router = APIRouter(prefix="/published", include_in_schema=False)
 
-SIGNS_EVERY_SECONDS = 4
+SIGNS_EVERY_SECONDS = 2
 """How often what is published says that it was confirmed: seldom enough that most of those who ask
 have the newest, often enough that none counts it as old."""
 
@@ -121,10 +121,10 @@ class Published:
         )
 
     def _confirmed_at(self, origin: Origin) -> int:
-        snapshot = self._directory.search.snapshot
+        confirmed_at, snapshot = self._directory.confirmed_at, self._directory.search.snapshot
         # Another one on disk said what the database says when it was built, and perhaps no longer.
         is_ours = (snapshot.version, snapshot.generated_at) == (origin.version, origin.generated_at)
-        return self._directory.confirmed_at if is_ours else origin.generated_at
+        return confirmed_at if is_ours else min(confirmed_at, origin.generated_at)
 
     def _known(self, name: str, file: BufferedReader) -> PublishedFile:
         status = os.fstat(file.fileno())
