@@ -58,6 +58,8 @@ def publish(folder: Folder, once: Once = False) -> None:
         while not stop.wait(POLL_SECONDS):
             try:
                 published.write(folder)
-            except (NotReady, OSError) as error:
+            except NotReady:
+                continue  # why, the log says
+            except OSError as error:
                 directory.tell(error)
         following.join()

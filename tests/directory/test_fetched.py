@@ -3,6 +3,8 @@
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -32,7 +34,7 @@ from app.schemes.models import Decision
 from app.venues.models import DirectoryState, Venue
 from tests.applications import application
 from tests.factories import make_venue, utc
-from tests.servers import serving, settings_for, until
+from tests.servers import PATIENCE_SECONDS, ROOT, SECRET, serving, settings_for, until
 
 NOW = utc("2027-07-13T12:20")
 PRIVATE, PUBLIC = new_keys()
@@ -461,3 +463,37 @@ def test_commands_make_keys_and_publish(
     published = Publication.read(document, [given["HAVENS_DIRECTORY_KEYS"]])
     for file in published.files.values():
         assert (store / file.checksum).stat().st_size == file.size
+
+
+@pytest.mark.drill
+def test_a_folder_is_kept_current_until_that_is_ended(
+    sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    data, store = tmp_path / "data", tmp_path / "store"
+    data.mkdir()
+    make_venue(sqlite_engine)
+    command = "from app.cli import main; main()"
+    publishing = subprocess.Popen(
+        [sys.executable, "-c", command, "publish", store],
+        env={
+            "PYTHONPATH": str(ROOT),
+            "HAVENS_DATA_DIR": str(data),
+            "HAVENS_SECRET_KEY": SECRET,
+            "HAVENS_DATABASE_URL": sqlite_engine.url.render_as_string(hide_password=False),
+            "HAVENS_PUBLISHING_KEY": PRIVATE,
+        },
+    )
+
+    def version() -> int:
+        assert publishing.poll() is None
+        if not (store / NAME).exists():
+            return 0
+        return Publication.read((store / NAME).read_bytes(), [PUBLIC]).version
+
+    try:
+        before = until(version)
+        make_venue(sqlite_engine)
+        until(lambda: version() > before)
+    finally:
+        publishing.terminate()
+        assert publishing.wait(PATIENCE_SECONDS) == 0
