@@ -30,9 +30,12 @@ from app.core.journal import Journal
 from app.core.settings import Settings
 from app.core.settings import settings as from_environment
 from app.directory.contacts import Contacts
+from app.directory.fetched import directory_of
 from app.directory.live import Clock, Directory
 from app.directory.on_foot import router as on_foot
 from app.directory.problem_reports import router as reports
+from app.directory.published import Published
+from app.directory.published import router as published
 from app.directory.reporters import Reporters
 from app.directory.routes import health
 from app.directory.routes import router as havens
@@ -101,15 +104,7 @@ def create_app(
     logs.configure(settings.log_level, settings.log_format)
     engine = make_engine(settings.database_url)
     kept = Journal.of(settings, engine)
-    directory = Directory(
-        engine,
-        settings.data_dir,
-        demonstration=settings.demonstration,
-        walking_factor=settings.walking_factor,
-        clock=clock,
-        journal=kept,
-        prepare=prepare and partial(prepare, settings, kept),
-    )
+    directory = directory_of(settings, kept, clock, prepare and partial(prepare, settings, kept))
 
     @asynccontextmanager
     async def follow_the_database(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -119,12 +114,14 @@ def create_app(
         trying = threading.Thread(target=kept.writes.follow, args=(stop,), daemon=True)
 
         def follow() -> None:
-            trying.start()
+            if settings.has_register:
+                trying.start()
             directory.follow(stop)
-            trying.join()
+            if settings.has_register:
+                trying.join()
             # Here, for it may go on for longer than it is waited for: a connection that is in use
             # while its engine is disposed of would be closed by nobody.
-            engine.dispose()
+            directory.close()
 
         # A thread of its own, and a daemon: a database that hangs can't delay a shutdown.
         follower = threading.Thread(target=follow, name=FOLLOWER, daemon=True)
@@ -153,11 +150,12 @@ def create_app(
     )
     app.state.settings = settings
     app.state.directory = directory
+    app.state.published = Published(settings, directory)
     app.state.changes = Changes(directory)
     app.state.followers = Followers(app.state.changes)
     app.state.journal = kept
     app.state.tokens = Tokens.of(settings, clock)
-    app.state.turns = database.Turns()
+    app.state.turns = database.Turns() if settings.has_register else database.NoTurns()
     app.state.reporters = Reporters(kept)
     app.state.answerers = Answerers()
     app.state.attempts = Attempts(engine, settings.key("attempts"), app.state.tokens.now)
@@ -176,6 +174,7 @@ def create_app(
     app.include_router(changes)  # public
     app.include_router(reports)  # public
     app.include_router(health)  # public
+    app.include_router(published)  # public
     app.include_router(paper)  # public
     app.include_router(sign_in)
     app.include_router(accounts)

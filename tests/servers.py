@@ -54,7 +54,7 @@ _SERVE = """
 import sys
 from app.serve import serve
 from app.core.settings import settings
-serve(settings(), "127.0.0.1", 0, int(sys.argv[1]))
+serve(settings(), "127.0.0.1", int(sys.argv[2]), int(sys.argv[1]))
 """
 
 # Without the certificates of the world: nothing here is encrypted, and to read them for each client
@@ -123,18 +123,22 @@ def running(
     log_level: str = "info",
     by: Sequence[str] = (),
     log_format: str = "text",
+    port: int = 0,
+    **more: str,
 ) -> Iterator[Service]:
-    """The service in processes of its own, on a free port, once every one of them answers.
+    """The service in processes of its own, on a free port unless one is named, once every one of
+    them answers.
 
-    `by` is a command that runs another one.
+    `by` is a command that runs another one; `more` is its environment, too.
     """
     process, output = _launch(
         data_dir,
-        [*by, sys.executable, "-c", _SERVE, str(workers)],
+        [*by, sys.executable, "-c", _SERVE, str(workers), str(port)],
         HAVENS_DATABASE_URL=database_url,
         HAVENS_ENVIRONMENT=environment,
         HAVENS_LOG_LEVEL=log_level,
         HAVENS_LOG_FORMAT=log_format,
+        **more,
     )
     try:
         address = r"answering on (http://127\.0\.0\.1:\d+)"
@@ -321,6 +325,7 @@ def settings_for(
     database_url: str = "",
     environment: str = "production",
     public_url: str = "",
+    **more: Any,
 ) -> Settings:
     """Settings with a secret, which production insists on and takes from its environment."""
     with pytest.MonkeyPatch.context() as patch:
@@ -333,6 +338,7 @@ def settings_for(
                 "database_url": database_url,
                 "public_url": public_url,
                 "metrics_token": METRICS_TOKEN,
+                **more,
             }
         )
 

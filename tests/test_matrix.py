@@ -65,6 +65,8 @@ PUBLIC = {
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
     ("GET", "/metrics"),
+    ("GET", "/published/current"),
+    ("GET", "/published/{checksum}"),
     ("POST", "/v1/auth/token"),
     ("POST", "/v1/auth/token/code"),
     ("GET", "/v1/calendar/{secret}.ics"),
