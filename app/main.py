@@ -23,6 +23,7 @@ from app.audit.calendar_routes import public as calendars
 from app.audit.calendar_routes import router as calendar
 from app.audit.pack.routes import router as packs
 from app.audit.period_routes import router as figures
+from app.audit.routes import officers as officers_reports
 from app.audit.routes import router as audit
 from app.core import errors, logs, metrics
 from app.core.db import make_engine
@@ -48,6 +49,7 @@ from app.feeds.oruk_routes import router as oruk
 from app.http import database
 from app.http.docs import router as docs
 from app.http.middleware import CORS, BodyLimit, Cors, Identified, Measured, Normalised
+from app.installation import router as installation
 from app.outreach.need_routes import router as need
 from app.outreach.report_routes import router as report_queue
 from app.outreach.routes import router as outreach
@@ -196,7 +198,9 @@ def create_app(
     app.include_router(bulk)
     app.include_router(journal)
     app.include_router(journal_check)
+    app.include_router(installation)
     app.include_router(audit)
+    app.include_router(officers_reports)
     app.include_router(calendar)
     app.include_router(calendars)  # public, by a secret address
     app.include_router(packs)

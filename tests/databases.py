@@ -264,7 +264,7 @@ class PgBouncer:
     """PgBouncer in transaction mode, in front of a server."""
 
     def __init__(self, program: str, server: Postgres) -> None:
-        self._home = Path(tempfile.mkdtemp(prefix="havens-pgb-", dir=_workplace()))
+        self._home = Path(tempfile.mkdtemp(prefix="havens-pgb-", dir=workplace()))
         self._configure(server)
         as_ = _unprivileged()
         if as_:

@@ -13,6 +13,7 @@ from uuid import UUID
 from fastapi import Request
 from markupsafe import Markup
 
+from app.accounts.guards import AUDITORS
 from app.audit.frame.names import words
 from app.audit.frame.report import Column, Mark, Report, Table, tables
 from app.audit.pack.charts import CHARTS, headlines
@@ -107,6 +108,8 @@ async def board(request: Request, visitor: Visitor, report: Report) -> Board:
         "as_at": report.about.as_at.isoformat(),
         "known_at": report.about.known_at.isoformat(),
     }
+    if not AUDITORS.roles.intersection(visitor.account.roles):
+        moment_ = {}
     all_of_it = [_shown(table, moment_) for table in tables(report) if table.rows]
     match report:
         case Coverage():
@@ -161,17 +164,20 @@ def _shown(table: Table, moment_: Mapping[str, str]) -> Shown:
 def _is_for_people(column: Column, table: Table) -> bool:
     if column.marks & {Mark.KEY, Mark.ASIDE} or column.name in CODES:
         return False
-    values = [getattr(row, column.name) for row in table.rows]
-    is_id = column.name == "id" or column.name.endswith("_id") or column.name == "sources"
-    return not is_id and any(value not in (None, "", []) for value in values)
+    if column.name == "id" or column.name.endswith("_id") or column.name == "sources":
+        return False
+    return any(getattr(row, column.name) not in (None, "", []) for row in table.rows)
 
 
 def _venue(row: Any, moment_: Mapping[str, str]) -> str:
-    """The sheet of the venue that a row is about, as at the same day; from there, its page."""
+    """The sheet of the venue that a row is about, as at the same day, for who may read it; from
+    there, and for others, its page."""
     id_ = getattr(row, "venue_id", None)
-    if isinstance(row, Identity):
+    if not id_:
+        return ""
+    if isinstance(row, Identity) or not moment_:
         return f"/console/venues/{id_}"
-    return f"/audit/venues/{id_}?{urlencode(moment_)}" if id_ else ""
+    return f"/audit/venues/{id_}?{urlencode(moment_)}"
 
 
 def _cell(column: Column, value: Any, href: str = "") -> Part:
@@ -393,6 +399,8 @@ def _of_trend(request: Request, report: Trend) -> Board:
     places = [f"{day_:%b %y}" for day_ in days]
 
     def turn(row: Any) -> Part:
+        if row.coverage is None:
+            return Part(NOTHING, is_number=True)
         asked = [*kept, ("month", f"{row.day:%Y-%m}"), ("course", str(row.course))]
         text = percent(row.coverage)
         if row.change:
