@@ -282,9 +282,9 @@ def read_due(question: Annotated[DueQuestion, Query()], reading: Reading) -> Res
 
 @router.get("/night", summary="Is a door near, by night?", response_model=Night, responses=_FORMS)
 def read_night(question: Annotated[ReportQuestion, Query()], reading: Reading) -> Response:
-    """Of need and of licensed premises, how much has an open haven within 5 and 10 minutes on foot.
+    """Of need, of licensed premises and of the streets' length, how much has an open haven near.
 
-    By the hours of an ordinary week, and by ward; the filters say which havens count.
+    Within 5 and 10 minutes on foot, by the hours of an ordinary week, and by ward; the filters say which havens count.
     """
     on_foot = reading.on_foot
     return reading.answer(question, "night", lambda session, view: night(session, view, on_foot))
@@ -324,8 +324,8 @@ def _for_officer(
     journal: Journal, question: ReportQuestion, name: str, make: Callable[[Session, View], R]
 ) -> Response:
     """A report for who records test results: that they read it is not journalled."""
-    with read_session(journal.engine) as session:
-        view = View.of(session, question, datetime.now(UTC))
+    with journal.reports() as session:
+        view = View.of(session, question, seen_until(session))
         report = make(session, view)
     return _in_form(report, question, f"{name}-{view.as_at}.{question.format}")
 

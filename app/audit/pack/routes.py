@@ -19,7 +19,7 @@ from app.audit.models import Pack
 from app.audit.pack import documents, issued
 from app.audit.pack.issued import Difference, PackCheck, PackIn, PackOut
 from app.audit.pack.pack import Parameters, QuarterlyPack, QuarterName, compose, parameters
-from app.core.db import find, none_such, read_session
+from app.core.db import find, none_such, read_session, seen_until
 from app.core.errors import Invalid, responses, wrong
 from app.core.journal import WrongClock
 from app.core.london import KnownAt
@@ -89,9 +89,10 @@ def preview_pack(
 
     A quarter that is not over is reported so far.
     """
-    with read_session(journal.engine) as session:
+    with journal.reports() as session:
+        now = seen_until(session)
         made_from, known_at = parameters(
-            session, question.quarter, question, question.known_at, datetime.now(UTC)
+            session, question.quarter, question, question.known_at, now
         )
         on_foot = OnFoot.of(request.app.state.settings)
         pack = compose(session, made_from, known_at, on_foot)
