@@ -33,8 +33,10 @@ from app.core import db
 from app.core.backup import BackupError
 from app.core.journal import HEAD_FILE, Journal, command_actor, written_in
 from app.core.settings import SECRET_BYTES, Settings, settings
+from app.core.trouble import Trouble
 from app.endings import MENDED, said_of, wrong_settings
 from app.http.fields import to_json
+from app.publish_cli import keys, publish
 from app.register import tidy as tidying
 from app.register.journal_cli import accept_rows, journal, opened
 from app.reminders import sending as reminding
@@ -55,6 +57,8 @@ cli.add_typer(journal, name="journal", help="Who changed what.")
 cli.command()(serve)
 cli.command()(backup)
 cli.command()(restore)
+cli.command()(keys)
+cli.command()(publish)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")]
@@ -77,6 +81,8 @@ def migrate(
     revision: Annotated[str, typer.Option(help="The revision to migrate up to.")] = "head",
 ) -> None:
     """Make the database, or bring it up to date."""
+    if not settings().has_register:
+        raise Trouble("This host has no register: it has HAVENS_DIRECTORY_URL")
     settings().data_dir.mkdir(parents=True, exist_ok=True)
     db.migrate(settings().database_url, revision)
 

@@ -11,6 +11,8 @@ COMMANDS = {
     "backup": "Write all of the register into one file, signed, without a secret; the service goes"
     " on.",
     "restore": "Put a backup in place of all that the database holds, once it proved whole.",
+    "keys": "Make a pair of keys: one signs the directory that is published, one believes it.",
+    "publish": "Follow the database, and keep a folder in which the newest directory lies, signed.",
     "openapi": "Write the published contract into openapi/.",
     "migrate": "Make the database, or bring it up to date.",
     "doctor": "Say what is wrong here, and what to do: settings, disk, directory, database, clock,"

@@ -80,15 +80,17 @@ def _answer(settings: Settings, workers: int, door: socket.socket, ready: int) -
 
     gc.freeze()
     gc.enable()
-    builder().fork()
+    if settings.has_register:
+        builder().fork()
     # Held until the end, for each worker is forked with it.
     shared = prepare(settings)
     # The one that follows is forked when what compiles is warm, and shared too.
     builder().close()
-    # Several builders share what a single one had better bring when nobody waits any more.
-    from app.directory.build import warm_up  # noqa: PLC0415
+    if settings.has_register:
+        # What builds has this from what serves, as all that several of both have.
+        from app.directory.build import warm_up  # noqa: PLC0415
 
-    warm_up()
+        warm_up()
     # Up to here nobody has sent anything, and what goes wrong had better say all of it.
     logs.take_what_nobody_catches()
     config = uvicorn.Config(
@@ -108,7 +110,7 @@ def _answer(settings: Settings, workers: int, door: socket.socket, ready: int) -
         timeout_worker_healthcheck=60,
     )
     if workers == 1:
-        server = _Server(config, ready)
+        server = _Server(config, ready, builds=settings.has_register)
         server.run([door])
         if not server.started:
             sys.exit(STARTUP_FAILURE)
@@ -122,7 +124,8 @@ def _answer(settings: Settings, workers: int, door: socket.socket, ready: int) -
     # Workers that began with nothing would each import for two seconds, one that replaces a dead
     # one too.
     uvicorn._subprocess.spawn = get_context("fork")  # type: ignore[assignment]  # noqa: SLF001
-    multiprocess.Server = partial(_Server, ready=ready)  # type: ignore[assignment,attr-defined]
+    server_of = partial(_Server, ready=ready, builds=settings.has_register)
+    multiprocess.Server = server_of  # type: ignore[assignment,attr-defined]
     _Workers(config, [door]).run()
     del shared
 
@@ -143,9 +146,10 @@ class _Workers(multiprocess.Multiprocess):
 class _Server(uvicorn.Server):
     """Uvicorn's, which says when it accepts, and answers everybody who came before it stopped."""
 
-    def __init__(self, config: uvicorn.Config, ready: int) -> None:
+    def __init__(self, config: uvicorn.Config, ready: int, *, builds: bool) -> None:
         super().__init__(config)
         self._ready = ready
+        self._builds = builds
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         # Imported by now, and too early above.
@@ -153,7 +157,8 @@ class _Server(uvicorn.Server):
 
         _begin()
         gc.freeze()
-        builder().fork()
+        if self._builds:
+            builder().fork()
         super().run(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

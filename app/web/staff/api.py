@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from app.accounts.guards import HANDED_OVER, Visit
 from app.core.errors import DomainError, FieldError
 from app.http.headers import client_address
+from app.http.middleware import COUNTED
 
 Asked = Mapping[str, Any]
 
@@ -52,7 +53,7 @@ class Api:
 
     def __init__(self, request: Request, visit: Visit | None = None) -> None:
         async def called(scope: Scope, receive: Receive, send: Send) -> None:
-            await request.app({**scope, HANDED_OVER: visit}, receive, send)
+            await request.app({**scope, HANDED_OVER: visit, COUNTED: True}, receive, send)
 
         # Brings a command line and its colours, which nobody who asks for a haven needs.
         import httpx  # noqa: PLC0415
