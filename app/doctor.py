@@ -23,12 +23,16 @@ from sqlmodel import Session, select
 
 from app.core.backup import last_backup
 from app.core.copies import revision_of
-from app.core.db import MIGRATIONS, database_clock, make_engine, read_session
+from app.core.db import MIGRATIONS, database_clock, make_engine, read_session, replication_lag
 from app.core.journal import CLOCKS_AGREE, HEAD_FILE, Journal, command_actor, newest_entry
 from app.core.settings import Settings, UnsafeSettings
+from app.directory.fetched import NotFetched, Source
+from app.directory.live import DEGRADED_AFTER_SECONDS
+from app.directory.publication import Refused
 from app.directory.snapshot import (
     CURRENT,
     HOUR,
+    MINUTE,
     MixedData,
     Snapshot,
     Unusable,
@@ -85,7 +89,8 @@ def examine(settings: Settings, *, thorough: bool = True) -> Iterator[Finding]:
     snapshot = _published(settings)
     read_side = partial(_directory, snapshot=snapshot)
     write_side = partial(_database, snapshot=snapshot, thorough=thorough)
-    for looked_at in (_settings, _disk, _backup, read_side, write_side):
+    behind = (_backup, write_side, _replica) if settings.has_register else (_source,)
+    for looked_at in (_settings, _disk, read_side, *behind):
         try:
             yield from looked_at(settings)
         except OSError as error:
@@ -219,6 +224,28 @@ def _directory(settings: Settings, snapshot: Snapshot | None) -> Iterator[Findin
         yield well("directory", says)
 
 
+def _source(settings: Settings) -> Iterator[Finding]:
+    """What a host without a database fetches."""
+    source = Source(settings)
+    try:
+        at = source.confirmed_at()
+    except (NotFetched, Refused) as error:
+        yield wrong(
+            "source",
+            f"{error}",
+            "Is HAVENS_DIRECTORY_URL right, and HAVENS_DIRECTORY_KEYS? While it is away, answers"
+            " come from the directory on disk.",
+        )
+        return
+    finally:
+        source.close()
+    says = f"{settings.directory_url}, confirmed {datetime.fromtimestamp(at, UTC):%d %B %H:%M} UTC"
+    if time.time() - at > MINUTE:
+        yield look("source", says, "Ask the host that publishes: havens doctor, there.")
+    else:
+        yield well("source", says)
+
+
 # --- the database ----------------------------------------------------------------------------
 
 
@@ -276,6 +303,38 @@ def _register(
     with suppress(UnsafeSettings):  # which is said already
         journal = Journal.of(settings, engine)
         yield from _journal(journal) if thorough else _end_of_journal(journal)
+
+
+def _replica(settings: Settings) -> Iterator[Finding]:
+    if not settings.replica_url:
+        return
+    engine = make_engine(settings.replica_url)
+    try:
+        with read_session(engine) as session:
+            lag = replication_lag(session)
+    except DBAPIError as error:
+        yield look(
+            "replica",
+            f"it can't be used: {_reason(error)}",
+            "Is it up, is HAVENS_REPLICA_URL right? While it is away, the primary is read.",
+        )
+    else:
+        if lag is None:
+            yield look(
+                "replica",
+                "it is none: it follows no other",
+                "Was it promoted? Then set HAVENS_DATABASE_URL to it, and stop the old primary.",
+            )
+        elif lag > DEGRADED_AFTER_SECONDS:
+            yield look(
+                "replica",
+                f"nothing has come from its primary for {lag:.0f} s",
+                "Is the primary up, and a service that writes to it? Does the replica follow it?",
+            )
+        else:
+            yield well("replica", f"it follows, at most {max(lag, 0):.0f} s behind")
+    finally:
+        engine.dispose()
 
 
 def _nothing(says: str, lost: bool) -> Finding:

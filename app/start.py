@@ -13,6 +13,7 @@ from app.accounts.demo import demo_accounts
 from app.core.db import is_migrated, make_engine, migrate, read_session
 from app.core.journal import Journal
 from app.core.settings import Settings
+from app.directory.fetched import directory_of
 from app.directory.live import Directory
 from app.directory.sealed import Shared
 from app.directory.snapshot import refuse_mixed_database
@@ -28,27 +29,26 @@ def prepare(settings: Settings) -> tuple[Shared, ...]:
 
     Whatever is wrong, the last good snapshot answers, and the service that follows does what was
     left when it can. Without one it raises what is wrong, as it does when the snapshot belongs to
-    another environment.
+    another environment. A host without a database fetches the directory, and nothing else.
     """
     engine = make_engine(settings.database_url)
     journal = Journal.of(settings, engine)
-    directory = Directory(
-        engine, settings.data_dir, demonstration=settings.demonstration, journal=journal
-    )
+    directory = directory_of(settings, journal)
     directory.take_up()
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        prepare_database(settings, journal, directory)
+        if settings.has_register:
+            prepare_database(settings, journal, directory)
         if not directory.suffices():
             directory.refresh()
     except Exception as error:
         if not directory.is_there:
             raise
-        directory.shared.is_prepared = False
+        directory.shared.is_prepared = not settings.has_register
         directory.tell(error)
         log.error("starting from the last good directory")
     finally:
-        engine.dispose()
+        directory.close()
     return directory.shared, directory.streets.shared
 
 

@@ -4,6 +4,7 @@ Where there is doubt a way is shut: the answer is then a longer way, never a loc
 open at some hours only is taken for closed, and private ways are never walked.
 """
 
+import re
 from collections.abc import Mapping
 from enum import IntFlag
 
@@ -34,6 +35,17 @@ class Way(IntFlag):
     SQUARE = 4
     """A line across an open square, where there is no path to see."""
 
+    STAIRS = 8
+    """Steps or an escalator indeed, and not only a way that is nothing for a wheelchair."""
+
+    UP = 16
+    """Stairs that lead up, in the direction in which they are drawn."""
+
+    DOWN = 32
+    """Stairs that lead down in that direction."""
+
+    BRIDGE = 64
+
 
 def way(tags: Tags) -> Way | None:
     """What a `highway` is to somebody on foot; None when it can't be counted on."""
@@ -44,11 +56,22 @@ def way(tags: Tags) -> Way | None:
         return None
     found = Way(0)
     is_climb = highway == "steps" or "conveying" in tags or "ladder" in tags
-    if is_climb or tags.get("wheelchair") == "no":
+    if is_climb:
+        found |= Way.STEPS | Way.STAIRS | _incline(tags.get("incline", ""))
+    if tags.get("wheelchair") == "no":
         found |= Way.STEPS
     if tags.get("tunnel", "no") not in ("no", "building_passage"):
         found |= Way.HIDDEN
+    if tags.get("bridge", "no") != "no":
+        found |= Way.BRIDGE
     return found
+
+
+def _incline(value: str) -> Way:
+    """Which way stairs lead: `up`, `down`, or a slope such as `-30%`."""
+    if value == "down" or re.match(r"-\d", value):
+        return Way.DOWN
+    return Way.UP if value == "up" or re.match(r"\d", value) else Way(0)
 
 
 def is_square(tags: Tags) -> bool:

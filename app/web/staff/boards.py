@@ -31,6 +31,8 @@ from app.web.staff.ward_map import SHADES, WardMap, night_map, shade_of, ward_ma
 
 _WORD = re.compile("[a-z]+(_[a-z]+)+")
 
+_NO_NEED = "No need has been imported (an operator does that, with “havens import need”), so"
+
 MOST_ROWS = 200
 """How many rows of a table a page shows; its file has all."""
 
@@ -88,6 +90,7 @@ class Heat:
 class Board:
     """What a report's page shows, in this order; `details` are tables that open at a click."""
 
+    remark: str = ""
     figures: Sequence[tuple[str, str, str, str]] = ()
     """What it is, the number, its light, and what it is out of."""
     bars: Sequence[tuple[str, Sequence[Bar]]] = ()
@@ -449,6 +452,7 @@ def _of_plan(report: Plan, all_of_it: Sequence[Shown]) -> Board:
     ]
     main = ("places", "steps")
     return Board(
+        remark="" if report.need else f"{_NO_NEED} there is nothing that a place could meet.",
         figures=figures if report.need else (),
         tables=[one for one in all_of_it if one.name in main],
         details=[one for one in all_of_it if one.name not in main],
@@ -465,8 +469,12 @@ _WORST = 2
 
 async def _of_night(visitor: Visitor, report: Night, all_of_it: Sequence[Shown]) -> Board:
     if not report.need:
-        # Without need only licensed premises are left to tell of.
-        return Board(tables=all_of_it)
+        by_hour_of = ("hours", "ward_hours")
+        return Board(
+            remark=f"{_NO_NEED} this tells of licensed premises and of streets alone.",
+            tables=[one for one in all_of_it if one.name not in by_hour_of],
+            details=[one for one in all_of_it if one.name in by_hour_of],
+        )
     by_hour = {(row.hour, row.night): row for row in report.hours}
     shown = [by_hour[hour, night] for hour in _HOURS for night in DAYS]
     unmet = {id(row): (row.need or 0) * (1 - (row.five or 0)) for row in shown}

@@ -18,7 +18,7 @@ from app.accounts.models import Role
 from app.accounts.tokens import Tokens
 from app.web.staff.visits import remember
 from tests.accounts import make_app, signed_in
-from tests.servers import serving, until
+from tests.servers import client_of, serving, until
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,7 @@ class Staff:
 
     def browser(self, *roles: Role) -> "Browser":
         """A new browser; with roles, somebody with these has signed in on it."""
-        client = httpx.Client(base_url=self.client.base_url, timeout=60)
-        held = Browser(self.stack.enter_context(client))
+        held = Browser(self.stack.enter_context(client_of(self.client.base_url)))
         if roles:
             held.keep(self.app, self.sign_in_id(*roles))
         return held
