@@ -284,7 +284,8 @@ def read_due(question: Annotated[DueQuestion, Query()], reading: Reading) -> Res
 def read_night(question: Annotated[ReportQuestion, Query()], reading: Reading) -> Response:
     """Of need, of licensed premises and of the streets' length, how much has an open haven near.
 
-    Within 5 and 10 minutes on foot, by the hours of an ordinary week, and by ward; the filters say which havens count.
+    Within 5 and 10 minutes on foot, by the hours of an ordinary week, and by ward; the filters say
+    which havens count.
     """
     on_foot = reading.on_foot
     return reading.answer(question, "night", lambda session, view: night(session, view, on_foot))
