@@ -244,10 +244,12 @@ class _Prompt(uvicorn.Server):
             server.close()
         for connection in list(self.server_state.connections):
             connection.shutdown()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
-                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+        # Who asked is answered; who only holds a connection is not waited for much longer.
+        for some, seconds in ((self.server_state.tasks, 30), (self.server_state.connections, 1)):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    while some:  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
         for task in self.server_state.tasks:
             task.cancel()
         await self.lifespan.shutdown()
@@ -271,7 +273,6 @@ def serving(app: FastAPI, connection: type[Guarded] | None = None) -> Iterator[h
         log_config=None,
         server_header=False,
         headers=on_every_answer(settings.public_url if settings else ""),
-        timeout_graceful_shutdown=30,
     )
     server = _Prompt(config)
     others = set(threading.enumerate())
