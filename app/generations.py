@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from app.core import logs
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("app.generations")  # as a program it has another name
 
 HANDED_OVER = "HAVENS_HANDED_OVER"
 """In the environment of a generation: the numbers of its socket, and of where to say it accepts."""

@@ -107,7 +107,10 @@ def answering(keeper: psutil.Process) -> list[psutil.Process]:
     """The processes that answer, of the one that was started and all that came of it."""
     alike = []
     # What keeps them has a command of its own, and what builds for them looks like a copy of them.
-    commands = [child.cmdline() for child in keeper.children()]
+    commands = []
+    for child in keeper.children():
+        with suppress(psutil.NoSuchProcess):
+            commands.append(child.cmdline())
     for child in keeper.children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             if child.cmdline() in commands and child.name() != NAME.decode():
