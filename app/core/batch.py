@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache, partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.sql.base import Executable
@@ -53,7 +53,8 @@ def _fields(model: type[SQLModel]) -> tuple[frozenset[str], dict[str, Callable[[
     """Which values a model needs, and what makes those that it does not."""
     fields = model.model_fields.items()
     defaults = {
-        name: field.default_factory or partial(field.get_default, call_default_factory=True)
+        name: cast("Callable[[], Any] | None", field.default_factory)
+        or partial(field.get_default, call_default_factory=True)
         for name, field in fields
         if not field.is_required()
     }
