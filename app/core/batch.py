@@ -53,7 +53,7 @@ def _fields(model: type[SQLModel]) -> tuple[frozenset[str], dict[str, Callable[[
     """Which values a model needs, and what makes those that it does not."""
     fields = model.model_fields.items()
     defaults = {
-        name: cast("Callable[[], Any]", field.default_factory)
+        name: cast("Callable[[], Any] | None", field.default_factory)
         or partial(field.get_default, call_default_factory=True)
         for name, field in fields
         if not field.is_required()
