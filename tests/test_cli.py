@@ -205,7 +205,7 @@ def test_the_installed_command(file: Path, tmp_path: Path) -> None:
 
 def test_the_command_leaves_it_to_serve_to_import_what_counts() -> None:
     # It is read as it is imported whether several processes count together.
-    counts = "import sys, app.cli; sys.exit('prometheus_client' in sys.modules)"
+    counts = "import sys, app.serve_cli; sys.exit('prometheus_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", counts], check=False).returncode == 0
 
 
