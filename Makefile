@@ -63,7 +63,6 @@ drills: .venv/installed-dev postgis chromium ## the tests that try many cases, w
 	$(BIN)/python -m tests.drills.contracts
 	$(BIN)/python -m tests.drills.clients
 	$(BIN)/python -m tests.drills.gdal
-	$(BIN)/python -m tests.drills.followers
 	$(BIN)/python -m tests.drills.kills
 	$(BIN)/python -m tests.bench soak
 
