@@ -15,19 +15,20 @@ const policy = window.trustedTypes
   ? trustedTypes.createPolicy("havens", { createScriptURL: (address) => address })
   : { createScriptURL: (address) => address };
 
-// The rest of the style: an answer waits for it, and what lies below the door for an answer, but no
-// longer than this.
-const WAIT_MS = 5000;
-let styled = Promise.resolve(); // and the page read to its end
-
-let words = null;
-let firstDirectory = null; // the answer that is on its way when the finder begins
-let lastDirectory = null; // the document that was kept, if one was and the browser lets us read it
-
+// The page may still come when this runs: at an offline start all else is there before.
 const isRead = new Promise((come) => {
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", come);
   else come();
 });
+
+// The rest of the style: an answer waits for it, and what lies below the door for an answer, but no
+// longer than this.
+const WAIT_MS = 5000;
+let styled = isRead;
+
+let words = null;
+let firstDirectory = null; // the answer that is on its way when the finder begins
+let lastDirectory = null; // the document that was kept, if one was and the browser lets us read it
 
 async function readKept() {
   const answer = await caches.match(DIRECTORY, { cacheName: KEPT, ignoreVary: true });
@@ -61,7 +62,7 @@ function addFinder() {
   script.src = policy.createScriptURL(page("first-script").dataset.then);
   // A line that broke: to press again is to try again.
   script.addEventListener("error", () => {
-    showRest();
+    isRead.then(showRest);
     if (door.wasPressed) tellStart(words.no_list);
     door.press = () => {
       door.press = wait;

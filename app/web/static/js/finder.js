@@ -659,5 +659,7 @@ function begun() {
   });
 }
 
-if (page("start")) styled.then(begun);
-else keepOffline();
+isRead.then(() => {
+  if (page("start")) styled.then(begun);
+  else keepOffline();
+});
