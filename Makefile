@@ -11,12 +11,16 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 	$(if $(UPGRADE),--upgrade)
 
+# Hundreds of processes of the tests import the service, and each would compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PEERS := tests/bench/peers/requirements
 
 APT_GET := DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300
 MAY_APT_GET := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
-.PHONY: help install run test drills journeys bench screenshots lock sbom openapi messages postgis chromium
+.PHONY: help install run test types compiled drills journeys bench screenshots lock sbom openapi clients messages \
+	postgis chromium
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -30,9 +34,16 @@ run: install ## serve the demonstration on http://127.0.0.1:8000 (PORT= to chang
 test: .venv/installed-dev postgis chromium ## lint, types, layers, tests on SQLite, on PostGIS and in Chromium
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory --jobs 2 types compiled
+	$(BIN)/pytest --numprocesses 3 --dist worksteal $(TESTS)
+
+types:
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses 3 --dist worksteal $(TESTS)
+
+# Here once, and not by each of the tests' processes at the same time; later it is read from disk.
+compiled:
+	$(BIN)/pytest --quiet tests/walking/test_search_on_foot.py
 
 drills: .venv/installed-dev postgis chromium ## the tests that try many cases, with all of them
 	@[ -n "$$(find /usr/lib -name libfaketimeMT.so.1)" ] || ! { $(MAY_APT_GET); } || { \
@@ -50,6 +61,8 @@ drills: .venv/installed-dev postgis chromium ## the tests that try many cases, w
 	$(BIN)/python -m tests.drills.replacing
 	$(BIN)/python -m tests.drills.clocks
 	$(BIN)/python -m tests.drills.contracts
+	$(BIN)/python -m tests.drills.clients
+	$(BIN)/python -m tests.drills.gdal
 	$(BIN)/python -m tests.drills.kills
 	$(BIN)/python -m tests.bench soak
 
@@ -83,6 +96,12 @@ sbom: .venv/installed-dev ## write what requirements.lock pins, as a CycloneDX b
 
 openapi: install ## rewrite openapi/ from the code
 	$(BIN)/havens openapi
+
+# No lock file: one would hold where each package was fetched from.
+clients: ## make the TypeScript of docs/typescript from the contract and compile it (needs Node.js)
+	@command -v npm >/dev/null || { echo "Node.js with npm is needed, and there is no npm"; exit 1; } >&2
+	cd docs/typescript && npm install --silent --no-audit --no-fund --no-package-lock \
+		&& npm run --silent build
 
 # Without places, dates or versions in them, so that a catalogue changes with its messages alone.
 CATALOGUE := app/http/locale

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
+from app.core.backup import last_backup
 from app.core.copies import revision_of
 from app.core.db import MIGRATIONS, database_clock, make_engine, read_session, replication_lag
 from app.core.journal import CLOCKS_AGREE, HEAD_FILE, Journal, command_actor, newest_entry
@@ -28,11 +29,30 @@ from app.core.settings import Settings, UnsafeSettings
 from app.directory.fetched import NotFetched, Source
 from app.directory.live import DEGRADED_AFTER_SECONDS
 from app.directory.publication import Refused
-from app.directory.snapshot import CURRENT, HOUR, MINUTE, MixedData, Snapshot, Unusable, load
+from app.directory.snapshot import (
+    CURRENT,
+    HOUR,
+    MINUTE,
+    MixedData,
+    Snapshot,
+    Unusable,
+    load,
+    refuse_mixed_database,
+)
 from app.venues.models import DirectoryState
+from app.walking.file import ATTRIBUTION, STREETS, UnusableStreets
+
+OLD_STREETS = timedelta(days=365)
+"""A map of that age lacks what has been built since."""
 
 ROOM_MB, LITTLE_ROOM_MB = 500, 50
 """Free on a disk: with less than the first somebody should look, with less than the second now."""
+
+BACKUP_EXPECTED, OLD_BACKUP = timedelta(hours=26), timedelta(days=7)
+"""One is made each night: when the last is older than the first somebody should look; older than
+the second, a week's work may be lost."""
+
+MAKE_BACKUPS = "havens backup FILE; havens-backup.timer makes one each night: is it running?"
 
 
 class Severity(IntEnum):
@@ -64,12 +84,17 @@ def wrong(subject: str, says: str, remedy: str) -> Finding:
     return Finding(subject, Severity.WRONG, says, remedy)
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Everything that can be looked at from here; it changes nothing."""
+def examine(settings: Settings, *, thorough: bool = True) -> Iterator[Finding]:
+    """Everything that can be looked at from here; it changes nothing.
+
+    Unless it is thorough, it reads neither the whole database nor the whole journal, and does not
+    try to write: so it takes no longer however much there is.
+    """
     snapshot = _published(settings)
-    read_side, write_side = (partial(f, snapshot=snapshot) for f in (_directory, _database))
-    behind = (write_side, _replica) if settings.has_register else (_source,)
-    for looked_at in (_settings, _disk, read_side, *behind):
+    read_side, streets = (partial(f, snapshot=snapshot) for f in (_directory, _streets))
+    write_side = partial(_database, snapshot=snapshot, thorough=thorough)
+    behind = (_backup, write_side, _replica) if settings.has_register else (_source,)
+    for looked_at in (_settings, _disk, read_side, streets, *behind):
         try:
             yield from looked_at(settings)
         except OSError as error:
@@ -138,6 +163,29 @@ def _disk(settings: Settings) -> Iterator[Finding]:
                 )
 
 
+def _backup(settings: Settings) -> Iterator[Finding]:
+    made = last_backup(settings)
+    if made is None:
+        if settings.environment == "production":
+            yield look("backup", "none was made from here", MAKE_BACKUPS)
+        return
+    age = datetime.now(UTC) - made.made_at
+    says = f"{made.name}, made on {made.made_at:%d %B %Y at %H:%M} UTC, {_long(age)} ago"
+    if made.is_broken:
+        yield wrong("backup", f"{says}, of a broken journal", "havens journal verify says where.")
+    elif age > OLD_BACKUP:
+        yield wrong("backup", says, MAKE_BACKUPS)
+    elif age > BACKUP_EXPECTED:
+        yield look("backup", says, MAKE_BACKUPS)
+    else:
+        yield well("backup", f"{says}, the journal up to entry {made.entries}")
+
+
+def _long(age: timedelta) -> str:
+    hours = round(age / timedelta(hours=1))
+    return f"{hours} h" if hours < 72 else f"{age.days} days"
+
+
 def _published(settings: Settings) -> Snapshot | None:
     try:
         return load(settings.data_dir)
@@ -180,6 +228,41 @@ def _directory(settings: Settings, snapshot: Snapshot | None) -> Iterator[Findin
         yield well("directory", says)
 
 
+def _streets(settings: Settings, snapshot: Snapshot | None) -> Iterator[Finding]:
+    """The streets, without which minutes on foot are estimates."""
+    file = settings.data_dir / STREETS
+    again = "havens import streets FILE.osm.pbf, with an extract of now."
+    if not file.exists():
+        if snapshot and snapshot.streets:
+            yield look("streets", f"{STREETS} is gone; minutes on foot are estimates", again)
+        else:
+            yield well("streets", "none imported; minutes on foot are estimates")
+        return
+    # Brings the compiler with it.
+    from app.walking.streets import Streets  # noqa: PLC0415
+
+    try:
+        streets = Streets.load(file)
+    except UnusableStreets as error:
+        yield look("streets", f"{error}; minutes on foot are estimates", again)
+        return
+    name, _, digest = streets.source.rpartition(" sha256 ")
+    of = datetime.fromisoformat(streets.taken_at) if streets.taken_at else None
+    says = f"{name} ({digest[:12]}), {f'of {of:%d %B %Y}' if of else 'of no known date'}"
+    west, south, east, north = streets.box
+    outside = 0
+    if snapshot:
+        is_inside = (west <= snapshot.lon) & (snapshot.lon <= east)
+        is_inside &= (south <= snapshot.lat) & (snapshot.lat <= north)
+        outside = len(snapshot) - int(is_inside.sum())
+    if outside:
+        yield look("streets", f"{says}, which does not cover {outside} of the havens", again)
+    elif of and datetime.now(UTC) - of > OLD_STREETS:
+        yield look("streets", f"{says}, more than a year ago", again)
+    else:
+        yield well("streets", f"{says}, {ATTRIBUTION}")
+
+
 def _source(settings: Settings) -> Iterator[Finding]:
     """What a host without a database fetches."""
     source = Source(settings)
@@ -205,10 +288,12 @@ def _source(settings: Settings) -> Iterator[Finding]:
 # --- the database ----------------------------------------------------------------------------
 
 
-def _database(settings: Settings, snapshot: Snapshot | None) -> Iterator[Finding]:
+def _database(
+    settings: Settings, snapshot: Snapshot | None, *, thorough: bool
+) -> Iterator[Finding]:
     engine = make_engine(settings.database_url)
     try:
-        yield from _register(settings, engine, snapshot)
+        yield from _register(settings, engine, snapshot, thorough=thorough)
     except DBAPIError as error:
         yield wrong(
             "database",
@@ -220,7 +305,9 @@ def _database(settings: Settings, snapshot: Snapshot | None) -> Iterator[Finding
         engine.dispose()
 
 
-def _register(settings: Settings, engine: Engine, snapshot: Snapshot | None) -> Iterator[Finding]:
+def _register(
+    settings: Settings, engine: Engine, snapshot: Snapshot | None, *, thorough: bool
+) -> Iterator[Finding]:
     lost = snapshot is not None or (settings.data_dir / HEAD_FILE).exists()
     file = _sqlite_file(settings)
     if file and not file.exists():
@@ -230,7 +317,8 @@ def _register(settings: Settings, engine: Engine, snapshot: Snapshot | None) -> 
         revision, kind = revision_of(connection), _kind(connection)
         newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
         if (
-            file
+            thorough
+            and file
             and (damage := connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()) != "ok"
         ):
             yield wrong(
@@ -244,12 +332,16 @@ def _register(settings: Settings, engine: Engine, snapshot: Snapshot | None) -> 
     if revision != newest:
         yield _of_another_version(revision, newest)
         return
-    yield from _rights(engine, kind)
+    if thorough:
+        yield from _rights(engine, kind)
+    else:
+        yield well("database", kind)
     with read_session(engine) as session:
         yield from _same(settings, session, snapshot)
         yield from _clock(session)
     with suppress(UnsafeSettings):  # which is said already
-        yield from _journal(Journal.of(settings, engine))
+        journal = Journal.of(settings, engine)
+        yield from _journal(journal) if thorough else _end_of_journal(journal)
 
 
 def _replica(settings: Settings) -> Iterator[Finding]:
@@ -352,11 +444,8 @@ def _rights(engine: Engine, kind: str) -> Iterator[Finding]:
 
 def _same(settings: Settings, session: Session, snapshot: Snapshot | None) -> Iterator[Finding]:
     """Whether the database is the one of this environment, and of the directory that is out."""
-    # Brings the application, and what `serve` has to import itself.
-    from app.start import refuse_mixed  # noqa: PLC0415
-
     try:
-        refuse_mixed(session, settings)
+        refuse_mixed_database(session, demonstration=settings.demonstration)
     except MixedData as error:
         yield wrong("database", f"{error}", "Give each environment a database of its own.")
     state = session.exec(select(DirectoryState)).one()
@@ -421,6 +510,19 @@ def _journal(journal: Journal) -> Iterator[Finding]:
         )
     else:
         yield well("journal", f"whole: {written} entries, {journal.covered()} of them covered")
+
+
+def _end_of_journal(journal: Journal) -> Iterator[Finding]:
+    if lost := journal.cut():
+        yield wrong(
+            "journal",
+            f"entry {lost.number} {lost.reason}",
+            "Keep this database as it is, and find out who or what did it: havens journal verify",
+        )
+    else:
+        yield well(
+            "journal", f"{journal.length()} entries; {HEAD_FILE} knows {journal.covered()} of them"
+        )
 
 
 def _sqlite_file(settings: Settings) -> Path | None:

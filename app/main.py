@@ -12,19 +12,17 @@ from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from app import contract
+from app.accounts.admin_routes import accounts, failed_sign_ins, signed_in
 from app.accounts.attempts import Attempts
 from app.accounts.lane import Lane
-from app.accounts.provider import Provider
-from app.accounts.routes import admin as accounts
-from app.accounts.routes import failed as failed_sign_ins
 from app.accounts.routes import router as sign_in
-from app.accounts.routes import signed_in
 from app.accounts.second_factor import SecondFactors
 from app.accounts.tokens import Tokens, Unauthorized
 from app.audit.calendar_routes import public as calendars
 from app.audit.calendar_routes import router as calendar
 from app.audit.pack.routes import router as packs
 from app.audit.period_routes import router as figures
+from app.audit.routes import officers as officers_reports
 from app.audit.routes import router as audit
 from app.core import errors, logs, metrics
 from app.core.db import make_engine
@@ -34,6 +32,7 @@ from app.core.settings import settings as from_environment
 from app.directory.contacts import Contacts
 from app.directory.fetched import directory_of
 from app.directory.live import Clock, Directory
+from app.directory.on_foot import router as on_foot
 from app.directory.problem_reports import router as reports
 from app.directory.published import Published
 from app.directory.published import router as published
@@ -49,6 +48,7 @@ from app.feeds.oruk_routes import router as oruk
 from app.http import database
 from app.http.docs import router as docs
 from app.http.middleware import CORS, BodyLimit, Cors, Identified, Measured, Normalised
+from app.installation import router as installation
 from app.outreach.need_routes import router as need
 from app.outreach.report_routes import router as report_queue
 from app.outreach.routes import router as outreach
@@ -162,15 +162,19 @@ def create_app(
     app.state.attempts = Attempts(engine, settings.key("attempts"), app.state.tokens.now)
     app.state.lane = Lane()
     app.state.factors = SecondFactors.of(settings)
-    app.state.provider = settings.identity_provider and Provider(
-        settings.identity_provider, settings.address(CALLBACK), clock
-    )
+    app.state.provider = None
+    if settings.identity_provider:
+        # Brings clients and protocols that a service without one does without.
+        from app.accounts.provider import Provider  # noqa: PLC0415
+
+        app.state.provider = Provider(settings.identity_provider, settings.address(CALLBACK), clock)
     app.state.trusted_proxies = settings.trusted_proxies
     app.state.contacts = Contacts(settings.help_contacts)
     app.state.paper = Desk(settings)
     app.state.assets = assets()
 
     app.include_router(havens)  # public
+    app.include_router(on_foot)  # public
     app.include_router(changes)  # public
     app.include_router(reports)  # public
     app.include_router(health)  # public
@@ -196,7 +200,9 @@ def create_app(
     app.include_router(bulk)
     app.include_router(journal)
     app.include_router(journal_check)
+    app.include_router(installation)
     app.include_router(audit)
+    app.include_router(officers_reports)
     app.include_router(calendar)
     app.include_router(calendars)  # public, by a secret address
     app.include_router(packs)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from filelock import FileLock
-from sqlmodel import Session, select
 
 from app.accounts.demo import demo_accounts
 from app.core.db import is_migrated, make_engine, migrate, read_session
@@ -17,10 +16,9 @@ from app.core.settings import Settings
 from app.directory.fetched import directory_of
 from app.directory.live import Directory
 from app.directory.sealed import Shared
-from app.directory.snapshot import MixedData
+from app.directory.snapshot import refuse_mixed_database
 from app.main import create_app
 from app.sheets.seed import load_seed
-from app.venues.models import Venue
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +65,7 @@ def prepare_database(settings: Settings, journal: Journal, directory: Directory)
             migrate(settings.database_url)
         directory.check()
         with read_session(journal.engine) as session:
-            refuse_mixed(session, settings)
+            refuse_mixed_database(session, demonstration=settings.demonstration)
         load_seed(journal)
         for name, password in demo_accounts(journal, settings).items():
             print(f"Sign in as     {name} with {password}")  # noqa: T201  nobody reads logs for it
@@ -85,15 +83,6 @@ def _in_turn(lock: Path) -> Iterator[None]:
         yield
     finally:
         turn.release()
-
-
-def refuse_mixed(session: Session, settings: Settings) -> None:
-    """Raise `MixedData` when demonstration venues stand where real ones belong, or vice versa."""
-    foreign = session.exec(
-        select(Venue.reference).where(Venue.demonstration != settings.demonstration).limit(1)
-    ).first()
-    if foreign is not None:
-        raise MixedData("this database", demonstration=settings.demonstration)
 
 
 def started_app() -> FastAPI:

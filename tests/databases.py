@@ -52,11 +52,11 @@ def _has_postgis(bin_: Path) -> bool:
     return Path(shared.stdout.strip(), "extension", "postgis.control").exists()
 
 
-def _workplace() -> str:
-    """Where servers live: in memory if it has room, since copying databases keeps a disk busy.
+def workplace() -> str:
+    """Where databases live: in memory if it has room, since they keep a disk busy.
 
-    Not under pytest's own directories: they are closed to another user, and their names are too
-    long for a socket.
+    Servers not under pytest's own directories: they are closed to another user, and their names are
+    too long for a socket.
     """
     memory = Path("/dev/shm")
     if memory.is_dir() and shutil.disk_usage(memory).free > 2 * 1024**3:
@@ -84,7 +84,7 @@ class Postgres:
     ) -> None:
         """With databases of its own, or those of a primary that runs, which it then follows."""
         self._bin = bin_
-        self.home = Path(tempfile.mkdtemp(prefix="havens-pg-", dir=folder or _workplace()))
+        self.home = Path(tempfile.mkdtemp(prefix="havens-pg-", dir=folder or workplace()))
         self._as = {"cwd": self.home, **_unprivileged()}
         self._process: subprocess.Popen[bytes] | None = None
         self._janitor = subprocess.Popen(
@@ -264,7 +264,7 @@ class PgBouncer:
     """PgBouncer in transaction mode, in front of a server."""
 
     def __init__(self, program: str, server: Postgres) -> None:
-        self._home = Path(tempfile.mkdtemp(prefix="havens-pgb-", dir=_workplace()))
+        self._home = Path(tempfile.mkdtemp(prefix="havens-pgb-", dir=workplace()))
         self._configure(server)
         as_ = _unprivileged()
         if as_:

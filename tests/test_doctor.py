@@ -1,6 +1,6 @@
 """The doctor names what is wrong, says what to do, and leaves all as it was."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from app import doctor
+from app.core.backup import LAST_BACKUP, LastBackup
 from app.core.db import connected, downgrade, read_session
 from app.core.journal import HEAD_FILE, Journal
 from app.core.settings import Settings
@@ -15,8 +16,12 @@ from app.directory.build import build
 from app.directory.snapshot import CURRENT, save
 from app.doctor import Severity, examine
 from app.venues.models import Business
+from app.walking.file import STREETS
+from app.walking.streets import Streets
+from app.walking.streets import save as save_streets
 from tests.factories import make_venue
 from tests.servers import SECRET, settings_for
+from tests.walking.towns import grid
 
 
 @dataclass
@@ -48,6 +53,12 @@ class Installation:
         with connected(self.settings.database_url) as engine, read_session(engine) as session:
             save(build(session, moment), self.settings.data_dir)
 
+    def back_up(self, hours_ago: float, *, is_broken: bool = False) -> None:
+        """Remember a backup of so long ago."""
+        made_at = datetime.now(UTC) - timedelta(hours=hours_ago)
+        last = LastBackup(name="x.havens", made_at=made_at, entries=1, is_broken=is_broken)
+        (self.settings.data_dir / LAST_BACKUP).write_text(last.model_dump_json())
+
     def but(self, **given: object) -> "Installation":
         return Installation(self.settings.model_copy(update=given))
 
@@ -60,6 +71,7 @@ def made(data_dir: Path, url: str) -> Installation:
         with Journal.of(here.settings, engine).writing("test") as session:
             session.add(Business(name="Ales Ltd"))
     here.publish()
+    here.back_up(4)
     return here
 
 
@@ -83,11 +95,38 @@ def test_all_is_well_and_nothing_is_changed(each: Installation) -> None:
     before = sorted(each.settings.data_dir.iterdir())
     assert each.bad() == {}
     found = each.found()
-    assert set(found) == {"settings", "disk", "directory", "database", "clock", "journal"}
+    usual = {"settings", "disk", "backup", "directory", "streets", "database", "clock", "journal"}
+    assert set(found) == usual
+    assert set(found) == {one.subject for one in examine(each.settings, thorough=False)}
+    assert found["streets"][1] == "none imported; minutes on foot are estimates"
     assert "1 havens" in found["directory"][1]
     assert found["journal"][1] == "whole: 1 entries, 1 of them covered"
     assert sorted(each.settings.data_dir.iterdir()) == before
     assert SECRET not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("hours_ago", "severity", "says"),
+    [
+        (25, Severity.WELL, "25 h ago, the journal up to entry 1"),
+        (27, Severity.LOOK, "27 h ago"),  # last night's is missing
+        (8 * 24, Severity.WRONG, "8 days ago"),
+    ],
+)
+def test_the_last_backup(
+    here: Installation, hours_ago: float, severity: Severity, says: str
+) -> None:
+    here.back_up(hours_ago)
+    found = here.found()["backup"]
+    assert (found[0], says in found[1]) == (severity, True), found
+
+
+def test_a_backup_of_a_broken_journal_and_none_at_all(here: Installation) -> None:
+    here.back_up(1, is_broken=True)
+    assert "of a broken journal" in here.bad()["backup"]
+    (here.settings.data_dir / LAST_BACKUP).unlink()
+    assert here.bad() == {"backup": "none was made from here"}
+    assert "backup" not in here.but(environment="demo").found()
 
 
 def test_a_database_out_of_reach(here: Installation) -> None:
@@ -215,9 +254,58 @@ def test_a_folder_that_nobody_can_write(here: Installation) -> None:
 
 def test_a_register_that_everybody_can_read(here: Installation, tmp_path: Path) -> None:
     (tmp_path / "havens.sqlite").chmod(0o644)
-    opened = [folder for folder in (tmp_path, *tmp_path.parents) if folder.is_relative_to("/tmp")]
     tmp_path.chmod(0o755)
-    assert opened
     assert "everybody on this host can read" in here.bad()["rights"]
     tmp_path.chmod(0o700)
     assert here.bad() == {}
+
+
+def import_streets(here: Installation, taken_at: str) -> Path:
+    """Streets around the one venue there is, of a map of some date."""
+    file = here.settings.data_dir / STREETS
+    made = grid().streets(here.settings.data_dir)
+    save_streets(replace(made, taken_at=taken_at), here.settings.data_dir)
+    return file
+
+
+def test_streets_say_of_what_they_are(here: Installation) -> None:
+    import_streets(here, datetime.now(UTC).isoformat())
+    severity, says, _ = here.found()["streets"]
+    assert severity == Severity.WELL
+    assert "town.osm" in says
+    assert f"{datetime.now(UTC):%B %Y}" in says
+    assert "© OpenStreetMap contributors" in says
+
+
+def test_streets_without_a_date_are_not_called_old(here: Installation) -> None:
+    import_streets(here, "")
+    assert here.found()["streets"][:1] == (Severity.WELL,)
+
+
+def test_streets_that_are_more_than_a_year_old(here: Installation) -> None:
+    import_streets(here, "2020-02-03T04:05:06+00:00")
+    assert "of 03 February 2020, more than a year ago" in here.bad()["streets"]
+
+
+def test_streets_that_do_not_cover_a_haven(here: Installation) -> None:
+    import_streets(here, "")
+    with connected(here.settings.database_url) as engine:
+        make_venue(engine, lat=51.6)
+    here.publish()
+    assert "does not cover 1 of the havens" in here.bad()["streets"]
+
+
+def test_streets_that_are_damaged_gone_or_of_another_version(here: Installation) -> None:
+    file = import_streets(here, "")
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + b"x")
+    assert "streets.graph is damaged; minutes" in here.bad()["streets"]
+    file.write_bytes(content.replace(b"streets 2 ", b"streets 1 ", 1))
+    assert "written by another version: import the streets again" in here.bad()["streets"]
+    file.write_bytes(content)
+    with connected(here.settings.database_url) as engine, read_session(engine) as session:
+        tied = build(session, datetime.now(UTC).timestamp(), Streets.load(file))
+    save(tied, here.settings.data_dir)
+    assert here.bad() == {}
+    file.unlink()
+    assert "is gone; minutes on foot are estimates" in here.bad()["streets"]

@@ -17,13 +17,14 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlmodel import Session, select
 
 from app.core import column_file, files
 from app.core.column_file import WRONG
 from app.core.trouble import Trouble
 from app.directory.rules import Interval
 from app.directory.sealed import sealed
-from app.venues.models import DirectoryState, Facility
+from app.venues.models import DirectoryState, Facility, Venue
 
 log = logging.getLogger(__name__)
 
@@ -189,6 +190,13 @@ def refuse_mixed(snapshot: Snapshot, *, demonstration: bool) -> None:
     """Raise `MixedData` when a snapshot belongs to another environment."""
     if len(snapshot) and snapshot.demonstration != demonstration:
         raise MixedData("the directory", demonstration=demonstration)
+
+
+def refuse_mixed_database(session: Session, *, demonstration: bool) -> None:
+    """Raise `MixedData` when demonstration venues stand where real ones belong, or vice versa."""
+    foreign = select(Venue.reference).where(Venue.demonstration != demonstration)
+    if session.exec(foreign.limit(1)).first() is not None:
+        raise MixedData("this database", demonstration=demonstration)
 
 
 class Unusable(Exception):

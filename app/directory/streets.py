@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.core import column_file
 from app.directory.sealed import Shared, Stamp, in_turn, sealed
-from app.walking.file import FORM, STREETS
+from app.walking.file import FORM, STREETS, what_is_wrong
 
 if TYPE_CHECKING:
     from app.walking.streets import Streets
@@ -37,7 +37,7 @@ class Followed:
         except OSError as error:
             current, self.trouble = None, f"{STREETS}: {error.strerror}; minutes are estimates"
         except column_file.WRONG:
-            current, self.trouble = None, f"{STREETS} is damaged; minutes are estimates"
+            current, self.trouble = None, f"{what_is_wrong(self._file)}; minutes are estimates"
         else:
             self.trouble = "" if stamp else f"{STREETS} is gone; minutes are estimates"
         changed = current is not self.current

@@ -4,6 +4,7 @@ Where there is doubt a way is shut: the answer is then a longer way, never a loc
 open at some hours only is taken for closed, and private ways are never walked.
 """
 
+import re
 from collections.abc import Mapping
 from enum import IntFlag
 
@@ -14,6 +15,7 @@ _HIGHWAYS = {
     *("unclassified", "road", "track", "bridleway", "trunk", "trunk_link", "primary"),
     *("primary_link", "secondary", "secondary_link", "tertiary", "tertiary_link"),
 }
+_BIG = {"trunk", "trunk_link", "primary", "primary_link"}
 _SQUARES = {"pedestrian", "footway", "living_street"}
 _ALLOWED = {"yes", "designated", "permissive", "official", "public"}
 _PUBLIC = _ALLOWED | {"destination", "unknown"}
@@ -34,6 +36,23 @@ class Way(IntFlag):
     SQUARE = 4
     """A line across an open square, where there is no path to see."""
 
+    STAIRS = 8
+    """Steps or an escalator indeed, and not only a way that is nothing for a wheelchair."""
+
+    UP = 16
+    """Stairs that lead up, in the direction in which they are drawn."""
+
+    DOWN = 32
+    """Stairs that lead down in that direction."""
+
+    BRIDGE = 64
+
+    BARE = 128
+    """A big road without a pavement, as those down to an underpass: nobody stands on it."""
+
+    UNTIED = STEPS | HIDDEN | BARE
+    """What no place is tied to."""
+
 
 def way(tags: Tags) -> Way | None:
     """What a `highway` is to somebody on foot; None when it can't be counted on."""
@@ -44,11 +63,25 @@ def way(tags: Tags) -> Way | None:
         return None
     found = Way(0)
     is_climb = highway == "steps" or "conveying" in tags or "ladder" in tags
-    if is_climb or tags.get("wheelchair") == "no":
+    if is_climb:
+        found |= Way.STEPS | Way.STAIRS | _incline(tags.get("incline", ""))
+    if tags.get("wheelchair") == "no":
         found |= Way.STEPS
-    if tags.get("tunnel", "no") not in ("no", "building_passage"):
+    is_under = tags.get("covered") == "yes" and tags.get("layer", "").startswith("-")
+    if is_under or tags.get("tunnel", "no") not in ("no", "building_passage"):
         found |= Way.HIDDEN
+    if highway in _BIG and tags.get("sidewalk") in ("no", "none"):
+        found |= Way.BARE
+    if tags.get("bridge", "no") != "no":
+        found |= Way.BRIDGE
     return found
+
+
+def _incline(value: str) -> Way:
+    """Which way stairs lead: `up`, `down`, or a slope such as `-30%`."""
+    if value == "down" or re.match(r"-\d", value):
+        return Way.DOWN
+    return Way.UP if value == "up" or re.match(r"\d", value) else Way(0)
 
 
 def is_square(tags: Tags) -> bool:

@@ -139,7 +139,8 @@ def _joined(edges: list[_Edge]) -> list[_Edge]:
 
     def onward(node: int, number: int) -> int | None:
         here = at[node]
-        if len(here) != 2 or here[0] == here[1]:
+        if len(here) != 2 or here[0] == here[1] or edges[number].kind & (Way.UP | Way.DOWN):
+            # What leads up one way leads down the other, and a line may be joined from either end.
             return None
         other = here[here[0] == number]
         return other if edges[other][1:] == edges[number][1:] else None

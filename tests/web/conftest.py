@@ -11,11 +11,11 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from app.core.db import connected
 from tests.browsers import ARGUMENTS, NO_CHROMIUM, find_chromium
 from tests.conftest import CI
-from tests.servers import serving_directory
+from tests.servers import PATIENCE_SECONDS, serving_directory
 from tests.web.city import Clock, make_city
 
 # A machine that has much to do is no fault of a page.
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=1000 * PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="module")

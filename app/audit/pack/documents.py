@@ -14,7 +14,6 @@ from app.audit.pack.charts import CHARTS, Headline, headlines
 from app.audit.pack.pack import QuarterlyPack
 from app.audit.pack.svg import Chart
 from app.core.london import LONDON, london_day
-from app.core.typesetting import typeset
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """What a browser may do with the page: show it, and nothing else."""
@@ -88,6 +87,7 @@ _SECTIONS = {
     "Scheme tests": ("tests", "tests_wards"),
     "Problem reports": ("problem_reports",),
     "The public's survey": ("survey",),
+    "By night": ("night", "night_wards", "night_sources"),
     "Data quality": ("quality", "quality_as_issued"),
 }
 """The tables in each section."""
@@ -125,6 +125,12 @@ _HOW_MADE = {
         "and were you helped? Whoever likes answers, so this is no sample. Nothing is kept of an "
         "answer but that it was given, about which ward and in which quarter."
     ),
+    "By night": (
+        "Of need, of licensed premises and, where the streets are known, of their length: how much "
+        "has a haven near on foot that is open all through the hour, in an ordinary week about the "
+        "last day. A night belongs to the day on which it begins. Need is what its sources count, "
+        "by place and hour; the quarter before is by the same need."
+    ),
     "Data quality": "How many venues each check found, of those that it looked at.",
 }
 """How the figures of each are made."""
@@ -140,6 +146,9 @@ def as_html(pack: QuarterlyPack) -> bytes:
 def as_pdf(pack: QuarterlyPack) -> bytes:
     """A tagged PDF, to the rules of PDF/UA-1; the same pack makes the same file."""
     made_at = int((pack.about.issued_at or pack.about.known_at).timestamp())
+    # Brings a typesetter, of 7 MB.
+    from app.core.typesetting import typeset  # noqa: PLC0415
+
     return typeset(_TEMPLATES / "pack.typ", orjson.dumps(_layout(pack)).decode(), made_at)
 
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-import httpx
 from fastapi import Request
 from starlette.types import Receive, Scope, Send
 
 from app.accounts.guards import HANDED_OVER, Visit
 from app.core.errors import DomainError, FieldError
 from app.http.headers import client_address
+from app.http.middleware import COUNTED
 
 Asked = Mapping[str, Any]
 
@@ -53,7 +53,10 @@ class Api:
 
     def __init__(self, request: Request, visit: Visit | None = None) -> None:
         async def called(scope: Scope, receive: Receive, send: Send) -> None:
-            await request.app({**scope, HANDED_OVER: visit}, receive, send)
+            await request.app({**scope, HANDED_OVER: visit, COUNTED: True}, receive, send)
+
+        # Brings a command line and its colours, which nobody who asks for a haven needs.
+        import httpx  # noqa: PLC0415
 
         address = client_address(request, request.app.state.trusted_proxies)
         self._transport = httpx.ASGITransport(called, client=(address, 0))
@@ -90,6 +93,8 @@ class Api:
         given = {
             name: value for name, value in (asked or {}).items() if value not in (None, "", [])
         }
+        import httpx  # noqa: PLC0415  as above
+
         # A client of its own for each call costs little, and holds nothing.
         async with httpx.AsyncClient(transport=self._transport, base_url="http://pages") as client:
             answer = await client.request(
