@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,9 @@ class Clock:
 
 
 def shows(ours: Directory, havens: int) -> bool:
-    ours.refresh()
+    # On a busy machine it may have been behind for longer than is passed over.
+    with suppress(Behind):
+        ours.refresh()
     return ours.is_there and len(ours.search.snapshot) == havens
 
 
@@ -111,8 +114,7 @@ def test_a_replica_that_lags_is_behind_and_one_that_lost_entries_went_back(
         promoted = settings_for(tmp_path, of_replica)
         publish(of_replica, tmp_path, time.time(), demonstration=False, accepted=True)
         Journal.of(promoted, journal.replica).accept()
-        assert shows(ours, 2)
-        assert not ours.is_degraded
+        until(lambda: shows(ours, 2) and not ours.is_degraded)
         ours.close()
 
 
