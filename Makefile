@@ -48,6 +48,8 @@ compiled:
 drills: .venv/installed-dev postgis chromium ## the tests that try many cases, with all of them
 	@[ -n "$$(find /usr/lib -name libfaketimeMT.so.1)" ] || ! { $(MAY_APT_GET); } || { \
 		$(APT_GET) update; $(APT_GET) install -y --no-install-recommends faketime; }
+	@[ -x /usr/sbin/pgbouncer ] || ! { $(MAY_APT_GET); } || { \
+		$(APT_GET) update; $(APT_GET) install -y --no-install-recommends pgbouncer; }
 	$(BIN)/pytest --numprocesses 2 --dist worksteal --drill -m drill $(TESTS)
 	$(BIN)/python -m tests.drills.connections
 	$(BIN)/python -m tests.drills.canaries

@@ -256,7 +256,9 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = 4
 max_client_conn = 500
-ignore_startup_parameters = extra_float_digits
+query_wait_timeout = 5
+server_login_retry = 1
+server_connect_timeout = 3
 """
 
 

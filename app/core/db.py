@@ -1,6 +1,8 @@
 """Engines, sessions and migrations, for SQLite and PostgreSQL alike."""
 
+import math
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from filelock import FileLock
 from filelock import Timeout as LockTimeout
@@ -188,12 +191,22 @@ def _begin_postgresql(connection: Connection) -> None:
     connection.exec_driver_sql(script, execution_options={"no_parameters": True})
 
 
+TRIED_AGAIN_SECONDS = 5
+_failed_at: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()
+
+
 @contextmanager
 def read_session(engine: Engine, *others: Engine) -> Iterator[Session]:
     """A session that sees one moment of the database and changes nothing.
 
-    Of several engines for it, the first counts that can be used.
+    Of several engines for it, the first counts that can be used. One that could not is not tried
+    again for some seconds, for that can take as many.
     """
+    is_away = time.monotonic() - _failed_at.get(engine, -math.inf) < TRIED_AGAIN_SECONDS
+    if others and is_away:
+        with read_session(*others) as session:
+            yield session
+        return
     options: dict[str, Any] = {}
     if engine.dialect.name == "postgresql":
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -202,7 +215,7 @@ def read_session(engine: Engine, *others: Engine) -> Iterator[Session]:
             if others:
                 session.connection()
         except DATABASE_ERRORS:
-            pass
+            _failed_at[engine] = time.monotonic()
         else:
             yield session
             return

@@ -344,7 +344,7 @@ def test_a_host_without_a_database_answers_all_that_is_public(
     assert host.get("/v1/havens").text == register.get("/v1/havens").text
     for path in (*PAGES, NEAREST, f"/havens/{haven}", f"/v1/havens/{haven}"):
         assert host.get(path).status_code == 200, path
-    assert host.get("/health/ready").json()["status"] == "ok"
+    until(lambda: host.get("/health/ready").json()["status"] == "ok")
     with write_session(sqlite_engine) as session:
         session.connection().execute(update(Decision).values(until=date(2020, 1, 1)))
     until(lambda: host.get(f"/v1/havens/{haven}").status_code == 404)
@@ -367,7 +367,7 @@ def test_what_needs_the_register_says_that_there_is_none(
     assert refused.json()["type"] == "urn:safe-havens:problem:report-not-kept"
     assert refused.json()["help"]
     assert host.get("/v1/verify/AAAA-AAAA-AAAA").status_code == 503
-    assert host.get("/health/ready").json()["status"] == "ok"
+    until(lambda: host.get("/health/ready").json()["status"] == "ok")
 
 
 def test_what_is_published_is_asked_for_by_what_is_known(register: httpx.Client) -> None:

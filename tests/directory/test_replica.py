@@ -1,8 +1,11 @@
 """What is read from a streaming replica, and a database that lies behind a pooler."""
 
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ from app.directory.live import DEGRADED_AFTER_SECONDS, Directory
 from app.directory.publish import publish
 from app.doctor import examine
 from app.venues.models import Business
-from tests.accounts import signed_in
+from tests.accounts import make_app, signed_in
 from tests.applications import application
 from tests.databases import NO_PGBOUNCER, PgBouncer, Postgres, find_postgis, pooled
 from tests.factories import make_venue
@@ -46,7 +49,9 @@ class Clock:
 
 
 def shows(ours: Directory, havens: int) -> bool:
-    ours.refresh()
+    # On a busy machine it may have been behind for longer than is passed over.
+    with suppress(Behind):
+        ours.refresh()
     return ours.is_there and len(ours.search.snapshot) == havens
 
 
@@ -111,8 +116,7 @@ def test_a_replica_that_lags_is_behind_and_one_that_lost_entries_went_back(
         promoted = settings_for(tmp_path, of_replica)
         publish(of_replica, tmp_path, time.time(), demonstration=False, accepted=True)
         Journal.of(promoted, journal.replica).accept()
-        assert shows(ours, 2)
-        assert not ours.is_degraded
+        until(lambda: shows(ours, 2) and not ours.is_degraded)
         ours.close()
 
 
@@ -129,6 +133,74 @@ def test_reports_go_on_without_the_primary(postgresql_url: str, tmp_path: Path) 
             answer = licensing.get("/v1/admin/venues")
             assert answer.status_code == 503
             assert answer.json()["type"] == "urn:safe-havens:problem:unavailable"
+
+
+@pytest.mark.drill
+def test_a_primary_that_is_gone_is_waited_for_or_replaced(
+    private_postgres: Postgres, replica: Postgres, tmp_path: Path
+) -> None:
+    with pooled(private_postgres) as pooler, ExitStack() as clients:
+        address = (pooler or private_postgres).url("havens")
+        app = make_app(address, tmp_path, replica_url=replica.url("havens"))
+        token = {role: signed_in(app, role) for role in ("officer", "licensing")}
+        anybody = clients.enter_context(serving(app))
+        base = anybody.base_url
+        officer, licensing = (
+            clients.enter_context(client_of(base, token[role])) for role in ("officer", "licensing")
+        )
+        names = count(1)
+
+        def write() -> bool:
+            name = f"Ales {next(names)} Ltd"
+            answer = officer.post("/v1/admin/businesses", json={"name": name})
+            assert answer.status_code in (201, 503), answer.text
+            return answer.status_code == 201
+
+        make_venue(app.state.journal.engine, name="The Lantern")
+        until(lambda: anybody.get("/v1/havens").text.count("The Lantern"))
+
+        # Away: everything public and reports go on.
+        private_postgres.stop()
+        assert not write()
+        for path in ("/v1/havens", "/v1/havens/nearest?lat=51.5155&lon=-0.0922", "/", "/map"):
+            assert anybody.get(path).status_code == 200
+        assert licensing.get("/v1/audit/coverage").status_code == 200
+        until(lambda: anybody.get("/health/ready").json()["status"] == "degraded")
+        private_postgres.start()
+        until(write)
+        until(lambda: anybody.get("/health/ready").json()["status"] == "ok")
+        if pooler is None:
+            return
+
+        # Gone: a synchronous replica has all that was answered, and takes its place.
+        private_postgres.run("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        private_postgres.run("SELECT pg_reload_conf()")
+        state = "SELECT sync_state FROM pg_stat_replication"
+        until(lambda: private_postgres.run(state) == "sync")
+        journal = app.state.journal
+        before, stop = journal.length(), threading.Event()
+        taken: list[bool] = []
+
+        def writing() -> None:
+            while not stop.is_set():
+                taken.extend([True] * write())
+
+        writer = threading.Thread(target=writing)
+        writer.start()
+        try:
+            until(lambda: len(taken) >= 20)
+            private_postgres.crash()
+            replica.promote()
+            pooler.point(replica)
+            after = len(taken)
+            until(lambda: len(taken) >= after + 5)
+        finally:
+            stop.set()
+            writer.join()
+        assert journal.length() >= before + len(taken)
+        assert journal.verify() is None
+        make_venue(journal.engine, name="The Mitre")
+        until(lambda: anybody.get("/v1/havens").text.count("The Mitre"))
 
 
 @pytest.fixture
