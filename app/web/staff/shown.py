@@ -5,6 +5,7 @@ A part is a text, a link, lines with a name before each, or a table.
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -201,14 +202,20 @@ def moment_of(text: str) -> str:
 
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
+_OF_LONDON = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
+"""A time of London's clocks, as opening hours have them."""
+_INSTANT = re.compile(rf"{_OF_LONDON.pattern}.*(Z|[+-]\d\d:\d\d)")
 
 
 def _text(value: str, schema: Schema) -> Part:
-    if _INSTANT.fullmatch(value):
-        return Part(moment(instant(value)))
-    if _DAY.fullmatch(value):
-        return Part(day(date.fromisoformat(value)))
+    # What somebody has typed may look like a day that no calendar has.
+    with suppress(ValueError):
+        if _INSTANT.fullmatch(value):
+            return Part(moment(instant(value)))
+        if _OF_LONDON.fullmatch(value):
+            return Part(moment(datetime.fromisoformat(value).replace(tzinfo=LONDON)))
+        if _DAY.fullmatch(value):
+            return Part(day(date.fromisoformat(value)))
     if "enum" not in schema and "const" not in schema:
         return Part(WORDS.get(value, value))
     return Part(wording(value), light=light_of(value))

@@ -4,26 +4,39 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Locator, Page, expect
 from pydantic import SecretStr
+from sqlalchemy import Engine
 
 from app.accounts.models import Role
 from app.accounts.passwords import hashed
-from app.venues.models import VenueStatus
-from tests.accounts import add_account, make_app
+from app.schemes.registry import SchemeKey
+from app.sheets.files import SheetName
+from app.training.courses import CourseKey
+from app.training.models import Headcount
+from app.venues.models import Venue, VenueStatus
+from tests.accounts import add_account, make_app, signed_in
+from tests.audit.records import add, add_venue
+from tests.audit.reports.test_due import award, train
 from tests.factories import BANK, make_venue
-from tests.servers import serving, until
+from tests.servers import PATIENCE_SECONDS, client_of, serving, until
+from tests.web.paper.documents import pages_of
 from tests.web.phones import audit, fits, phone
 
 pytestmark = pytest.mark.journey
 
 NAME, PASSWORD = "The Lamp & Ladder <b>", "quiet lantern by the river"
 WIDTHS = [360, 1280]
+PATIENCE = PATIENCE_SECONDS * 1000
+"""In milliseconds: what takes its time takes more on a busy machine."""
 
 
 @dataclass
@@ -65,6 +78,17 @@ class Hand:
         audit(self.page)
         assert fits(self.page), self.page.url
 
+    def file(self, name: str | re.Pattern[str], within: Locator | None = None) -> Path:
+        """What a link lets the browser download."""
+        with self.page.expect_download() as download:
+            self.link(name, within)
+        return Path(download.value.path())
+
+    def ask(self, day: str) -> None:
+        """Have a report as at the end of a day."""
+        self.fill("As at the end of", day)
+        self.button("Show")
+
     def standing(self, scheme: str) -> Locator:
         heading = self.page.get_by_role("heading", name=scheme, exact=True)
         return self.page.locator(".sh-standing li").filter(has=heading)
@@ -78,22 +102,31 @@ def app(database_url: str, tmp_path: Path) -> FastAPI:
 @contextmanager
 def at_work(browser: Chromium, app: FastAPI, width: int, role: Role, back: str) -> Iterator[Hand]:
     """Somebody with a role who has signed in, in front of a page."""
+    with serving(app) as client, screen(browser, width) as page:
+        hand = arrived(page, app, client, role, back)
+        yield hand
+        hand.press(page.get_by_role("button", name="Sign out"))
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+@contextmanager
+def screen(browser: Chromium, width: int, **options: Any) -> Iterator[Page]:
+    view = {"width": width, "height": 780}
+    with phone(browser, viewport=view, at=BANK, accept_downloads=True, **options) as held:
+        yield held.page
+
+
+def arrived(page: Page, app: FastAPI, client: httpx.Client, role: Role, back: str) -> Hand:
+    """Somebody new with a role who signs in on the way to a page."""
+    until(lambda: client.get("/health/ready").is_success)
     hash_ = hashed(SecretStr(PASSWORD))
     name = add_account(app.state.journal.engine, role, password_hash=hash_).name
-    view = {"width": width, "height": 780}
-    with (
-        serving(app) as client,
-        phone(browser, viewport=view, at=BANK, accept_downloads=True) as held,
-    ):
-        until(lambda: client.get("/health/ready").is_success)
-        hand = Hand(held.page, str(client.base_url).rstrip("/"))
-        held.page.goto(f"{hand.base}{back}")
-        hand.fill("Name", name)
-        hand.fill("Password", PASSWORD)
-        hand.button("Sign in")
-        yield hand
-        hand.press(held.page.get_by_role("button", name="Sign out"))
-        expect(held.page.get_by_role("heading", name="Sign in")).to_be_visible()
+    hand = Hand(page, str(client.base_url).rstrip("/"))
+    page.goto(f"{hand.base}{back}")
+    hand.fill("Name", name)
+    hand.fill("Password", PASSWORD)
+    hand.button("Sign in")
+    return hand
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -187,8 +220,77 @@ def found_by_the_public(hand: Hand, *, is_there: bool) -> None:
         )
     )
     hand.page.goto(hand.base)
-    hand.page.locator(".sh-door").click()
+    hand.press(hand.page.locator(".sh-door"))
     if is_there:
         expect(hand.page.get_by_text(NAME).first).to_be_visible()
     else:
         expect(hand.page.get_by_text(NAME)).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_licensing_team_s_quarter(browser: Chromium, app: FastAPI, width: int) -> None:
+    venue = a_year_s_work(app.state.journal.engine)
+    with at_work(browser, app, width, Role.LICENSING, "/audit") as hand:
+        page = hand.page
+        with client_of(hand.base, signed_in(app, *Role)) as desk:
+            hand.ask("2025-03-31")
+            expect(page.get_by_text("As at the end of 31 Mar 2025", exact=False)).to_be_visible()
+            expect(page.get_by_text("1 of 1 venues in force").first).to_be_visible()
+            hand.is_well()
+
+            hand.link("Trend")
+            hand.ask("2025-06-30")
+            expect(page.get_by_role("heading", name="Trend")).to_be_visible()
+            hand.is_well()
+            hand.link(re.compile(r"75.% \(\+75"))
+            expect(page.get_by_text("As at the end of 30 Jun 2025", exact=False)).to_be_visible()
+            expect(page.get_by_role("link", name=venue.name).first).to_be_visible()
+            hand.is_well()
+
+            hand.link("Levy")
+            hand.ask("2025-03-31")
+            hand.is_well()
+            with hand.file("CSV of Holders").open(encoding="utf-8-sig") as levy:
+                assert venue.reference in levy.read()
+
+            hand.link("Packs")
+            hand.link("Another quarter")
+            hand.fill("Quarter", "2025-Q1")
+            hand.button("Show")
+            expect(page.get_by_text("January to March 2025").first).to_be_visible()
+            hand.is_well()
+            hand.link(re.compile("^Issue"))
+            hand.button("Issue a quarter's report")
+            expect(page.get_by_text("January to March 2025").first).to_be_visible()
+            hand.link("Packs")
+            hand.link(re.compile("^Check"))
+            expect(page.get_by_text("every figure is as it was issued")).to_be_visible()
+            hand.link("Back")
+            paper = pages_of(hand.file(re.compile("^PDF")).read_bytes())
+            assert "January to March 2025" in paper[0]
+            assert any("Ask for Angela" in words for words in paper)
+
+            late = f"on,venue,kind,outcome\r\n2025-03-30,{venue.reference},visit,training_booked"
+            taken_in(desk, SheetName.ENGAGEMENTS, late.encode())
+        hand.link(re.compile("^Difference"))
+        expect(page.get_by_text("not what they were")).to_be_visible()
+        expect(page.get_by_text("Engagements by kind, Visit, Engagements")).to_be_visible()
+        hand.is_well()
+        print("the quarter", hand.counted())
+
+
+def a_year_s_work(engine: Engine) -> Venue:
+    """A late-night venue with Safety Thirst, where six of eight were trained in February 2025."""
+    venue = add_venue(engine, name=NAME, licensed=True, late_night=True)
+    award(engine, venue, "2024-04-01", "2026-03-31", scheme=SchemeKey.SAFETY_THIRST)
+    add(engine, Headcount, date(2025, 1, 10), venue_id=venue.id, staff=8, left=0)
+    train(engine, venue, "2025-02-10", new=6, course=CourseKey.ASK_FOR_ANGELA)
+    return venue
+
+
+def taken_in(desk: httpx.Client, name: SheetName, content: bytes) -> None:
+    """A spreadsheet that an officer brought into the register meanwhile."""
+    sent = desk.post(
+        f"/v1/admin/bulk/{name}", content=content, headers={"Content-Type": "text/csv"}
+    )
+    assert sent.is_success, sent.text
