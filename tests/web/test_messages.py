@@ -22,7 +22,7 @@ from app.core.settings import HELP
 from app.http.languages import CATALOGUES, LANGUAGES
 from app.venues.models import Facility
 from app.web.words import words
-from tests.servers import ROOT, add_venue, serving_directory
+from tests.servers import ROOT, add_venue, serving_directory, until
 
 Json = dict[str, Any]
 
@@ -300,6 +300,8 @@ def test_the_phone_counts_as_the_catalogue_does(
 ) -> None:
     page = browser.new_page(base_url=str(service.base_url))
     page.goto(f"/{code}")
+    # What counts comes after the door.
+    until(lambda: page.evaluate("typeof counted === 'function'"))
     numbers = [*range(201), 1000, 1001, 1_000_000]
     for key in ("minutes", "more_below"):
         listed = words(LANGUAGES[code])[key]
