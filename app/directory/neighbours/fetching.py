@@ -56,13 +56,17 @@ def follow(settings: Settings, is_wanted: Callable[[], bool]) -> None:
 
 
 def ask_due(settings: Settings, client: httpx.Client, clock: Clock) -> None:
-    """Ask those neighbours that have not been asked for long enough."""
+    """Ask those neighbours that have not been asked for long enough, once there are havens of ours
+    to tell what lies beside us."""
     for neighbour in settings.neighbours:
         kept = Kept(settings.data_dir, neighbour)
         since = clock() - kept.note().asked_at
         # A clock that was put back must not keep anybody waiting.
-        if not 0 <= since < neighbour.pause_seconds:
-            ask(settings, kept, client, clock())
+        if 0 <= since < neighbour.pause_seconds:
+            continue
+        if not _own(settings.data_dir):
+            return
+        ask(settings, kept, client, clock())
 
 
 def ask_now(settings: Settings, accepted: str = "") -> Iterator[tuple[Kept, Note]]:
