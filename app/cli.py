@@ -61,6 +61,7 @@ cli.command()(keys)
 cli.command()(publish)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
+MaybeFile = Annotated[Path | None, typer.Argument(metavar="FILE", show_default=False)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")]
 
 
@@ -135,6 +136,31 @@ def _report(found: Iterable[findings.Finding]) -> int:
 
 
 @cli.command()
+def neighbours(
+    accept: Annotated[
+        str, typer.Option(metavar="NAME", help="Believe what it tells now, however many it is.")
+    ] = "",
+) -> None:
+    """Ask each of HAVENS_NEIGHBOURS now, and say how it stands with them."""
+    # Here alone, for nothing else of the commands needs to reach anybody.
+    from app.directory.neighbours.fetching import ask_now  # noqa: PLC0415
+
+    if accept and accept not in {neighbour.name for neighbour in settings().neighbours}:
+        raise typer.BadParameter(f"HAVENS_NEIGHBOURS has none that is called {accept!r}")
+    shown = Table("neighbour", "havens", "as of", "held, because", title="Neighbours")
+    for kept, note in ask_now(settings(), accept):
+        snapshot = kept.snapshot()
+        at = datetime.fromtimestamp(note.confirmed_at, UTC)
+        shown.add_row(
+            Text(kept.neighbour.name),
+            "-" if snapshot is None else str(len(snapshot)),
+            "never" if snapshot is None else f"{at:%d %B %Y at %H:%M} UTC",
+            note.trouble or "-",
+        )
+    Console().print(shown)
+
+
+@cli.command()
 def tidy() -> None:
     """Remove what has been kept for long enough, as HAVENS_KEEP_DAYS says; for every day."""
     with _migrated() as engine:
@@ -177,15 +203,61 @@ def wards(file: File, dry_run: DryRun = False) -> None:
 
 
 @imports.command()
-def fhrs(file: File, dry_run: DryRun = False) -> None:
-    """Prospects from the food hygiene register, as JSON of its API or its open data file."""
-    _import(partial(import_fhrs, track=_track), file, dry_run)
+def fhrs(
+    file: MaybeFile = None,
+    authority: Annotated[
+        str, typer.Option(help="The code of an authority, as 508, to be read from the register.")
+    ] = "",
+    from_: Annotated[
+        str, typer.Option("--from", metavar="URL", help="Where the register's API is.")
+    ] = "",
+    dry_run: DryRun = False,
+) -> None:
+    """Prospects from the food hygiene register: JSON of its API, its open data file, or by address.
+
+    What was read from it is kept for a day: what breaks off goes on where it was.
+    """
+    _one_of(file, authority, "--authority")
+    content = file.read_bytes() if file else _fetched_fhrs(authority, from_)
+    _import_content(partial(import_fhrs, track=_track), content, dry_run)
 
 
 @imports.command()
-def need(file: File, dry_run: DryRun = False) -> None:
+def need(
+    file: MaybeFile = None,
+    from_: Annotated[
+        str, typer.Option("--from", metavar="URL", help="Where such a file, or an archive, is.")
+    ] = "",
+    dry_run: DryRun = False,
+) -> None:
     """Where help is needed, from the police's street-level CSV or one of weighted points."""
-    _import(partial(import_need, track=_track), file, dry_run)
+    _one_of(file, from_, "--from")
+    content = file.read_bytes() if file else _fetched_need(from_)
+    _import_content(partial(import_need, track=_track), content, dry_run)
+
+
+def _one_of(file: Path | None, address: str, option: str) -> None:
+    if (file is None) == (not address):
+        raise typer.BadParameter(f"give either a FILE or {option}")
+
+
+def _fetched_fhrs(authority: str, address: str) -> bytes:
+    # Here alone, for nothing else of the commands needs to reach anybody.
+    from app.core.download import client_of  # noqa: PLC0415
+    from app.sheets.by_address import FHRS, fetch_fhrs  # noqa: PLC0415
+
+    with client_of() as client:
+        return fetch_fhrs(
+            client, authority, settings().data_dir, base=address or FHRS, track=_track
+        )
+
+
+def _fetched_need(address: str) -> bytes:
+    from app.core.download import client_of  # noqa: PLC0415
+    from app.sheets.by_address import fetch_need  # noqa: PLC0415
+
+    with client_of() as client:
+        return fetch_need(client, address)
 
 
 @imports.command()
@@ -309,7 +381,10 @@ def _cell(column: Column, value: object) -> Text:
 
 
 def _import(run: Callable[..., ImportReport], file: Path, dry_run: bool) -> None:
-    content = file.read_bytes()
+    _import_content(run, file.read_bytes(), dry_run)
+
+
+def _import_content(run: Callable[..., ImportReport], content: bytes, dry_run: bool) -> None:
     with _migrated() as engine:
         changed = run(
             Journal.of(settings(), engine), content, actor=command_actor(), dry_run=dry_run

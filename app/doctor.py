@@ -26,6 +26,7 @@ from app.core.copies import revision_of
 from app.core.db import MIGRATIONS, database_clock, make_engine, read_session, replication_lag
 from app.core.journal import CLOCKS_AGREE, HEAD_FILE, Journal, command_actor, newest_entry
 from app.core.settings import Settings, UnsafeSettings
+from app.directory.beyond import Kept
 from app.directory.fetched import NotFetched, Source
 from app.directory.live import DEGRADED_AFTER_SECONDS
 from app.directory.publication import Refused
@@ -94,7 +95,7 @@ def examine(settings: Settings, *, thorough: bool = True) -> Iterator[Finding]:
     read_side, streets = (partial(f, snapshot=snapshot) for f in (_directory, _streets))
     write_side = partial(_database, snapshot=snapshot, thorough=thorough)
     behind = (_backup, write_side, _replica) if settings.has_register else (_source,)
-    for looked_at in (_settings, _disk, read_side, streets, *behind):
+    for looked_at in (_settings, _disk, read_side, streets, _neighbours, *behind):
         try:
             yield from looked_at(settings)
         except OSError as error:
@@ -226,6 +227,23 @@ def _directory(settings: Settings, snapshot: Snapshot | None) -> Iterator[Findin
         )
     else:
         yield well("directory", says)
+
+
+def _neighbours(settings: Settings) -> Iterator[Finding]:
+    for neighbour in settings.neighbours:
+        kept = Kept(settings.data_dir, neighbour)
+        note, snapshot = kept.note(), kept.snapshot()
+        says = f"{neighbour.name}: it has told nothing yet"
+        if snapshot is not None:
+            at = datetime.fromtimestamp(note.confirmed_at, UTC)
+            says = f"{neighbour.name}: {len(snapshot)} havens, as of {at:%d %B %Y at %H:%M} UTC"
+        if trouble := kept.trouble(note, time.time()):
+            remedy = "What it last told well is shown until then; talk to those who run it."
+            yield look("neighbour", f"{says}; held, because {trouble}", remedy)
+        elif snapshot is None:
+            yield look("neighbour", says, "A service that runs asks it: is it running?")
+        else:
+            yield well("neighbour", says)
 
 
 def _streets(settings: Settings, snapshot: Snapshot | None) -> Iterator[Finding]:

@@ -63,6 +63,8 @@ from app.schemes.routes import router as schemes
 from app.schemes.season_routes import router as seasons
 from app.sheets.routes import router as bulk
 from app.training.routes import router as training
+from app.venues.address_routes import router as addresses
+from app.venues.addresses import Addresses
 from app.venues.routes import router as venues
 from app.web import errors as page_errors
 from app.web.about import router as about
@@ -155,6 +157,7 @@ def create_app(
     app.state.changes = Changes(directory)
     app.state.followers = Followers(app.state.changes)
     app.state.journal = kept
+    app.state.addresses = Addresses.of(settings, engine)
     app.state.tokens = Tokens.of(settings, clock)
     app.state.turns = database.Turns() if settings.has_register else database.NoTurns()
     app.state.reporters = Reporters(kept)
@@ -186,6 +189,7 @@ def create_app(
     app.include_router(failed_sign_ins)
     app.include_router(search)
     app.include_router(venues)
+    app.include_router(addresses)
     app.include_router(schemes)
     app.include_router(seasons)
     app.include_router(certificates)

@@ -302,16 +302,18 @@ def serving_directory(
     public_url: str = "",
     is_ready: bool = True,
     is_started: bool = False,
+    **more: Any,
 ) -> Iterator[httpx.Client]:
     """The whole application inside this process, on a database and by a clock of the test's.
 
     When it `is_started`, all that `havens serve` does before comes first.
+    `more` are other settings.
     """
     root = logging.getLogger()
     before = root.level, root.handlers[:]
     data_dir.mkdir(exist_ok=True)
     try:
-        settings = settings_for(data_dir, database_url, environment, public_url)
+        settings = settings_for(data_dir, database_url, environment, public_url, **more)
         logs.configure(settings.log_level, settings.log_format)
         shared = prepare(settings) if is_started else None
         app = application(settings, clock, prepare_database if shared else None)

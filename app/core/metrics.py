@@ -41,6 +41,18 @@ DIRECTORY_VERSION = Gauge(
 DIRECTORY_HAVENS = Gauge(
     "havens_directory_havens", "Havens in the directory", multiprocess_mode="livemin"
 )
+NEIGHBOUR_AGE = Gauge(
+    "havens_neighbour_age_seconds",
+    "Since a neighbour last confirmed what is shown of it",
+    ["neighbour"],
+    multiprocess_mode="livemax",
+)
+NEIGHBOUR_HELD = Gauge(
+    "havens_neighbour_held",
+    "Whether a neighbour is held at an older state, for what it tells or because it is down",
+    ["neighbour"],
+    multiprocess_mode="livemax",
+)
 
 FOLLOWERS = Gauge(
     "havens_followers", "Programs that wait for the next change", multiprocess_mode="livesum"

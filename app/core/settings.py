@@ -116,7 +116,7 @@ class IdentityProvider(BaseModel):
     @classmethod
     def _by_tls(cls, value: str) -> str:
         url = HttpUrl(value)
-        if url.scheme != "https" and url.host not in ("127.0.0.1", "localhost", "[::1]"):
+        if not is_safe_address(url):
             raise ValueError("must begin with https://")
         return value
 
@@ -142,6 +142,110 @@ class KeepDays(BaseModel):
     comments: _Days = 365
     contacts: _Days = 365
     statements: _Days = 365
+
+
+def is_safe_address(url: HttpUrl) -> bool:
+    """Whether nobody on the way can change what is said there: by TLS, or on this host."""
+    return url.scheme == "https" or url.host in ("127.0.0.1", "localhost", "[::1]")
+
+
+class Neighbour(BaseModel):
+    """Whose havens are shown beside ours, and where they publish them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=80, description="As people are shown it")
+    directory: HttpUrl | None = Field(
+        default=None, description="The directory document of an installation like this one"
+    )
+    oruk: HttpUrl | None = Field(
+        default=None, description="The base address of an Open Referral UK feed"
+    )
+    term: str = Field(
+        default="",
+        max_length=200,
+        description="In such a feed: the id of the taxonomy term of a place of refuge",
+    )
+    terms: dict[str, str] = Field(
+        default={},
+        max_length=100,
+        description="In such a feed: which of our categories and facilities its terms mean, by id",
+    )
+    bounds: tuple[float, float, float, float] | None = Field(
+        default=None, description="Where its places lie, in degrees: west, south, east, north"
+    )
+    within_km: float = Field(
+        default=20, gt=0, le=200, description="How far its places may lie from all of ours"
+    )
+    every_minutes: int = Field(
+        default=0,
+        ge=0,
+        le=1440,
+        description="How often it is asked: a directory every 5 minutes, a feed every hour, when 0",
+    )
+    attribution: str = Field(
+        default="", max_length=300, description="What its licence wants said beside it"
+    )
+
+    @model_validator(mode="after")
+    def _one_address(self) -> "Neighbour":
+        if (self.directory is None) == (self.oruk is None):
+            raise ValueError("needs either directory or oruk")
+        if bool(self.term) != bool(self.oruk):
+            raise ValueError("term goes with oruk: which of its terms means a place of refuge")
+        url = self.address
+        if not is_safe_address(url):
+            raise ValueError("its address must begin with https://")
+        if url.username or url.password or url.fragment is not None:
+            raise ValueError("its address must hold no name, password or #")
+        return self
+
+    @field_validator("bounds")
+    @classmethod
+    def _a_box(
+        cls, value: tuple[float, float, float, float] | None
+    ) -> tuple[float, float, float, float] | None:
+        if value and not (-180 <= value[0] < value[2] <= 180 and -90 <= value[1] < value[3] <= 90):
+            raise ValueError("must be west, south, east, north in degrees")
+        return value
+
+    @property
+    def address(self) -> HttpUrl:
+        """Where it publishes."""
+        url = self.directory or self.oruk
+        assert url is not None  # noqa: S101  as it was checked
+        return url
+
+    @property
+    def pause_seconds(self) -> int:
+        """How long it is left alone after it was asked."""
+        return 60 * (self.every_minutes or (5 if self.directory else 60))
+
+
+class AddressServices(BaseModel):
+    """Who is asked where a postcode lies, when nobody knows it here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    postcodes: HttpUrl | None = Field(
+        default=None, description="The base address of postcodes.io, or of one like it"
+    )
+    os_places: HttpUrl | None = Field(
+        default=None, description="The base address of the OS Places API, which is asked first"
+    )
+    os_key: SecretStr = SecretStr("")
+    seconds: float = Field(default=5, ge=1, le=20, description="How long anybody waits for them")
+
+    @model_validator(mode="after")
+    def _asked_safely(self) -> "AddressServices":
+        urls = [url for url in (self.postcodes, self.os_places) if url]
+        if not urls:
+            raise ValueError("needs postcodes, os_places or both")
+        if not all(is_safe_address(url) and not url.username for url in urls):
+            raise ValueError("its addresses must begin with https://, and hold no name")
+        if bool(self.os_places) != bool(self.os_key):
+            raise ValueError("os_places and os_key go together")
+        return self
 
 
 def _several(value: object) -> object:
@@ -269,6 +373,17 @@ class Settings(BaseSettings):
     )
     passwords: bool = Field(
         default=True, description="Whether passwords open accounts; only off with a provider"
+    )
+    neighbours: tuple[Neighbour, ...] = Field(
+        default=(),
+        max_length=20,
+        description="Whose havens beyond our boundary are shown, too, as JSON:"
+        ' [{"name": "Westminster", "directory": "https://havens.example/v1/havens"}]',
+    )
+    addresses: AddressServices | None = Field(
+        default=None,
+        description="Who is asked where a postcode lies, as JSON:"
+        ' {"postcodes": "https://api.postcodes.io"}',
     )
     publishing_key: SecretStr = Field(
         default=SecretStr(""),
@@ -425,6 +540,14 @@ class Settings(BaseSettings):
         if not (self.identity_provider or self.passwords):
             raise ValueError("HAVENS_PASSWORDS=false needs HAVENS_IDENTITY_PROVIDER")
         return self
+
+    @field_validator("neighbours")
+    @classmethod
+    def _told_apart(cls, value: tuple[Neighbour, ...]) -> tuple[Neighbour, ...]:
+        for what in ("name", "address"):
+            if len({str(getattr(neighbour, what)) for neighbour in value}) < len(value):
+                raise ValueError(f"two neighbours have the same {what}")
+        return value
 
     @model_validator(mode="after")
     def _green_is_better(self) -> "Settings":

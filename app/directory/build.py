@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from itertools import starmap
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -43,12 +43,12 @@ def build(session: Session, now: float, streets: Streets | None = None) -> Snaps
     """Work out the directory from one moment of the database, its havens tied to the streets."""
     state = session.exec(select(DirectoryState)).one()
     within = start_of(now), start_of(now) + HORIZON
-    schedules = _Schedules(within)
+    schedules = Schedules(within)
     listed = listings(session, within, datetime.fromtimestamp(now, UTC))
     distinct = {listing.windows for listing in listed.values()}
     windows = {exact: _on_whole_minutes(exact, int(now)) for exact in distinct}
-    ids, places, rows, ties = bytearray(), array("d"), array("q"), array("q")
-    texts: list[bytes] = []
+    found = Found(bytearray(), array("d"), array("q"), array("q"), [])
+    ids, places, rows, ties, texts = found
     demonstration = False
     for venue in _active_venues(session):
         listing = listed.get(venue.id)
@@ -64,12 +64,39 @@ def build(session: Session, now: float, streets: Streets | None = None) -> Snaps
                 tie = streets.tie(venue.location.lat, venue.location.lon, venue.address)
                 ties.extend(tie or (-1, 0, 0))
             texts.append(_fragment(venue, schedules.text(venue.hours), listing.schemes))
+    return assembled(
+        found,
+        schedules,
+        database=str(state.database),
+        version=state.version,
+        generated_at=int(now),
+        streets=streets.checksum if streets else "",
+        demonstration=demonstration,
+        wards=np.frombuffer(outlines(_wards(session)), dtype=np.uint8),
+    )
+
+
+class Found(NamedTuple):
+    """What a snapshot is made of, row after row in any order: ids of 16 bytes; places as latitude
+    and longitude; what it provides, and the numbers of the schedules by which it opens and is
+    listed; three numbers that tie it to the streets, if there are any; its text."""
+
+    ids: bytearray
+    places: "array[float]"
+    rows: "array[int]"
+    ties: "array[int]"
+    texts: list[bytes]
+
+
+def assembled(found: Found, schedules: "Schedules", **about: Any) -> Snapshot:
+    """The snapshot of these rows, which are taken out of `found`; `about` are its other fields."""
+    ids, places, rows, ties, texts = found
     lat, lon = np.array(places).reshape(-1, 2).T
     provides, available, lists = np.array(rows, dtype=np.int64).reshape(-1, 3).T
     id_column = np.frombuffer(ids, dtype="V16")
     halves = id_column.view(">u8").reshape(-1, 2)
     order = np.lexsort((halves[:, 1], halves[:, 0], nearness(lat, lon)))
-    texts = [texts[i] for i in order.tolist()]
+    ordered = [texts[i] for i in order.tolist()]
     by_id = np.lexsort((halves[order, 1], halves[order, 0]))
     columns = {
         "ids": id_column[order],
@@ -80,26 +107,19 @@ def build(session: Session, now: float, streets: Streets | None = None) -> Snaps
         "lists": lists[order],
         "by_id": by_id,
         "rank": np.argsort(by_id),
-        "cuts": np.cumsum([0, *map(len, texts)]),
-        "ties": np.array(ties, dtype=np.int64).reshape(-1, 3)[order if streets else ()],
-        "text": np.frombuffer(b"".join(texts), dtype=np.uint8),
-        "wards": np.frombuffer(outlines(_wards(session)), dtype=np.uint8),
+        "cuts": np.cumsum([0, *map(len, ordered)]),
+        "ties": np.array(ties, dtype=np.int64).reshape(-1, 3)[order if about["streets"] else ()],
+        "text": np.frombuffer(b"".join(ordered), dtype=np.uint8),
+        "wards": about.pop("wards"),
         **schedules.columns(),
     }
     # The tree takes its memory beside one copy of them, not two.
+    ordered.clear()
     texts.clear()
-    columns |= blocks(columns, within[0])
+    columns |= blocks(columns, start_of(about["generated_at"]))
     for column in columns.values():
         column.flags.writeable = False
-    return Snapshot(
-        database=str(state.database),
-        version=state.version,
-        generated_at=int(now),
-        streets=streets.checksum if streets else "",
-        demonstration=demonstration,
-        leaves=-(-len(order) // LEAF),
-        **columns,
-    )
+    return Snapshot(leaves=-(-len(order) // LEAF), **about, **columns)
 
 
 # --- the venues ------------------------------------------------------------------------------
@@ -161,7 +181,7 @@ def _on_whole_minutes(windows: tuple[Interval, ...], now: int) -> tuple[Interval
     return tuple(window for window in kept if window[1] > now)
 
 
-class _Schedules:
+class Schedules:
     """The distinct lists of intervals within a span of time, numbered as they come up."""
 
     def __init__(self, within: Interval) -> None:
@@ -171,9 +191,11 @@ class _Schedules:
         self._open: dict[tuple[str | None, tuple[Interval, ...]], int] = {}
 
     def number(self, intervals: tuple[Interval, ...]) -> int:
+        """The number of a list of intervals."""
         return self._numbers.setdefault(intervals, len(self._numbers))
 
     def opens(self, document: str | None, windows: tuple[Interval, ...]) -> int:
+        """The number of when a venue with these hours is open within these windows."""
         key = document, windows
         if key not in self._open:
             parsed = self._parsed(document)

@@ -58,6 +58,7 @@ class Fetched(Directory):
             demonstration=settings.demonstration,
             walking_factor=settings.walking_factor,
             clock=clock,
+            neighbours=settings.neighbours,
         )
         self._source = Source(settings, http)
 
@@ -246,4 +247,5 @@ def directory_of(
         journal=journal,
         prepare=prepare,
         replica=journal.replica,
+        neighbours=settings.neighbours,
     )

@@ -5,7 +5,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -19,9 +19,10 @@ from app.core.db import read_session, replication_lag
 from app.core.errors import DomainError
 from app.core.journal import Journal
 from app.core.journal_head import Newest
-from app.core.settings import WALKING_FACTOR
+from app.core.settings import WALKING_FACTOR, Neighbour
 from app.core.trouble import Trouble, in_a_line
 from app.directory import render
+from app.directory.beyond import Sides, Taken
 from app.directory.builder import builder
 from app.directory.continuity import Behind, WentBack, continued
 from app.directory.engine.search import Search
@@ -101,6 +102,7 @@ class Directory:
         clock: Clock = time.time,
         journal: Journal | None = None,
         prepare: Callable[["Directory"], object] | None = None,
+        neighbours: Iterable[Neighbour] = (),
         replica: Engine | None = None,
     ) -> None:
         self._engine = engine
@@ -115,6 +117,7 @@ class Directory:
         self.clock = clock
         self.shared = Shared.of(folder, demonstration=demonstration)
         self.streets = Followed(folder, demonstration=demonstration)
+        self.neighbours = Taken(folder, neighbours, walking_factor, demonstration=demonstration)
         self._taken = _Taken(b"", _NO_FILE, None)
         self._confirmed_at = 0.0
         self._passed_over: Stamp | None = _NO_FILE
@@ -136,6 +139,12 @@ class Directory:
         if search is None or not search.snapshot.covers(self.clock()):
             raise NotReady
         return search
+
+    @property
+    def sides(self) -> Sides:
+        """What neighbours have told, as far as any of it is still known to be so."""
+        taken = self.neighbours.sides
+        return taken and tuple(s for s in taken if s.search.snapshot.covers(self.clock()))
 
     @property
     def is_there(self) -> bool:
@@ -305,6 +314,7 @@ class Directory:
 
         One process makes the copy from which all those of this service answer.
         """
+        self.neighbours.take_up()
         token, stamp, search = self._taken
         if self.streets.take_up() and search:
             self._take(token, stamp, search.snapshot)
@@ -396,8 +406,9 @@ class Directory:
             except Exception as error:  # noqa: BLE001  whatever it is, it is told
                 self.tell(error)
             self._measure()
-            if not stop.wait(POLL_SECONDS) and self.builds:
-                # Not at once: it would import at the expense of the first answers.
+            if not stop.wait(POLL_SECONDS) and (self.builds or self.neighbours.notes):
+                # It asks neighbours, too. Not at once: it would import at the expense of the
+                # first answers.
                 builder().start()
 
     def tell(self, what: Exception | str) -> None:
@@ -422,11 +433,16 @@ class Directory:
         if search := self._taken.search:
             metrics.DIRECTORY_VERSION.set(search.snapshot.version)
             metrics.DIRECTORY_HAVENS.set(len(search.snapshot))
+        for kept, note in self.neighbours.notes.items():
+            name, now = kept.neighbour.name, self.clock()
+            metrics.NEIGHBOUR_AGE.labels(name).set(now - note.confirmed_at)
+            metrics.NEIGHBOUR_HELD.labels(name).set(bool(kept.trouble(note, now)))
 
     def document(self, form: render.Form) -> render.Document:
         """The whole directory as it is this hour; rendered once, while others wait for it."""
         with self._rendering:
-            return self._whole(self.search, self.hour, self.confirmed_hour, form)
+            of_neighbours = self.sides if form == "json" else ()
+            return self._whole(self.search, self.hour, self.confirmed_hour, form, of_neighbours)
 
     @property
     def hour(self) -> int:

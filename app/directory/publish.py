@@ -115,6 +115,11 @@ def _is_published(
 def main() -> None:
     """Carry out orders until nobody can give any more."""
     logs.configure("warning", settings().log_format)
+    if settings().neighbours:
+        # Brings what reads the documents of others, which a build does without.
+        from app.directory.neighbours.fetching import forked  # noqa: PLC0415
+
+        forked(settings())
     # Not the one that was opened at the start, of which this process may be a copy.
     for line in open(0, closefd=False):  # noqa: SIM115 - until the end
         warm_up()

@@ -10,13 +10,13 @@ from typing import Any, Literal
 
 import orjson
 
-from app.directory.engine.search import Answer, Question, Search
+from app.directory.beyond import CONFIRM_WITHIN, Beyond, Side, Sides
+from app.directory.engine.search import Answer, Match, Question, Search
 from app.directory.rules import CLOSES_SOON, Interval
-from app.directory.snapshot import HORIZON, HOUR, MINUTE, Snapshot
+from app.directory.snapshot import HORIZON, MINUTE, Snapshot
 
 DEMONSTRATION = "demonstration data: no haven here is real"
 DEMONSTRATION_HAVEN = "demonstration data: not a real haven"
-CONFIRM_WITHIN = 24 * HOUR
 
 Form = Literal["json", "geojson"]
 
@@ -35,9 +35,14 @@ def directions_url(lat: float, lon: float) -> str:
 
 
 def nearest(
-    snapshot: Snapshot, question: Question, answer: Answer, age_seconds: int, contacts: bytes
+    snapshot: Snapshot,
+    question: Question,
+    answer: Answer,
+    age_seconds: int,
+    contacts: bytes,
+    beyond: Beyond | None = None,
 ) -> bytes:
-    """A `NearestAnswer`.
+    """A `NearestAnswer`, without a word of neighbours where there are none.
 
     Whatever is the same in many answers is kept as bytes, and the rest put between.
     """
@@ -47,16 +52,47 @@ def nearest(
     ]
     for name, matches in zip(_PARTS, answer, strict=True):
         parts.append(name)
-        for _, begin, end, bearing, minutes, until, opens_at, by_streets, metres in matches:
-            state = _open_state(until, 0 < until <= at + CLOSES_SOON, opens_at)
-            near = _NEAR % (round(metres), bearing, minutes, _WALKING[by_streets], state)
-            parts += near, fragments[begin:end], b","
+        _add(parts, matches, fragments, at)
         if matches:
             parts.pop()
-    return b"".join([*parts, b'],"help":', contacts, b"}"])
+    if beyond is not None:
+        parts.append(b'],"beyond":{')
+        for name, several in zip(_PARTS_BEYOND, beyond, strict=True):
+            parts.append(name)
+            for side, match in several:
+                label = _label(side.neighbour.name, side.as_of, side.confirm_by)
+                _add(parts, [match], side.search.snapshot.fragments, at, label)
+            if several:
+                parts.pop()
+        parts.append(b"]}")
+    else:
+        parts.append(b"]")
+    return b"".join([*parts, b',"help":', contacts, b"}"])
+
+
+def _add(
+    parts: list[bytes | memoryview],
+    matches: Iterable[Match],
+    fragments: memoryview,
+    at: int,
+    label: bytes = b"",
+) -> None:
+    """Add havens as seen from where somebody stands, with a comma after each."""
+    for _, begin, end, bearing, minutes, until, opens_at, by_streets, metres in matches:
+        state = _open_state(until, 0 < until <= at + CLOSES_SOON, opens_at)
+        near = _NEAR % (round(metres), bearing, minutes, _WALKING[by_streets], state)
+        parts += near, label, fragments[begin:end], b","
+
+
+@lru_cache(maxsize=64)
+def _label(name: str, as_of: int, confirm_by: int) -> bytes:
+    """Whose haven it is, as the beginning of what stays the same."""
+    label = {"name": name, "as_of": instant(as_of), "confirm_by": instant(confirm_by)}
+    return orjson.dumps({"neighbour": label})[1:-1] + b","
 
 
 _PARTS = b',"havens":[', b'],"closing":[', b'],"opens_next":['
+_PARTS_BEYOND = b'"havens":[', b'],"closing":[', b'],"opens_next":['
 _NEAR = b'{"distance_m":%d,"bearing_deg":%d,"walking_minutes":%d,"walking":"%b","open":%b,'
 _WALKING = b"estimate", b"streets"
 
@@ -134,8 +170,11 @@ def rows_of_hour(search: Search, hour: int) -> tuple[list[int], list[int]]:
     return listed, upcoming
 
 
-def whole_directory(search: Search, hour: int, confirmed_hour: int, form: Form) -> Document:
-    """The directory as it is at a full hour, last confirmed in another.
+def whole_directory(
+    search: Search, hour: int, confirmed_hour: int, form: Form, sides: Sides = ()
+) -> Document:
+    """The directory as it is at a full hour, last confirmed in another; in JSON with what
+    neighbours tell.
 
     It covers what the snapshot does, so that whoever answers from it looks as far ahead as the
     search. It depends on nothing else, so every process renders the same bytes.
@@ -143,12 +182,30 @@ def whole_directory(search: Search, hour: int, confirmed_hour: int, form: Form) 
     snapshot, info = search.snapshot, about_whole(search, hour, confirmed_hour)
     listed, upcoming = rows_of_hour(search, hour)
     if form == "json":
-        whole = b'{"directory":%b,"havens":[%b],"upcoming":[%b]}'
+        told = b',"neighbours":[%b]' % b",".join(_neighbour(side, hour) for side in sides)
+        whole = b'{"directory":%b,"havens":[%b],"upcoming":[%b]' + told * bool(sides) + b"}"
         parts = [[haven(snapshot, row) for row in rows] for rows in (listed, upcoming)]
     else:
         whole = b'{"type":"FeatureCollection","directory":%b,"features":[%b]}'
         parts = [[_feature(snapshot, row) for row in listed]]
     return Document(whole % (orjson.dumps(info), *map(b",".join, parts)))
+
+
+def _neighbour(side: Side, hour: int) -> bytes:
+    """A `NeighbourDirectory`."""
+    snapshot, neighbour = side.search.snapshot, side.neighbour
+    about: dict[str, Any] = {
+        "name": neighbour.name,
+        "as_of": instant(side.as_of),
+        "confirm_by": instant(side.confirm_by),
+        "valid_from": instant(snapshot.start),
+        "valid_until": instant(snapshot.horizon),
+        **({"notice": DEMONSTRATION} if snapshot.demonstration else {}),
+        **({"attribution": neighbour.attribution} if neighbour.attribution else {}),
+    }
+    for name, rows in zip(("havens", "upcoming"), rows_of_hour(side.search, hour), strict=True):
+        about[name] = [orjson.Fragment(haven(snapshot, row)) for row in rows]
+    return orjson.dumps(about)
 
 
 def wards(search: Search) -> Document:

@@ -5,6 +5,7 @@ Where somebody stands is read, answered and forgotten: the rule is in `app.core.
 
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -18,7 +19,7 @@ from app.core.errors import DomainError, FieldError, NotFound, responses, wrong
 from app.core.geo import Point
 from app.core.postcodes import Postcodes, postcodes_of
 from app.core.settings import Settings
-from app.directory import examples, render
+from app.directory import beyond, examples, render
 from app.directory.contacts import Contacts, HelpJson
 from app.directory.engine.search import Question, Search
 from app.directory.live import Directory, NotReady
@@ -27,6 +28,7 @@ from app.directory.schemas import (
     Health,
     HelpAnswer,
     NearestAnswer,
+    NeighbourHealth,
     OneHaven,
     PostcodeList,
     WardOutlines,
@@ -180,7 +182,9 @@ def answer(question: NearestQuestion, directory: Directory, contacts: bytes) -> 
     if not search.snapshot.covers(of_search.at):
         raise NotReady
     matches = search.answer(of_search)
-    return render.nearest(search.snapshot, of_search, matches, directory.age_seconds, contacts)
+    seen = beyond.answer(of_search, search, matches, sides) if (sides := directory.sides) else None
+    age = directory.age_seconds
+    return render.nearest(search.snapshot, of_search, matches, age, contacts, seen)
 
 
 def _json(body: bytes, headers: Mapping[str, str] = NOTHING) -> Response:
@@ -394,4 +398,17 @@ async def health_ready(directory: Live, journal: JournalOutOfTurn, response: Res
         return Health(status="unavailable")
     fails = directory.builds and journal.writes.fail
     status: Any = "degraded" if directory.is_degraded or fails else "ok"
-    return Health(status=status, version=version, age_seconds=directory.age_seconds)
+    neighbours = [
+        NeighbourHealth(
+            name=kept.neighbour.name,
+            as_of=datetime.fromtimestamp(note.confirmed_at, UTC) if note.confirmed_at else None,
+            held=kept.trouble(note, directory.clock()) or None,
+        )
+        for kept, note in directory.neighbours.notes.items()
+    ]
+    return Health(
+        status=status,
+        version=version,
+        age_seconds=directory.age_seconds,
+        neighbours=neighbours or None,
+    )

@@ -116,6 +116,35 @@ class NearHaven(Haven):
     open: OpenState
 
 
+class Source(BaseModel):
+    """Whose haven it is that is not ours, to be shown with it."""
+
+    name: str = Field(examples=["The next borough (demonstration)"])
+    as_of: datetime = Field(
+        description="The full hour in which the neighbour last confirmed what it tells",
+        examples=["2026-11-27T23:00:00Z"],
+    )
+    confirm_by: datetime = Field(
+        description="After this, a client shows that it may have changed",
+        examples=["2026-11-28T23:00:00Z"],
+    )
+
+
+class NearNeighbour(NearHaven):
+    """A haven of a neighbour, which vouches for it."""
+
+    neighbour: Source
+
+
+class BeyondAnswer(BaseModel):
+    """The havens of neighbours that would be among the first `limit` of each list if they were
+    ours: who puts both together by `walking_minutes`, then `distance_m`, has the nearest of all."""
+
+    havens: list[NearNeighbour]
+    closing: list[NearNeighbour]
+    opens_next: list[NearNeighbour]
+
+
 class DirectoryInfo(BaseModel):
     """Which state of the directory an answer comes from."""
 
@@ -174,6 +203,9 @@ class NearestAnswer(BaseModel):
         " `open.state` is then `open`, and `open.opens_at` its next opening that one can be there"
         " for."
     )
+    beyond: BeyondAnswer | Absent = Field(
+        default=None, description="What neighbours tell; absent where none is known"
+    )
     help: list[Contact] = Field(description="Whom to call, always")
 
 
@@ -192,6 +224,19 @@ class DirectoryHaven(Haven):
     )
 
 
+class NeighbourDirectory(Source):
+    """What a neighbour tells of its havens, which it vouches for."""
+
+    valid_from: datetime = Field(description="As of the `directory`, for this neighbour's havens")
+    valid_until: datetime = Field(description="As of the `directory`, for this neighbour's havens")
+    notice: str | Absent = Field(default=None, description="Present when every haven is invented")
+    attribution: str | Absent = Field(
+        default=None, description="What is to be shown where its havens are"
+    )
+    havens: list[DirectoryHaven]
+    upcoming: list[DirectoryHaven]
+
+
 class WholeDirectory(BaseModel):
     """Every listed haven, with all that a phone needs to answer without a network."""
 
@@ -200,6 +245,11 @@ class WholeDirectory(BaseModel):
     upcoming: list[DirectoryHaven] = Field(
         description="Not listed yet, and so no havens yet, but before `valid_until`: for answers"
         " about an instant that lies ahead"
+    )
+    neighbours: list[NeighbourDirectory] | Absent = Field(
+        default=None,
+        description="Havens beyond our boundary, by who vouches for them; absent where no"
+        " neighbour is known. None of them is in anything else that is told here of havens.",
     )
 
 
@@ -349,9 +399,24 @@ class HelpAnswer(BaseModel):
     help: list[Contact]
 
 
+class NeighbourHealth(BaseModel):
+    """How it stands with a neighbour."""
+
+    name: str = Field(examples=["The next borough (demonstration)"])
+    as_of: datetime | Absent = Field(
+        default=None, description="When it last confirmed what is shown; absent before it ever did"
+    )
+    held: str | Absent = Field(
+        default=None, description="Why it is held at that, if it is", examples=["it answers 502"]
+    )
+
+
 class Health(BaseModel):
     """`degraded`: answers come from the last good directory, which can't be confirmed now."""
 
     status: Literal["ok", "degraded", "unavailable"]
     version: int | Absent = Field(default=None)
     age_seconds: int | Absent = Field(default=None, ge=0)
+    neighbours: list[NeighbourHealth] | Absent = Field(
+        default=None, description="Each that is shown; none of them makes this service degraded"
+    )

@@ -205,7 +205,7 @@ class Unusable(Exception):
 
 def save(snapshot: Snapshot, folder: Path) -> None:
     """Replace the snapshot on disk in one step. Raises OSError."""
-    put(files.beside(folder / CURRENT, _content(snapshot)), folder)
+    put(files.beside(folder / CURRENT, content(snapshot)), folder)
 
 
 def put(fresh: Path, folder: Path) -> None:
@@ -230,7 +230,8 @@ def refuse_full(folder: Path) -> None:
             raise OSError(ENOSPC, os.strerror(ENOSPC))
 
 
-def _content(snapshot: Snapshot) -> Iterator[bytes | memoryview]:
+def content(snapshot: Snapshot) -> Iterator[bytes | memoryview]:
+    """A snapshot as a file has it, piece by piece."""
     values = {field.name: getattr(snapshot, field.name) for field in fields(snapshot)}
     columns = {name: values[name] for name in _KINDS}
     single = {name: value for name, value in values.items() if name not in columns}

@@ -14,7 +14,7 @@ from app.http.languages import Language
 from app.schemes.registry import SchemeKey
 from app.venues.models import Facility
 from app.web.pages import link
-from app.web.words import direction, local, words
+from app.web.words import direction, local, with_day, words
 
 Card = dict[str, Any]
 
@@ -23,11 +23,14 @@ def card(haven: Mapping[str, Any], request: Request, language: Language, now: da
     """The parts of one haven, as the public API gives it, on the page that is asked for."""
     say = words(language)
     door, state = door_state(haven["open"], language, now)
-    phone = haven.get("phone", "")
+    phone, neighbour = haven.get("phone", ""), haven.get("neighbour")
     parts = {
         "id": haven["id"],
         "name": haven["name"],
-        "href": link(request, f"/havens/{haven['id']}"),
+        "own": not neighbour,
+        "source": source(neighbour, language) if neighbour else "",
+        # A neighbour's has no page here.
+        "href": haven["directions_url"] if neighbour else link(request, f"/havens/{haven['id']}"),
         "kind": say[haven["category"]],
         "door": door,
         "dark": door == "dark",
@@ -49,6 +52,12 @@ def card(haven: Mapping[str, Any], request: Request, language: Language, now: da
             "direction": direction(language, haven["bearing_deg"]),
         }
     return parts
+
+
+def source(neighbour: Mapping[str, Any], language: Language) -> str:
+    """Whose haven it is that is not ours, and how old what they told is."""
+    then = with_day(language, instant(neighbour["as_of"]))
+    return str(words(language)["from_neighbour"]).format(name=neighbour["name"], then=then)
 
 
 def door_state(state: Mapping[str, Any], language: Language, now: datetime) -> tuple[str, str]:

@@ -4,6 +4,7 @@ it for a place that is typed.
 A place that is typed is answered from the directory and kept nowhere: no address holds it, no log.
 """
 
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
 
@@ -17,6 +18,7 @@ from app.directory.live import NotReady
 from app.directory.nearest_question import NearestQuestion
 from app.directory.render import Document
 from app.directory.routes import Live, answer
+from app.directory.rules import NEAR_M
 from app.http.languages import IN_LANGUAGE, InLanguage, Language
 from app.venues.models import Facility
 from app.web.cards import Card, card
@@ -110,7 +112,7 @@ async def near_place(
         origin = found.places[0]
         question = NearestQuestion(lat=origin.lat, lon=origin.lon)
         told = orjson.loads(answer(question, directory, b"[]"))
-        shown = _answer(told, request, language, origin.name)
+        shown = _answer(told, question.limit, request, language, origin.name)
         return finder(request, language, listing, **shown)
     several = "place_meant" if found.guessed else "place_several"
     heading = str(say[several if found.places else "place_unknown"])
@@ -124,15 +126,34 @@ async def near_place(
     )
 
 
+def with_neighbours(told: dict[str, Any], limit: int) -> dict[str, list[dict[str, Any]]]:
+    """The lists of a `NearestAnswer`, with those of neighbours among ours, in the same order."""
+    beyond, at = told.get("beyond", {}), instant(told["at"])
+
+    def order(haven: dict[str, Any]) -> tuple[datetime, int, int, str]:
+        minutes, opens_at = haven["walking_minutes"], haven["open"].get("opens_at")
+        first = max(instant(opens_at), at + timedelta(minutes=minutes)) if opens_at else at
+        return first, minutes, haven["distance_m"], haven["id"]
+
+    parts = {
+        part: sorted((*told[part], *beyond.get(part, ())), key=order)[:limit]
+        for part in ("havens", "closing", "opens_next")
+    }
+    if sum(haven["distance_m"] <= NEAR_M for haven in parts["havens"]) >= limit:
+        parts["opens_next"] = []
+    return parts
+
+
 def _answer(
-    told: dict[str, Any], request: Request, language: Language, place: str
+    told: dict[str, Any], limit: int, request: Request, language: Language, place: str
 ) -> dict[str, Any]:
     """The nearest havens as the page shows them; `told` is a `NearestAnswer`."""
     now = instant(told["at"])
     say = words(language)
+    several = with_neighbours(told, limit)
     parts: dict[str, list[Card]] = {
-        part: [card(haven, request, language, now) for haven in told[part]]
-        for part in ("havens", "closing", "opens_next")
+        part: [card(haven, request, language, now) for haven in havens]
+        for part, havens in several.items()
     }
     first = next((one for cards in parts.values() for one in cards), None)
     shown: dict[str, Any] = {"first": first}
@@ -143,7 +164,7 @@ def _answer(
         shown["fresh"] = str(say["as_of"]).format(now=with_day(language, now), place=place)
     else:
         shown["heading"] = say["none_known"]
-        if opening := next(iter(told["opens_next"]), None):
+        if opening := next(iter(several["opens_next"]), None):
             time = local(language, instant(opening["open"]["opens_at"]), now)
             shown["heading"] = str(say["next_opens"]).format(time=time)
         shown["fresh"] = str(say["it_is"]).format(now=with_day(language, now))

@@ -91,6 +91,7 @@ def words(language: Language) -> Words:
             "No open place has all of that. The nearest without it is {minutes} away."
         ),
         "far": _("The nearest haven is {km} km away. Call 999 in danger, 101 if not."),
+        "from_neighbour": _("From {name}, as of {then}"),
         "share": _("I am going to {name}, {address}. It is a Safe Haven. {state}."),
         # The list kept on the phone
         "loading": _("Fetching the list of havens…"),

@@ -4,18 +4,23 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from shutil import copyfile
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from app.core.db import connected
+from app.core.download import client_of
 from app.core.geo import Point
 from app.core.london import LONDON
 from app.core.postcodes import Postcodes
+from app.core.settings import Neighbour
+from app.directory.beyond import Kept
+from app.directory.neighbours.fetching import ask
 from app.http.languages import language_code
 from tests.factories import BANK, make_venue, make_ward, utc
-from tests.servers import serving_directory, until
+from tests.servers import serving_directory, settings_for, until
 from tests.web.city import (
     DOOR,
     FRIDAY_NIGHT,
@@ -477,6 +482,60 @@ def test_a_door_about_to_shut_says_how_little_is_to_spare(
         press(held.page)
         expect(held.page.locator("#nearest")).to_contain_text("Closes at 04:00")
         expect(held.page.locator("#list-age")).to_contain_text("less than five minutes to spare")
+
+
+def test_a_neighbour_s_door_says_whose_it_is(
+    browser: Browser, sqlite_template: Path, tmp_path: Path
+) -> None:
+    urls = [
+        f"sqlite:///{copyfile(sqlite_template, tmp_path / name)}"
+        for name in ("ours.sqlite", "theirs.sqlite")
+    ]
+    for url, name, metres in zip(urls, ("Near", "Over the Bridge"), (0.002, 0.004), strict=True):
+        with connected(url) as engine:
+            make_venue(engine, name=name, lat=BANK.lat + metres, hours="24/7")
+    theirs = {"name": "Südwark & Söhne", "directory": "https://south.example/v1/havens"}
+    neighbour = Neighbour.model_validate(theirs)
+    clock = Clock()
+    with serving_directory(tmp_path / "theirs", urls[1], clock) as service:
+        told = service.get("/v1/havens").content
+    with serving_directory(tmp_path / "ours", urls[0], clock, neighbours=[neighbour]) as city:
+        settings = settings_for(tmp_path / "ours", urls[0], neighbours=[neighbour])
+        say = httpx.MockTransport(lambda _: httpx.Response(200, content=told))
+        with client_of(transport=say) as client:
+            ask(settings, Kept(tmp_path / "ours", neighbour), client, clock())
+        until(lambda: "neighbours" in city.get("/v1/havens").json())
+        source = "From Südwark & Söhne, as of Friday 23:00"
+        with phone(browser, at=BANK, now=FRIDAY_NIGHT) as held:
+            begin(held, city)
+            press(held.page)
+            first = held.page.locator("#nearest article")
+            expect(first).to_contain_text("Near")
+            expect(first).not_to_contain_text("as of")
+            expect(first.get_by_role("link", name="Its hours")).to_be_visible()
+            line = held.page.locator("#havens .sh-next")
+            expect(line).to_contain_text("Over the Bridge")
+            expect(line).to_contain_text(source)
+            line.click()
+            expect(first).to_contain_text("Over the Bridge")
+            expect(first).to_contain_text(source)
+            # Its page is not ours.
+            expect(first.get_by_role("link", name="Its hours")).to_have_count(0)
+            expect(held.page.locator("#list-age")).to_be_hidden()
+            audit(held.page)
+            held.page.clock.set_fixed_time((FRIDAY_NIGHT + 26 * 3600) * SECOND)
+            held.page.evaluate("show()")
+            expect(held.page.locator("#list-age")).to_contain_text("This list is from Friday 23:00")
+        # Whoever stands beyond our boundary has theirs first, with script and without.
+        with phone(browser, at=Point(BANK.lat + 0.004, BANK.lon), now=FRIDAY_NIGHT) as held:
+            begin(held, city, "/pl")
+            press(held.page)
+            first = held.page.locator("#nearest article")
+            expect(first).to_contain_text("Over the Bridge")
+            expect(first).to_contain_text("Od: Südwark & Söhne, stan na")
+        page = city.post("/", data={"place": "Near"}).text
+        assert page.index("Near</bdi>") < page.index("Over the Bridge</bdi>")
+        assert "From Südwark &amp; Söhne, as of Friday 23:00" in page
 
 
 def test_the_compass(at_bank: Phone) -> None:

@@ -18,17 +18,21 @@ from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, Page
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from sqlmodel import Session
 
 import app.web
 from app.core.db import connected, read_session, write_session
 from app.core.geo import Point
-from app.directory import render
+from app.core.settings import Neighbour
+from app.directory import beyond, render
+from app.directory.beyond import Side
 from app.directory.build import build
 from app.directory.engine.search import Question, Search
+from app.directory.neighbours.columns import columns
+from app.directory.schemas import WholeDirectory
 from app.directory.snapshot import HOUR, LOOKS_AHEAD, PROVIDES, STEP_FREE
-from app.venues.models import Category, Facility, StepFree
+from app.venues.models import Category, Facility, StepFree, Venue, VenueStatus
 from tests.factories import BANK, award, make_venue, utc
 
 Json = dict[str, Any]
@@ -133,10 +137,31 @@ class Directory:
             self.search = Search(build(session, built))
         self.now = built + moment.hours_ago * HOUR
         hour = self.now // HOUR * HOUR
-        self.document = json.loads(render.whole_directory(self.search, hour, hour, "json").body)
+        self.sides = self._neighbours(engine, Random(moment.why), built)
+        self.document = json.loads(
+            render.whole_directory(self.search, hour, hour, "json", self.sides).body
+        )
         # No answer may depend on the order in which the document has them.
         Random(built).shuffle(self.document["havens"])
         self._turns = [turn for row in range(len(self.search.snapshot)) for turn in self._of(row)]
+
+    def _neighbours(self, engine: Engine, random: Random, built: int) -> tuple[Side, Side]:
+        """Two that tell of havens around ours, one of them for the last time three hours ago."""
+        sides = []
+        for hours_ago in (0, 3):
+            with write_session(engine) as session, session.no_autoflush:
+                session.connection().execute(update(Venue).values(status=VenueStatus.PROSPECT))
+                store(session, random, datetime.fromtimestamp(built, UTC).date())
+            at = built - hours_ago * HOUR
+            with read_session(engine) as session:
+                theirs = Search(build(session, at))
+            told = render.whole_directory(theirs, at // HOUR * HOUR, at // HOUR * HOUR, "json")
+            snapshot = columns(WholeDirectory.model_validate_json(told.body))
+            neighbour = Neighbour.model_validate(
+                {"name": f"{hours_ago} hours ago", "directory": f"https://{hours_ago}.example"}
+            )
+            sides.append(Side(neighbour, at, at + DAY, Search(snapshot)))
+        return sides[0], sides[1]
 
     def _of(self, row: int) -> list[tuple[int, int]]:
         """When a haven opens and shuts, within what may be asked about."""
@@ -201,8 +226,13 @@ class Directory:
             asked.get("max_distance_m", math.inf),
         )
         answer = self.search.answer(question)
-        body = json.loads(render.nearest(self.search.snapshot, question, answer, 0, b"[]"))
-        return [[{name: haven[name] for name in SEEN} for haven in body[part]] for part in PARTS]
+        seen = beyond.answer(question, self.search, answer, self.sides)
+        body = json.loads(render.nearest(self.search.snapshot, question, answer, 0, b"[]", seen))
+        return [
+            [{name: haven[name] for name in SEEN if name in haven} for haven in side[part]]
+            for side in (body, body["beyond"])
+            for part in PARTS
+        ]
 
     def states(self, asked: list[tuple[str, int]]) -> list[Json]:
         """What the service says of single havens at an instant."""
@@ -214,7 +244,7 @@ class Directory:
         return states
 
 
-SEEN = ("id", "distance_m", "bearing_deg", "walking_minutes", "open")
+SEEN = ("id", "distance_m", "bearing_deg", "walking_minutes", "open", "neighbour")
 
 ANSWERS_JS = """(text) => {
     const [whole, questions, parts, seen] = JSON.parse(text);
@@ -222,7 +252,8 @@ ANSWERS_JS = """(text) => {
     const shown = (haven) => Object.fromEntries(seen.map((name) => [name, haven[name]]));
     return JSON.stringify(questions.map((question) => {
         const answer = nearestHavens(directory, {...question, at: 1000 * question.at + 999});
-        return parts.map((part) => answer[part].map(shown));
+        return [answer, answer.beyond].flatMap(
+            (side) => parts.map((part) => side[part].map(shown)));
     }));
 }"""
 
@@ -279,13 +310,15 @@ def answers(page: Page, directory: Directory, questions: list[Json]) -> list[lis
 
 
 def test_the_phone_answers_as_the_service_does(page: Page, directory: Directory) -> None:
-    told, entries = answers(page, directory, directory.questions), dict.fromkeys(PARTS, 0)
+    names = [(side, part) for side in ("ours", "theirs") for part in PARTS]
+    told, entries = answers(page, directory, directory.questions), dict.fromkeys(names, 0)
     for question, found, expected in zip(directory.questions, told, directory.answers, strict=True):
         assert found == expected, (question, directory.moment.why)
-        for part, havens in zip(PARTS, expected, strict=True):
+        for part, havens in zip(names, expected, strict=True):
             entries[part] += len(havens)
     # Each part must have been there often enough for this to prove anything.
-    assert min(entries.values()) > 30, entries
+    # Doors about to shut are few, and those of neighbours have to be among the nearest of all.
+    assert all(n > (30 if side == "ours" else 5) for (side, _), n in entries.items()), entries
 
 
 def test_the_phone_says_of_one_haven_what_the_service_does(
@@ -310,7 +343,7 @@ def test_what_is_not_known_is_never_an_answer(page: Page, directory: Directory) 
     snapshot = directory.search.snapshot
     outside = (snapshot.start - 1, snapshot.horizon, snapshot.horizon + DAY)
     questions = [{"lat": BANK.lat, "lon": BANK.lon, "at": at} for at in outside]
-    assert answers(page, directory, questions) == [[[], [], []]] * len(outside)
+    assert answers(page, directory, questions) == [[[]] * 6] * len(outside)
     asked = [("no such haven", directory.now)]
     assert on_phone(page, STATES_JS, directory.document, asked) == [{"state": "unknown"}]
 

@@ -17,6 +17,8 @@ from fastapi.responses import RedirectResponse
 
 from app.core.errors import FieldError, NotFound
 from app.core.london import today
+from app.venues.addresses import Addresses, Lookup
+from app.venues.fields import postcode
 from app.web.finder import Listing
 from app.web.forms import from_our_pages
 from app.web.staff.api import Refused, Told
@@ -115,13 +117,17 @@ async def take_form(
     version = _last(typed, "seen")
     form = partial(_form, request, visitor, found, schema=schema, key=key, version=version)
     if PLACE in typed:
-        parts, told_errors = with_errors(*_placed(parts, typed, listing))
+        known = await _known_place(request, typed)
+        parts, told_errors = with_errors(*_placed(parts, typed, listing, known))
         return await form(seen, parts, errors=told_errors, status=200)
     if MORE in typed or "again" in typed:
         return await form(seen, parts, status=200)
     resolved_typed, errors = await _with_references(visitor, parts, typed)
     if not errors:
         body = given(parts, resolved_typed, edits=operation.method == "PUT") if schema else None
+        if "location" in (body or {}):
+            # So that the venue's page can say whether it lies near its postcode.
+            await _known_place(request, typed)
         told = await visitor.api.send(
             operation.method,
             found.path,
@@ -207,6 +213,16 @@ async def _form(
     )
 
 
+async def _known_place(request: Request, typed: Typed) -> Lookup:
+    """Where the postcode that was typed lies, by the list on disk or by who is asked."""
+    addresses: Addresses = request.app.state.addresses
+    try:
+        code = postcode(_last(typed, "postcode"))
+    except ValueError:
+        code = ""
+    return await addresses.find(code) if code else Lookup()
+
+
 def _is_so(operation: Operation, now: Told, body: Mapping[str, Any] | None) -> bool:
     """Whether what an edit was to change is so already: the button was pressed twice, say."""
     if operation.method != "PUT" or not body:
@@ -229,21 +245,26 @@ async def _as_it_is(
 
 
 def _placed(
-    parts: Sequence[Field], typed: Typed, listing: Listing
+    parts: Sequence[Field], typed: Typed, listing: Listing, known: Lookup
 ) -> tuple[list[Field], list[FieldError]]:
-    """The fields with the place that a postcode or a street has, as far as havens tell."""
+    """The fields with the place that a postcode or a street has, as far as anybody tells."""
     texts = [text for key in ("postcode", "address") if (text := _last(typed, key).strip())]
     places = [place for text in texts for place in listing.places.find(text).places]
-    if not places:
+    if known.place:
+        lat, lon, where = known.place.lat, known.place.lon, f"Of the postcode, by {known.source}"
+    elif places:
+        lat, lon, where = places[0].lat, places[0].lon, f"Amid the havens of {places[0].name}"
+    else:
         message = "is not known by this postcode or street: choose it on the map, or type it"
+        if known.trouble:
+            message += f". Who might know could not be asked: {known.trouble}"
         return [*parts], [FieldError(field="location", message=message)]
-    at = {"location.lat": [f"{places[0].lat:.6f}"], "location.lon": [f"{places[0].lon:.6f}"]}
-    name = places[0].name
+    at = {"location.lat": [f"{lat:.6f}"], "location.lon": [f"{lon:.6f}"]}
     return [
         replace(
             one,
             parts=with_typed(one.parts, at),
-            hint=f"Amid the havens of {name}. Move it to the door itself.",
+            hint=f"{where}. Move it to the door itself.",
         )
         if one.key == "location"
         else one

@@ -8,9 +8,12 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from app.accounts.models import Role
+from app.core.geo import Point
 from app.training.rag import Thresholds
+from app.venues.addresses import Addresses, remark
 from app.web.staff.asking import STEPS, title_of
 from app.web.staff.operations import Operations
 from app.web.staff.pages import staff_page
@@ -81,6 +84,7 @@ async def show(request: Request, visitor: Somebody, venue_id: UUID) -> Response:
         get("/v1/admin/scheme-tests", **of_venue, result="failed"),
     )
     roles = set(visitor.account.roles)
+    misplaced = await run_in_threadpool(_misplaced, request.app.state.addresses, venue.body)
     whole = Operations.of(request.app)["one_venue"].shown
     told = {key: value for key, value in venue.body.items() if key not in SAID_ABOVE}
     return staff_page(
@@ -93,6 +97,7 @@ async def show(request: Request, visitor: Somebody, venue_id: UUID) -> Response:
             "category": wording(venue.body["category"]),
             "last_checked": day_of(venue.body.get("last_checked")),
         },
+        misplaced=misplaced,
         details=shown(told, whole, whole),
         standing=[
             _standing(one, venue_id, is_officer=Role.OFFICER in roles)
@@ -113,6 +118,13 @@ async def show(request: Request, visitor: Somebody, venue_id: UUID) -> Response:
         path=f"/console/venues/{venue_id}",
         is_officer=Role.OFFICER in roles,
     )
+
+
+def _misplaced(addresses: Addresses, body: Mapping[str, Any]) -> str:
+    """What to say of a venue's place by its postcode, without asking anybody."""
+    code, place = body.get("postcode", ""), body["location"]
+    at = Point(place["lat"], place["lon"])
+    return remark(code, addresses.kept(code), at) if code else ""
 
 
 def _frequent(request: Request, roles: set[Role], venue_id: UUID) -> list[tuple[str, str]]:

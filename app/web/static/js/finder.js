@@ -108,7 +108,8 @@ function card(match, now) {
   const parts = {
     id: match.id,
     name: match.name,
-    href: link("/havens/" + match.id),
+    // A neighbour's has no page here.
+    href: match.neighbour ? directions(match) : link("/havens/" + match.id),
     kind: words[match.category],
     lit: door === "lit",
     ajar: door === "ajar",
@@ -127,6 +128,8 @@ function card(match, now) {
     tel: "tel:" + phone.replace(/ /g, ""),
     directions_url: directions(match),
     can_share: Boolean(navigator.share),
+    own: !match.neighbour,
+    source: match.neighbour ? source(match.neighbour) : "",
     step_free: words["step_free_" + match.step_free],
     angela: match.schemes.some((one) => one.scheme === "ask_for_angela"),
     min: put(words.min, { n: match.walking_minutes }),
@@ -137,6 +140,12 @@ function card(match, now) {
     parts["has_" + facility] = true;
   });
   return parts;
+}
+
+// Whose haven it is that is not ours, and how old what they told is.
+function source(neighbour) {
+  const then = withDay(Date.parse(neighbour.as_of));
+  return put(words.from_neighbour, { name: neighbour.name, then });
 }
 
 // The phone's own map, with the destination alone in it.
@@ -183,7 +192,7 @@ function turn(part, bearing) {
 // --- the answer ----------------------------------------------------------------------------------
 
 function ask(needs) {
-  return nearestHavens(state.directory, {
+  return nearestDoors(state.directory, {
     lat: state.origin.lat,
     lon: state.origin.lon,
     at: Date.now(),
@@ -267,6 +276,10 @@ function notices(now, match, isClosing) {
   const then = { then: withDay(Date.parse(directory.generated_at)) };
   if (now > Date.parse(directory.confirm_by)) told.push(put(words.old, then));
   else if (state.isKept) told.push(put(words.kept, then));
+  const beyond = match && match.neighbour;
+  if (beyond && now > Date.parse(beyond.confirm_by)) {
+    told.push(put(words.old, { then: withDay(Date.parse(beyond.as_of)) }));
+  }
   if (state.isLost) told.push(words.failed);
   if (isClosing) told.push(words.closing_soon);
   if (match && match.distance_m > FAR_M) {

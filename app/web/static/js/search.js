@@ -16,29 +16,57 @@ const EARTH_RADIUS_M = 6371008.77;
 function readDirectory(whole) {
   const seconds = (written) => Date.parse(written) / 1000;
   const spans = (written) => written && written.map((s) => [seconds(s.from), seconds(s.until)]);
-  return {
-    start: seconds(whole.directory.valid_from),
-    horizon: seconds(whole.directory.valid_until),
+  const entries = (side, told, label) => told.havens.concat(told.upcoming).map((haven) => ({
+    side,
+    haven: Object.assign({}, label, haven),
+    place: pointOnSphere(haven.location.lat, haven.location.lon),
+    availability: spans(haven.availability),
+    listed: spans(haven.listed),
+  }));
+  const covered = (told) => ({
+    start: seconds(told.valid_from),
+    horizon: seconds(told.valid_until),
+  });
+  const own = covered(whole.directory);
+  return Object.assign(own, {
     minutesPerM: whole.directory.walking_factor / METRES_A_MINUTE,
-    entries: whole.havens.concat(whole.upcoming).map((haven) => ({
-      haven,
-      place: pointOnSphere(haven.location.lat, haven.location.lon),
-      availability: spans(haven.availability),
-      listed: spans(haven.listed),
+    entries: entries(own, whole),
+    // What neighbours tell, each haven with whose it is, and for which time that is known.
+    beyond: (whole.neighbours || []).flatMap((told) => entries(covered(told), told, {
+      neighbour: { name: told.name, as_of: told.as_of, confirm_by: told.confirm_by },
     })),
-  };
+  });
 }
 
 // The answer to {lat, lon, at, limit, facilities, step_free, max_distance_m}, as the service gives
-// it: `havens`, `closing` and `opens_next`, each haven with what the document says of it. `at` is
-// in milliseconds since 1970, as `Date.now()` gives; what is left out is as in the service.
+// it: `havens`, `closing` and `opens_next`, each haven with what the document says of it; `beyond`,
+// where there are neighbours, has those of theirs that would be in it if they were ours. `at` is in
+// milliseconds since 1970, as `Date.now()` gives; what is left out is as in the service.
 function nearestHavens(directory, question) {
+  const answer = nearestAmong(directory, directory.entries, question);
+  if (directory.beyond.length) {
+    const all = nearestDoors(directory, question);
+    answer.beyond = {};
+    Object.keys(all).forEach((part) => {
+      answer.beyond[part] = all[part].filter((haven) => haven.neighbour);
+    });
+  }
+  return answer;
+}
+
+// The same with ours and theirs in one.
+function nearestDoors(directory, question) {
+  return nearestAmong(directory, directory.entries.concat(directory.beyond), question);
+}
+
+function nearestAmong(directory, entries, question) {
   const at = Math.floor(question.at / 1000);
   const limit = question.limit || 5;
   const reach = question.max_distance_m || Infinity;
   const origin = pointOnSphere(question.lat, question.lon);
   const havens = [], closing = [], waiting = [];
-  for (const entry of covers(directory, at) ? directory.entries : []) {
+  for (const entry of covers(directory, at) ? entries : []) {
+    if (!covers(entry.side, at)) continue;
     if (!entry.availability || !provides(entry.haven, question)) continue;
     const metres = metresBetween(origin, entry.place);
     const minutes = Math.ceil(metres * directory.minutesPerM);
@@ -63,7 +91,7 @@ function nearestHavens(directory, question) {
     distance_m: Math.round(metres),
     bearing_deg: bearing(question, entry.haven.location),
     walking_minutes: minutes,
-    open: openState(directory, at, until, opensAt),
+    open: openState(entry.side, at, until, opensAt),
   }, entry.haven);
   return { havens: nearest.map(shown), closing: shutting.map(shown), opens_next: next.map(shown) };
 }
@@ -79,17 +107,17 @@ function stateOfHaven(directory, id, milliseconds) {
 }
 
 // Where the horizon cuts an opening off, nobody knows that it closes then.
-function openState(directory, at, until, opensAt) {
+function openState(side, at, until, opensAt) {
   const written = (second) => new Date(1000 * second).toISOString().replace(".000Z", "Z");
   const state = { state: until ? "open" : "closed" };
-  const isKnown = until && until < directory.horizon;
+  const isKnown = until && until < side.horizon;
   if (isKnown) state.until = written(until);
   if (until) state.closes_soon = isKnown && until <= at + CLOSES_SOON;
   if (opensAt) state.opens_at = written(opensAt);
   return state;
 }
 
-const covers = (directory, at) => directory.start <= at && at < directory.horizon;
+const covers = (side, at) => side.start <= at && at < side.horizon;
 
 // When the span ends that an instant lies in; 0 when it lies in none.
 function openUntil(spans, at) {
