@@ -297,8 +297,8 @@ class RouteStep(BaseModel):
         examples=["Turn left into Lantern Passage, 80 m"],
     )
     metres: float = Field(ge=0, description="Exactly; those of all steps add up", examples=[81.37])
-    # In place: the register has a Course and a Turn, too, and would take these for its own.
-    turn: Annotated[Turn, WithJsonSchema({"type": "string", "enum": list(Turn)})] = Field(
+    # In place: a report has a Turn, too, and the two would take each other's name.
+    turn: Annotated[str, WithJsonSchema({"type": "string", "enum": list(Turn)})] = Field(
         description="How it begins. The last step is the door, and on which side it is.",
         examples=["left"],
     )
