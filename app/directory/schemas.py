@@ -1,10 +1,10 @@
 """What the public API gives. Answers are written by hand; these describe them in OpenAPI."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from app.core.settings import Contact
 from app.http.fields import Absent
@@ -347,12 +347,15 @@ class RouteStep(BaseModel):
         examples=["Turn left into Lantern Passage, 80 m"],
     )
     metres: float = Field(ge=0, description="Exactly; those of all steps add up", examples=[81.37])
-    turn: Turn = Field(
+    # In place: a report has a Turn, too, and the two would take each other's name.
+    turn: Annotated[str, WithJsonSchema({"type": "string", "enum": list(Turn)})] = Field(
         description="How it begins. The last step is the door, and on which side it is.",
         examples=["left"],
     )
-    over: Course | Absent = Field(
-        default=None, description="What it leads over; absent of the door", examples=["street"]
+    over: Annotated[Course | Absent, WithJsonSchema({"type": "string", "enum": list(Course)})] = (
+        Field(
+            default=None, description="What it leads over; absent of the door", examples=["street"]
+        )
     )
     street: str | Absent = Field(
         default=None, description="Its name, if it has one", examples=["Lantern Passage"]

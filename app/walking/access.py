@@ -31,7 +31,7 @@ class Way(IntFlag):
     """Steps, an escalator, or no way for a wheelchair: nothing for a way without known steps."""
 
     HIDDEN = 2
-    """In a tunnel: it may be walked, but nobody in the street above is on it."""
+    """In a tunnel, or without a pavement: it may be walked, but nobody in a street is on it."""
 
     SQUARE = 4
     """A line across an open square, where there is no path to see."""
@@ -48,10 +48,7 @@ class Way(IntFlag):
     BRIDGE = 64
 
     BARE = 128
-    """A big road without a pavement, as those down to an underpass: nobody stands on it."""
-
-    UNTIED = STEPS | HIDDEN | BARE
-    """What no place is tied to."""
+    """A big road without a pavement, as those down to an underpass; hidden, too."""
 
 
 def way(tags: Tags) -> Way | None:
@@ -71,7 +68,7 @@ def way(tags: Tags) -> Way | None:
     if is_under or tags.get("tunnel", "no") not in ("no", "building_passage"):
         found |= Way.HIDDEN
     if highway in _BIG and tags.get("sidewalk") in ("no", "none"):
-        found |= Way.BARE
+        found |= Way.HIDDEN | Way.BARE
     if tags.get("bridge", "no") != "no":
         found |= Way.BRIDGE
     return found

@@ -105,7 +105,7 @@ def course(kind: int, name: str, *, is_backwards: bool) -> Course:
         return Course.STREET
     if kind & Way.SQUARE:
         return Course.SQUARE
-    if kind & Way.HIDDEN:
+    if kind & Way.HIDDEN and not kind & Way.BARE:
         return Course.TUNNEL
     return Course.BRIDGE if kind & Way.BRIDGE else Course.PATH
 

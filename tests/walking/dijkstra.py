@@ -16,26 +16,34 @@ Floats = NDArray[np.float64]
 class Dijkstra:
     """How far it is between places on some streets, in centimetres; infinite without a way."""
 
-    def __init__(self, streets: Streets, *, step_free: bool) -> None:
+    def __init__(self, streets: Streets, *, step_free: bool = False, leaving_out: int = 0) -> None:
+        shut = leaving_out | (Way.STEPS if step_free else 0)
         self._streets = streets
         best: dict[tuple[int, int], int] = {}
         columns = streets.tails, streets.heads, streets.lengths, streets.kinds
         for tail, head, length, kind in zip(*(c.tolist() for c in columns), strict=True):
-            if not (step_free and kind & Way.STEPS):
+            if not kind & shut:
                 for pair in ((tail, head), (head, tail)):
                     best[pair] = min(length, best.get(pair, length))
         (a, b), cm = np.array(list(best)).T, list(best.values())
         size = streets.junctions
-        self._far: Any = dijkstra(coo_matrix((cm, (a, b)), shape=(size, size)).tocsr())
+        self._ways: Any = coo_matrix((cm, (a, b)), shape=(size, size)).tocsr()
+        self._begins: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self._far: Any = None
 
     def cm(self, ties: NDArray[np.int64], others: NDArray[np.int64]) -> Floats:
         """From each of some places (lines) to each of others (columns), both as `Tie`s."""
         (edge, along, off), (to_edge, to_along, to_off) = ties.T, others.T
         ways = np.full((len(ties), len(others)), np.inf)
+        to_ends = self._ends(to_edge, to_along)
+        begins = np.unique(np.concatenate([node for node, _ in to_ends]))
+        if not np.array_equal(begins, self._begins):
+            # From the havens alone: from every junction it would be more than memory holds.
+            self._begins, self._far = begins, dijkstra(self._ways, indices=begins)
         for node, rest in self._ends(edge, along):
-            for to_node, to_rest in self._ends(to_edge, to_along):
-                way = rest[:, None] + self._far[np.ix_(node, to_node)] + to_rest[None, :]
-                ways = np.minimum(ways, way)
+            for to_node, to_rest in to_ends:
+                far = self._far[np.ix_(np.searchsorted(begins, to_node), node)].T
+                ways = np.minimum(ways, rest[:, None] + far + to_rest[None, :])
         apart = np.abs(along[:, None] - to_along[None, :])
         ways = np.where(edge[:, None] == to_edge[None, :], np.minimum(ways, apart), ways)
         cm: Floats = ways + off[:, None] + to_off[None, :]
@@ -52,8 +60,8 @@ class Dijkstra:
 def tied(streets: Streets, lat: float, lon: float, within_m: float = 100) -> tuple[int, int, int]:
     """The edge nearest to a place, how far along, and how far off; -1 where none is that near."""
     owner = streets.owner
-    untied = streets.kinds & (Way.STEPS | Way.HIDDEN | Way.BARE) != 0
-    steps = np.flatnonzero((owner >= 0) & ~untied[owner])
+    hidden = streets.kinds & (Way.STEPS | Way.HIDDEN) != 0
+    steps = np.flatnonzero((owner >= 0) & ~hidden[owner])
     middle, north, east, narrows = streets.scale
     across = east - narrows * (lat * 1e6 - middle)
     here = np.array([lon * 1e6, lat * 1e6])

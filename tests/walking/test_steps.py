@@ -133,6 +133,7 @@ KINDS = [
     ({"highway": "footway", "tunnel": "yes"}, "", False, Course.TUNNEL),
     ({"highway": "footway", "tunnel": "building_passage"}, "", False, Course.PATH),
     ({"highway": "footway", "wheelchair": "no"}, "", False, Course.PATH),
+    ({"highway": "primary_link", "sidewalk": "no"}, "", False, Course.PATH),
     ({"highway": "steps"}, "", False, Course.STEPS),
     ({"highway": "steps"}, "Fish Street Hill", False, Course.STEPS),
     ({"highway": "steps", "incline": "yes"}, "", False, Course.STEPS),

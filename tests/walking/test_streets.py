@@ -15,7 +15,10 @@ from app.walking.access import Way
 from app.walking.extract import BadExtract, read_extract
 from app.walking.file import STREETS, UnusableStreets
 from app.walking.made import streets
+from app.walking.paths import path
 from app.walking.streets import Streets, Tie, save
+from tests.walking.copies import copies
+from tests.walking.dijkstra import Dijkstra
 from tests.walking.towns import BRIDGE, RIVER, Town, grid, place
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "streets"
@@ -294,3 +297,48 @@ def test_150_ways_through_london_are_as_long_as_another_router_says() -> None:
     sizes = np.abs(differences)
     assert np.median(sizes) <= 0.005
     assert (sizes <= 0.05).mean() >= 0.90
+
+
+@pytest.mark.drill
+@pytest.mark.skipif(not DATA.exists(), reason="needs ../shared/data/streets")
+def test_the_other_bank_of_the_douro_is_half_an_hour_away() -> None:
+    """103 m away as the crow flies, over a bridge and in no other way; the railway has its own."""
+    file = DATA / "porto.osm.pbf"
+    made = streets(read_extract(file, None), file)
+    north, south = made.tie(41.139112, -8.594931), made.tie(41.138669, -8.596011)
+    assert north
+    assert south
+    assert haversine_m(41.139112, -8.594931, 41.138669, -8.596011) == pytest.approx(103, abs=1)
+    ties = np.array([north]), np.array([south])
+    for step_free in (False, True):
+        metres = made.metres(south, north, step_free=step_free)
+        assert metres > 3000
+        cm = Dijkstra(made, step_free=step_free).cm(*ties)
+        assert cm.item() == round(100 * metres)
+        way = path(made, south, north, step_free=step_free)
+        assert way
+        assert way.cm == round(100 * metres)
+    assert np.isinf(Dijkstra(made, leaving_out=Way.BRIDGE).cm(*ties).item())
+
+
+@pytest.mark.drill
+@pytest.mark.skipif(not DATA.exists(), reason="needs ../shared/data/streets")
+def test_four_times_the_area_is_no_more_than_30_mb(tmp_path: Path) -> None:
+    """Of both profiles; the processes of a service share it."""
+    file = DATA / "london.osm.pbf"
+    made = streets(copies(read_extract(file, None), 2), file)
+    save(made, tmp_path)
+    assert (tmp_path / STREETS).stat().st_size <= 30e6
+    # It hangs together, so that the labels are those of one town of four times the size.
+    places = random_places(made, 40)
+    assert np.isfinite(made.table(places, places)).all()
+
+
+def random_places(made: Streets, number: int) -> list[Tie]:
+    """Places on streets, anywhere in the area."""
+    chance, (west, south, east, north) = random.Random(number), made.box
+    found: list[Tie] = []
+    while len(found) < number:
+        tie = made.tie(chance.uniform(south, north), chance.uniform(west, east))
+        found += [tie] if tie else []
+    return found
