@@ -214,7 +214,7 @@ class Directory:
         return states
 
 
-SEEN = ("id", "distance_m", "bearing_deg", "walking_minutes", "open")
+SEEN = ("id", "distance_m", "bearing_deg", "walking_minutes", "walking", "open")
 
 ANSWERS_JS = """(text) => {
     const [whole, questions, parts, seen] = JSON.parse(text);
@@ -336,7 +336,7 @@ BROKEN = [
     ("!entry.listed || openUntil(entry.listed, at)", "true"),
     ("start > at && end > arrival", "start > at"),
     ("a.entry.haven.id < b.entry.haven.id ? -1 : 1", "0"),
-    ("if (metres <= reach)", "if (true)"),
+    ("&& metres <= reach", ""),
 ]
 
 
