@@ -18,6 +18,7 @@ from app.accounts.tokens import Unauthorized
 from app.core.errors import PROBLEM_JSON, DomainError, Invalid, Problem, describe
 from app.core.journal import WrongClock
 from app.directory.nearest_question import NearestQuestion
+from app.directory.on_foot import RouteQuestion
 from app.directory.schemas import HavenFeatures
 from app.http.conditional import PreconditionRequired, Stale, register_of
 from app.http.database import Unavailable, turn
@@ -70,7 +71,7 @@ FULL = PUBLIC | {
 }
 """The tags of all there is."""
 
-_NOT_SEEN_BY_THE_FRAMEWORK = (Problem, NearestQuestion, HavenFeatures)
+_NOT_SEEN_BY_THE_FRAMEWORK = (Problem, NearestQuestion, RouteQuestion, HavenFeatures)
 """Models that routes refer to by name, because they read or write them by hand."""
 
 

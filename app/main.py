@@ -33,6 +33,7 @@ from app.core.settings import Settings
 from app.core.settings import settings as from_environment
 from app.directory.contacts import Contacts
 from app.directory.live import Clock, Directory
+from app.directory.on_foot import router as on_foot
 from app.directory.problem_reports import router as reports
 from app.directory.reporters import Reporters
 from app.directory.routes import health
@@ -173,6 +174,7 @@ def create_app(
     app.state.assets = assets()
 
     app.include_router(havens)  # public
+    app.include_router(on_foot)  # public
     app.include_router(changes)  # public
     app.include_router(reports)  # public
     app.include_router(health)  # public

@@ -34,6 +34,8 @@ PUBLIC = {
     ("POST", "/v1/havens/nearest"),
     ("GET", "/v1/havens"),
     ("GET", "/v1/havens/{haven_id}"),
+    ("GET", "/v1/havens/{haven_id}/route"),
+    ("POST", "/v1/havens/{haven_id}/route"),
     ("POST", "/v1/havens/{haven_id}/problem-reports"),
     ("GET", "/v1/wards"),
     ("GET", "/v1/changes"),

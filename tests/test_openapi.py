@@ -32,12 +32,13 @@ from app.venues.models import Facility
 from app.web.pages import PageRoute
 from tests.factories import utc
 from tests.servers import add_venue, serving_directory, settings_for, until
-from tests.walking.towns import grid
+from tests.walking.towns import grid, place
 
 PUBLISHED = Path(__file__).parent.parent / "openapi"
 NEAREST = "/v1/havens/nearest"
 HAVEN = f"/v1/havens/{examples.ONE['id']}"
 REPORTS = "/v1/havens/{haven_id}/problem-reports"
+ROUTES = "/v1/havens/{haven_id}/route"
 ADDRESS = "https://havens.example"
 LEAFLET = "/print/leaflet.pdf"
 POSTERS = "/print/poster/{haven_id}.pdf"
@@ -206,8 +207,9 @@ def test_only_what_can_be_cleared_may_be_null(either: Json) -> None:
 def test_the_public_operations_are_these(contract: Json) -> None:
     assert sorted(operation["operationId"] for _, _, operation in operations(contract)) == [
         *("all_postcodes", "all_streets", "all_wards", "directory_changes", "health_live"),
-        *("health_ready", "nearest_havens", "nearest_havens_in_body", "one_haven", "print_leaflet"),
-        *("print_poster", "report_problem", "verify", "whole_directory", "whom_to_call"),
+        *("health_ready", "nearest_havens", "nearest_havens_in_body", "one_haven"),
+        *("print_leaflet", "print_poster", "report_problem", "route_to_haven"),
+        *("route_to_haven_in_body", "verify", "whole_directory", "whom_to_call"),
     ]
 
 
@@ -586,10 +588,11 @@ def test_the_examples_are_real_answers(live: httpx.Client, contract: Json) -> No
     }
     for _, _, operation in operations(contract):
         if operation["operationId"] not in answers:
-            # The example of changes shows some, and the first answer is the whole.
+            # The example of changes shows some, and the first answer is the whole. There are no
+            # streets here: the example of `nearest` is of who has none.
             others = ("report_problem", "print_leaflet", "print_poster", "directory_changes")
-            others += ("all_streets",)
-            assert operation["operationId"] in others
+            on_foot = ("all_streets", "route_to_haven", "route_to_haven_in_body")
+            assert operation["operationId"] in (*others, *on_foot)
             continue
         content = operation["responses"]["200"]["content"]
         real = answers[operation["operationId"]]
@@ -601,6 +604,8 @@ def test_the_examples_are_real_answers(live: httpx.Client, contract: Json) -> No
 
 
 HERE = {"lat": 51.5155, "lon": -0.0922}
+IN_TOWN = dict(zip(("from_lat", "from_lon"), place(130, 10), strict=True))
+FROM_HERE = {f"from_{name}": degrees for name, degrees in HERE.items()}
 COMPRESSED = {"Content-Encoding": "gzip"}
 REQUESTS: list[tuple[str, str, str, Json, int]] = [
     ("GET", NEAREST, NEAREST, {"params": HERE}, 200),
@@ -633,6 +638,12 @@ REQUESTS: list[tuple[str, str, str, Json, int]] = [
         {"json": {"kind": "closed"}},
         404,
     ),
+    ("GET", ROUTES, f"{HAVEN}/route", {"params": FROM_HERE}, 404),
+    ("GET", ROUTES, f"{HAVEN}/route", {}, 422),
+    ("POST", ROUTES, f"{HAVEN}/route", {"json": FROM_HERE}, 404),
+    ("POST", ROUTES, f"{HAVEN}/route", {"json": {"from_lat": "x"}}, 422),
+    ("POST", ROUTES, f"{HAVEN}/route", {"content": "x"}, 415),
+    ("POST", ROUTES, f"{HAVEN}/route", {"json": "x" * 70_000}, 413),
     ("GET", "/v1/changes", "/v1/changes", {}, 200),
     ("GET", "/v1/changes", "/v1/changes", {"headers": {"If-None-Match": "*"}}, 304),
     ("GET", "/v1/changes", "/v1/changes?wait=31", {}, 422),
@@ -663,6 +674,8 @@ WITHOUT_ADDRESS: tuple[str, str, str, Json, int] = ("GET", POSTERS, POSTER, {}, 
 WITH_STREETS: list[tuple[str, str, str, Json, int]] = [
     ("GET", "/v1/streets", "/v1/streets", {}, 200),
     ("GET", "/v1/streets", "/v1/streets", {"headers": {"If-None-Match": "*"}}, 304),
+    ("GET", ROUTES, f"{HAVEN}/route", {"params": IN_TOWN}, 200),
+    ("POST", ROUTES, f"{HAVEN}/route", {"json": IN_TOWN}, 200),
 ]
 WITHOUT_DIRECTORY: list[tuple[str, str, str, Json, int]] = [
     ("GET", NEAREST, NEAREST, {"params": HERE}, 503),
@@ -673,6 +686,8 @@ WITHOUT_DIRECTORY: list[tuple[str, str, str, Json, int]] = [
     ("GET", "/v1/postcodes", "/v1/postcodes", {}, 404),
     ("GET", "/v1/havens/{haven_id}", HAVEN, {}, 503),
     ("POST", REPORTS, f"{HAVEN}/problem-reports", {"json": {"kind": "closed"}}, 503),
+    ("GET", ROUTES, f"{HAVEN}/route", {"params": FROM_HERE}, 503),
+    ("POST", ROUTES, f"{HAVEN}/route", {"json": FROM_HERE}, 503),
     ("GET", LEAFLET, LEAFLET, {}, 503),
     ("GET", POSTERS, POSTER, {}, 503),
     ("GET", VERIFY, "/v1/verify/QF7K-2MXP-91TD", {}, 503),
@@ -736,9 +751,11 @@ def test_every_published_answer_was_tried(contract: Json) -> None:
 def test_answers_of_who_has_streets_keep_the_contract(
     tmp_path: Path, sqlite_url: str, contract: Json
 ) -> None:
+    lat, lon = place(300, 220)
+    add_venue(sqlite_url, id=UUID(examples.ONE["id"]), location=Point(lat, lon))
     grid().streets(tmp_path)
     with serving_directory(tmp_path, sqlite_url) as client:
-        until(lambda: client.get("/v1/streets").is_success)
+        until(lambda: "streets" in client.get("/v1/havens").json()["directory"])
         for request in WITH_STREETS:
             check(contract, client, request)
 

@@ -25,6 +25,7 @@ from tests.servers import (
     serving_directory,
 )
 from tests.test_matrix import PUBLIC
+from tests.walking.towns import grid
 
 LAT, LON = "51.5137246813", "-0.0981357913"
 NEAREST = "/v1/havens/nearest"
@@ -96,6 +97,8 @@ def service(
     folder = tmp_path_factory.mktemp("privacy") / "data"
     folder.mkdir()
     url = f"sqlite:///{shutil.copyfile(sqlite_template, folder / 'havens.sqlite')}"
+    # So that a way on foot is found from where the tests stand.
+    grid().streets(folder)
     add_venue(url)
     workers, form = request.param
     with running(folder, url, workers=workers, log_level="debug", log_format=form) as service:
@@ -122,6 +125,21 @@ def everything_sent(client: httpx.Client) -> Iterator[httpx.Response]:
         yield client.options(NEAREST, headers=preflight | more)
 
 
+def ways_on_foot(client: httpx.Client) -> Iterator[httpx.Response]:
+    haven = client.get("/v1/havens").json()["havens"][0]["id"]
+    address = f"/v1/havens/{haven}/route"
+    for query in map(_from, QUERIES):
+        yield client.get(address, extensions={"target": f"{address}?{query}".encode()})
+        yield client.post(f"{address}?{query}", content=query, headers=JSON)
+    for body in map(_from, BODIES):
+        yield client.post(address, content=body, headers=JSON)
+        yield client.post(address, content=body)
+
+
+def _from(asked: str) -> str:
+    return re.sub(r"\b(lat|lon)\b", r"from_\1", asked)
+
+
 def everything_received(raw: socket.socket) -> bytes:
     return b"".join(iter(lambda: raw.recv(65536), b""))
 
@@ -138,6 +156,19 @@ def test_a_position_leaves_no_trace(service: Service) -> None:
             assert response.status_code < 500, service.log
             assert response.headers["X-Content-Type-Options"] == "nosniff"
             assert not TRACES.search(heard(response))
+        found = 0
+        for response in ways_on_foot(client):
+            assert response.status_code < 500, service.log
+            content = heard(response)
+            if response.status_code == 200:
+                found += 1
+                way = response.json()
+                # Where it was asked from, to six digits, is where the way begins, and only that.
+                assert way["properties"]["steps"][0].pop("begins") == [-0.098136, 51.513725]
+                assert way["geometry"]["coordinates"].pop(0) == [-0.098136, 51.513725]
+                content = json.dumps(way).encode()
+            assert not TRACES.search(content)
+        assert found == 2, "no way was found"
         port = client.base_url.port
     for words in NOT_HTTP:
         with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as raw:

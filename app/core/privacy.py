@@ -9,7 +9,10 @@ A position is read, answered and forgotten. It, or any other value of a request,
   ever made (`main`), which would repeat the address;
 - no metric: `http.middleware.Measured` labels by a route's pattern and a known method;
 - no trace: `main` turns them off;
-- no database: `directory.routes` answers from memory, and no table has a column for it.
+- no database: `directory.routes` and `directory.on_foot` answer from memory, and no table has a
+  column for it.
+
+A way on foot begins where it was asked from, and is sent to whoever asked, and kept by nobody.
 
 Whoever asks by POST keeps it out of addresses too; with the whole directory, `GET /v1/havens`,
 nothing needs to be sent at all. `tests/test_privacy.py` sends positions everywhere, and looks.

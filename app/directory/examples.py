@@ -4,8 +4,9 @@ from typing import Any
 
 from app.core.settings import HELP as CONTACTS
 from app.core.settings import WALKING_FACTOR
-from app.directory.render import DEMONSTRATION, directions_url
+from app.directory.render import DEMONSTRATION, DEMONSTRATION_HAVEN, directions_url
 from app.directory.schemas import Haven
+from app.walking.file import ATTRIBUTION, LICENCE
 
 Json = dict[str, Any]
 
@@ -194,6 +195,46 @@ WARDS: Json = {
             "properties": {"code": "DEMO-W1", "name": _EVERYWHERE["ward"]},
         }
     ],
+}
+
+ROUTE_QUESTION: Json = {"from_lat": 51.5155, "from_lon": -0.0922, "step_free": True}
+ROUTE: Json = {
+    "type": "Feature",
+    "geometry": {
+        "type": "LineString",
+        "coordinates": [
+            [-0.0922, 51.5155],
+            [-0.092221, 51.515455],
+            [-0.092977, 51.514818],
+            [-0.0931, 51.5148],
+        ],
+    },
+    "properties": {
+        "haven": _PUB["id"],
+        "notice": DEMONSTRATION_HAVEN,
+        "metres": 102.49,
+        "walking_minutes": 2,
+        "no_known_steps": "No known steps",
+        "steps": [
+            {
+                "text": "Head south-west along Lantern Passage, 95 m",
+                "metres": 93.73,
+                "turn": "head",
+                "over": "street",
+                "street": "Lantern Passage",
+                "begins": [-0.0922, 51.5155],
+            },
+            {
+                "text": "The haven is on the right",
+                "metres": 8.76,
+                "turn": "door_right",
+                "begins": [-0.092977, 51.514818],
+            },
+        ],
+        "attribution": ATTRIBUTION,
+        "licence": LICENCE,
+        "streets_of": "2026-11-26T21:20:31Z",
+    },
 }
 
 ONE: Json = {"open": _PUB_STATE, "availability": _PUB_OPEN, **_PUB}

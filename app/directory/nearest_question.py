@@ -50,41 +50,10 @@ Number = Annotated[float, BeforeValidator(_number)]
 WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
 
 
-class NearestQuestion(BaseModel):
-    """Where somebody stands and what they need."""
+class Asked(BaseModel):
+    """What somebody asks, in an address or as JSON."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-    lat: Number = Field(
-        ge=-90, le=90, allow_inf_nan=False, description="Degrees, WGS 84", examples=[51.5155]
-    )
-    lon: Number = Field(
-        ge=-180, le=180, allow_inf_nan=False, description="Degrees, WGS 84", examples=[-0.0922]
-    )
-    limit: WholeNumber = Field(default=5, ge=1, le=50, description="How many havens at the most")
-    at: Annotated[
-        datetime | None,
-        BeforeValidator(instant),
-        WithJsonSchema({"type": "string", "format": "date-time"}),
-    ] = Field(
-        default=None,
-        description="The instant asked about, with its offset: from 5 minutes ago to 7 days"
-        " ahead. Now, when absent.",
-        examples=["2026-11-27T23:30:00Z"],
-    )
-    facilities: Annotated[tuple[Facility, ...], BeforeValidator(_facilities)] = Field(
-        default=(), description="Only havens with all of these", examples=[["toilet", "seat"]]
-    )
-    step_free: bool = Field(default=False, description="Only havens known to have step-free access")
-    max_distance_m: Annotated[
-        Number | None, WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
-    ] = Field(
-        default=None,
-        gt=0,
-        allow_inf_nan=False,
-        description="Only havens at most this far away; `opens_next` looks farther",
-        examples=[1500],
-    )
 
     @classmethod
     def from_query(cls, query: bytes) -> Self:
@@ -132,6 +101,41 @@ class NearestQuestion(BaseModel):
         except ValidationError as error:
             raise Invalid(field_errors(error.errors())) from None
         return checked
+
+
+class NearestQuestion(Asked):
+    """Where somebody stands and what they need."""
+
+    lat: Number = Field(
+        ge=-90, le=90, allow_inf_nan=False, description="Degrees, WGS 84", examples=[51.5155]
+    )
+    lon: Number = Field(
+        ge=-180, le=180, allow_inf_nan=False, description="Degrees, WGS 84", examples=[-0.0922]
+    )
+    limit: WholeNumber = Field(default=5, ge=1, le=50, description="How many havens at the most")
+    at: Annotated[
+        datetime | None,
+        BeforeValidator(instant),
+        WithJsonSchema({"type": "string", "format": "date-time"}),
+    ] = Field(
+        default=None,
+        description="The instant asked about, with its offset: from 5 minutes ago to 7 days"
+        " ahead. Now, when absent.",
+        examples=["2026-11-27T23:30:00Z"],
+    )
+    facilities: Annotated[tuple[Facility, ...], BeforeValidator(_facilities)] = Field(
+        default=(), description="Only havens with all of these", examples=[["toilet", "seat"]]
+    )
+    step_free: bool = Field(default=False, description="Only havens known to have step-free access")
+    max_distance_m: Annotated[
+        Number | None, WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
+    ] = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Only havens at most this far away; `opens_next` looks farther",
+        examples=[1500],
+    )
 
 
 def _decoded(part: bytes) -> tuple[str, str]:

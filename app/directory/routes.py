@@ -22,7 +22,7 @@ from app.directory import examples, render
 from app.directory.contacts import Contacts, HelpJson
 from app.directory.engine.search import Question, Search
 from app.directory.live import Directory, NotReady
-from app.directory.nearest_question import NearestQuestion
+from app.directory.nearest_question import Asked, NearestQuestion
 from app.directory.schemas import (
     Health,
     HelpAnswer,
@@ -88,8 +88,9 @@ class GeoJson(JSONResponse):
     media_type = GEOJSON
 
 
-def _documented_parameters() -> list[dict[str, Any]]:
-    schema = NearestQuestion.model_json_schema(ref_template="#/components/schemas/{model}")
+def documented_parameters(of: type[Asked]) -> list[dict[str, Any]]:
+    """What OpenAPI says of a question in an address."""
+    schema = of.model_json_schema(ref_template="#/components/schemas/{model}")
     return [
         {
             "name": name,
@@ -117,7 +118,7 @@ def _answers(example: dict[str, Any], *errors: DomainError) -> dict[int | str, d
     responses=_answers(
         examples.NEAREST, wrong("lat", "Input should be less than or equal to 90"), NotReady()
     ),
-    openapi_extra={"parameters": _documented_parameters()},
+    openapi_extra={"parameters": documented_parameters(NearestQuestion)},
 )
 async def nearest_havens(request: Request, directory: Live, contacts: Help) -> Response:
     """The havens that are open now, and still will be when you get there, nearest first.
@@ -151,11 +152,16 @@ async def nearest_havens(request: Request, directory: Live, contacts: Help) -> R
 )
 async def nearest_havens_in_body(request: Request, directory: Live, contacts: Help) -> Response:
     """The same question as JSON, so that no address, history or log on the way holds a position."""
+    question = NearestQuestion.from_json(await json_body(request))
+    return _json(answer(question, directory, contacts.body), contacts.headers)
+
+
+async def json_body(request: Request) -> bytes:
+    """What was sent as JSON. Raises `UnsupportedMediaType`."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
         raise UnsupportedMediaType
-    question = NearestQuestion.from_json(await request.body())
-    return _json(answer(question, directory, contacts.body), contacts.headers)
+    return await request.body()
 
 
 def answer(question: NearestQuestion, directory: Directory, contacts: bytes) -> bytes:

@@ -10,6 +10,8 @@ from app.core.settings import Contact
 from app.http.fields import Absent
 from app.schemes.registry import SchemeKey
 from app.venues.models import Category, Facility, StepFree
+from app.walking.file import ATTRIBUTION, LICENCE
+from app.walking.steps import Course, Turn
 
 
 class Location(BaseModel):
@@ -284,6 +286,67 @@ class OneHaven(DirectoryHaven):
     """One haven, as it is now."""
 
     open: OpenState
+
+
+class Line(BaseModel):
+    """A line as GeoJSON writes it."""
+
+    type: Literal["LineString"]
+    coordinates: list[tuple[float, float]] = Field(description="Longitude, then latitude")
+
+
+class RouteStep(BaseModel):
+    """One step of a way."""
+
+    text: str = Field(
+        description="In words, its length told round",
+        examples=["Turn left into Lantern Passage, 80 m"],
+    )
+    metres: float = Field(ge=0, description="Exactly; those of all steps add up", examples=[81.37])
+    turn: Turn = Field(
+        description="How it begins. The last step is the door, and on which side it is.",
+        examples=["left"],
+    )
+    over: Course | Absent = Field(
+        default=None, description="What it leads over; absent of the door", examples=["street"]
+    )
+    street: str | Absent = Field(
+        default=None, description="Its name, if it has one", examples=["Lantern Passage"]
+    )
+    begins: tuple[float, float] = Field(
+        description="Longitude, then latitude", examples=[(-0.0931, 51.5148)]
+    )
+
+
+class RouteFacts(BaseModel):
+    haven: UUID = Field(examples=["6f1c0c5e-2f6e-4d4b-9a57-0f7c3f1f2a10"])
+    notice: str | Absent = Field(
+        default=None, description="Present on the way to an invented haven only"
+    )
+    metres: float = Field(ge=0, description="Over the streets, to the centimetre", examples=[212.4])
+    walking_minutes: int = Field(
+        ge=0, description="As `nearest` says from the same place", examples=[3]
+    )
+    no_known_steps: str | Absent = Field(
+        default=None,
+        description="Present where the way was to be without steps: it has none that the map knows,"
+        " and no more than that is known",
+        examples=["No known steps"],
+    )
+    steps: list[RouteStep] = Field(description="The way in words")
+    attribution: str = Field(description="To be shown with the way", examples=[ATTRIBUTION])
+    licence: str = Field(examples=[LICENCE])
+    streets_of: datetime | Absent = Field(
+        default=None, description="Of when the map is, if that is known"
+    )
+
+
+class Route(BaseModel):
+    """A way on foot over the streets of OpenStreetMap, as GeoJSON."""
+
+    type: Literal["Feature"]
+    geometry: Line
+    properties: RouteFacts
 
 
 class HelpAnswer(BaseModel):

@@ -8,6 +8,10 @@ FORM = b"havens streets 2"
 """How such a file begins; it is one of columns, see `app.core.column_file`. The first form did not
 tell steps from other ways without a wheelchair, nor which way they lead."""
 
+ATTRIBUTION = "© OpenStreetMap contributors"
+LICENCE = "https://opendatacommons.org/licenses/odbl/1-0/"
+"""What is said of the streets, and of every way over them, wherever they are shown or sent."""
+
 _ANY_FORM = b"havens streets "
 
 

@@ -24,10 +24,12 @@ _NODE = 2**31
 
 
 class Ways(NamedTuple):
-    """Which junctions are next to each, `to[offsets[j]:offsets[j + 1]]`, and how far they are."""
+    """Which junctions are next to each, `to[offsets[j]:offsets[j + 1]]`, over which edge, and how
+    far they are."""
 
     offsets: Ints
     to: Shorts
+    edges: Ints
     cm: Shorts
 
 

@@ -29,7 +29,7 @@ def streets(extract: Extract, source: Path, *, track: Track = iter) -> Streets:
     lengths = drawn.run[drawn.starts[1:] - 1].astype(np.int64)
     level = drawn.kinds & Way.STEPS == 0
     profiles = [
-        joined_ways(drawn.tails[of], drawn.heads[of], lengths[of], drawn.junctions)
+        joined_ways(drawn.tails, drawn.heads, lengths, drawn.junctions, of)
         for of in (np.ones(len(lengths), dtype=bool), level)
     ]
     rounds = [_Labelling(each) for each in profiles]

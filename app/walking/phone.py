@@ -28,12 +28,10 @@ import orjson
 from numpy.typing import NDArray
 
 from app.core.compiled import Ints
+from app.walking.file import ATTRIBUTION, LICENCE
 from app.walking.streets import Streets
 
 FORM = b"havens streets for phones 1\n"
-
-ATTRIBUTION = "© OpenStreetMap contributors"
-LICENCE = "https://opendatacommons.org/licenses/odbl/1-0/"
 
 
 def on_phone(streets: Streets) -> bytes:

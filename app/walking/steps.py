@@ -18,6 +18,9 @@ Vector = tuple[float, float]
 SHORT_CM = 1500
 """An unnamed bit that is shorter is not worth telling: a crossing, the gap between two streets."""
 
+CROSSED_CM = 500
+"""A street of which one walks less is only crossed."""
+
 LOOK_M = 10
 """By so much of a line at its end its direction goes, so that a kink at a corner is no turn."""
 
@@ -142,7 +145,7 @@ def _told(legs: Sequence[Leg]) -> list[Leg]:
         while end < len(legs) and (legs[end].course, legs[end].name) == (course, name):
             total += legs[end].cm
             end += 1
-        if course in _PASSED_OVER and total < SHORT_CM and end < len(legs):
+        if total < _SHORT.get(course, 0) and end < len(legs):
             if told:
                 told[-1] = told[-1]._replace(cm=told[-1].cm + total)
             else:
@@ -155,7 +158,15 @@ def _told(legs: Sequence[Leg]) -> list[Leg]:
     return told
 
 
-_PASSED_OVER = (Course.PATH, Course.SQUARE, Course.OFF)
+_SHORT = {
+    Course.STREET: CROSSED_CM,
+    Course.PATH: SHORT_CM,
+    Course.SQUARE: SHORT_CM,
+    Course.BRIDGE: SHORT_CM,
+    Course.TUNNEL: SHORT_CM,
+    Course.OFF: SHORT_CM,
+}
+"""Below which length each is passed over. Steps never are."""
 
 
 def _joined(legs: Sequence[Leg]) -> list[Leg]:

@@ -134,11 +134,14 @@ class Streets:
 
     def metres(self, a: Tie, b: Tie, *, step_free: bool = False) -> float:
         """How far it is on foot between two places; infinite when no way is known."""
-        labels = self.labels(step_free=step_free)
-        cm = between(labels, *self._ends(a), *self._ends(b))
-        if a.edge == b.edge:
-            cm = min(cm, abs(a.along_cm - b.along_cm))
+        cm = self.between(a, b, step_free=step_free)
         return (cm + a.off_cm + b.off_cm) / 100 if cm < NO_WAY else float("inf")
+
+    def between(self, a: Tie, b: Tie, *, step_free: bool = False) -> int:
+        """How many centimetres of street lie between two places; `NO_WAY` if no way is known."""
+        labels = self.labels(step_free=step_free)
+        cm = between(labels, *self.ends(a), *self.ends(b))
+        return min(cm, abs(a.along_cm - b.along_cm)) if a.edge == b.edge else cm
 
     def table(
         self, from_ties: Sequence[Tie], to_ties: Sequence[Tie], *, step_free: bool = False
@@ -151,7 +154,7 @@ class Streets:
     def reach(self, ties: Iterable[Tie], metres: float, *, step_free: bool = False) -> Ints:
         """How many centimetres of each edge lie within a way of so many metres from some places."""
         ties, farthest = list(ties), int(metres * 100)
-        ends = np.array([e for tie in ties for e in self._ends(tie)], dtype=np.int64).reshape(-1, 2)
+        ends = np.array([e for tie in ties for e in self.ends(tie)], dtype=np.int64).reshape(-1, 2)
         begin = ends[:, 1] + np.repeat([tie.off_cm for tie in ties], 2).astype(np.int64)
         far, _ = distances(
             self.ways(step_free=step_free), ends[:, 0].astype(np.int64), begin, farthest
@@ -176,16 +179,15 @@ class Streets:
 
     @cached_property
     def _all_ways(self) -> Ways:
-        return joined_ways(self.tails, self.heads, self.lengths, self.junctions)
+        every = np.ones(len(self.tails), dtype=bool)
+        return joined_ways(self.tails, self.heads, self.lengths, self.junctions, every)
 
     @cached_property
     def _level_ways(self) -> Ways:
         level = self.kinds & Way.STEPS == 0
-        return joined_ways(
-            self.tails[level], self.heads[level], self.lengths[level], self.junctions
-        )
+        return joined_ways(self.tails, self.heads, self.lengths, self.junctions, level)
 
-    def _ends(self, tie: Tie) -> tuple[tuple[int, int], tuple[int, int]]:
+    def ends(self, tie: Tie) -> tuple[tuple[int, int], tuple[int, int]]:
         """Both ends of the edge of a tie, and how far they are along it."""
         rest = int(self.lengths[tie.edge]) - tie.along_cm
         return (int(self.tails[tie.edge]), tie.along_cm), (int(self.heads[tie.edge]), rest)
@@ -281,13 +283,17 @@ def save(streets: Streets, folder: Path) -> None:
     files.replace(folder / STREETS, column_file.content(FORM, single, columns))
 
 
-def joined_ways(tails: Shorts, heads: Shorts, lengths: Ints, junctions: int) -> Ways:
-    """Which junctions edges lead to from each, in both directions."""
-    start, to = np.concatenate((tails, heads)), np.concatenate((heads, tails))
+def joined_ways(
+    tails: Shorts, heads: Shorts, lengths: Ints, junctions: int, chosen: NDArray[np.bool_]
+) -> Ways:
+    """Which junctions the chosen ones of some edges lead to from each, in both directions."""
+    of = np.flatnonzero(chosen)
+    start, to = (np.concatenate(ends) for ends in ((tails[of], heads[of]), (heads[of], tails[of])))
+    edges = np.concatenate((of, of))
     order = np.argsort(start, kind="stable")
     offsets = np.searchsorted(start[order], np.arange(junctions + 1))
-    cm = np.concatenate((lengths, lengths))[order]
-    return Ways(offsets.astype(np.int64), to[order], cm.astype(np.int32))
+    edges = edges[order]
+    return Ways(offsets.astype(np.int64), to[order], edges, lengths[edges].astype(np.int32))
 
 
 def _covered(spans: list[tuple[int, int]], length: int) -> int:

@@ -44,6 +44,7 @@ def phrases(language: Language) -> dict[str, str]:
         "W": _("west"),
         "NW": _("north-west"),
         "step": _("{turn} {course}, {metres} m"),
+        "no_known_steps": _("No known steps"),
         "door": _("{door}, {metres} m"),
     }
 

@@ -168,6 +168,14 @@ def test_a_short_gap_between_two_streets_is_not_told() -> None:
     )
 
 
+def test_a_street_that_is_only_crossed_is_not_told() -> None:
+    crossed = leg("Cheapside", (0, 80), (4, 80))
+    onward = leg("King Street", (4, 80), (4, 160))
+    assert told(BOW, crossed, onward, door=(4, 160)) == (
+        "Head north along Bow Lane, 85 m; Go straight on along King Street, 80 m; The haven is here"
+    )
+
+
 def test_a_street_goes_on_beyond_a_crossing() -> None:
     gap = leg("", (0, 80), (6, 80), (6, 86))
     onward = leg("Bow Lane", (6, 86), (6, 150))

@@ -169,6 +169,8 @@ def checks_of_the_worker(requests: Counter[bytes]) -> Counter[bytes]:
 def find(held: Phone) -> None:
     """Press, and look at the next one, which is another one from each of the places."""
     press(held.page)
+    # The order changes once more when the streets have come.
+    expect(held.page.locator("#nearest")).to_contain_text("over the streets")
     following = held.page.locator("#havens .sh-next").first
     name = following.locator(".sh-next__name").inner_text()
     following.click()

@@ -105,7 +105,9 @@ def test_the_way_is_drawn_and_told_by_keyboard_alone(browser: Browser, city: htt
         drawing = page.get_by_role("img", name="Sketch of the way to Ondine’s Ladle")
         expect(drawing).to_be_visible()
         assert drawing.locator(".route").get_attribute("d")
-        assert drawing.get_by_text("Street 5", exact=True).count() == 1
+        names = drawing.locator("text:not(.b)").all_text_contents()
+        assert names
+        assert {name.split()[0] for name in names} <= {"Street", "Avenue"}
         expect(page.get_by_text("© OpenStreetMap contributors")).to_be_visible()
         audit(page)
         # It stays the way to this one, whichever is the nearest by then.
@@ -187,7 +189,7 @@ def test_newer_streets_take_the_place_of_those_that_were_kept(
         expect(walking(page)).to_have_text(OVER)
         before = page.evaluate(KEPT_STREETS)
         made = ragged(3).streets(folder)
-        until(lambda: city.get("/v1/havens").json()["directory"]["streets"] == made.checksum)
+        until(lambda: city.get("/v1/havens").json()["directory"].get("streets") == made.checksum)
         with page.expect_response("**/v1/streets*"):
             page.evaluate("window.dispatchEvent(new Event('online'))")
         address = f"/v1/streets?of={made.checksum}"
@@ -205,7 +207,9 @@ def test_the_next_version_keeps_what_this_one_kept(browser: Browser, city: httpx
         )
         begin(held, city)
         kept(page)
-        [address] = page.evaluate(KEPT_STREETS)
-        assert "/static/streets." in address
-        assert "0123456789" not in address
-        assert page.request.get(address).ok
+        addresses = page.evaluate(KEPT_STREETS)
+        assert addresses
+        for address in addresses:
+            assert "/static/streets." in address
+            assert "0123456789" not in address
+            assert page.request.get(address).ok

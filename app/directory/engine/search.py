@@ -93,6 +93,7 @@ class Search:
         from app.core.compiled import packed  # noqa: PLC0415
         from app.directory.engine import nearest  # noqa: PLC0415
         from app.walking.loops import nearest_step  # noqa: PLC0415
+        from app.walking.paths import prepare  # noqa: PLC0415
 
         self.snapshot = snapshot
         self.walking_factor = walking_factor
@@ -111,6 +112,8 @@ class Search:
         # Compiled here, or read from disk, so that nobody who asks has to wait for it: with
         # numbers of the kinds that come with a question, since it is compiled for each kind.
         self.answer(Question(Point(0.0, 0.0), snapshot.start, needs=-1))
+        if streets:
+            prepare(streets)
 
     def answer(self, question: Question) -> Answer:
         """The nearest havens open at `question.at`, those closing, and what opens next."""
