@@ -8,7 +8,6 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from app.core.geo import Point
-from app.http.languages import LANGUAGES
 from tests.factories import BANK
 from tests.servers import until
 from tests.walking.test_streets import ragged
@@ -118,8 +117,8 @@ def test_the_way_is_drawn_and_told_by_keyboard_alone(browser: Browser, city: htt
         expect(page.locator("#way")).to_be_hidden()
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
-def test_the_way_fits_in_every_language_and_is_never_mirrored(
+@pytest.mark.parametrize("code", ["pl", "ar"])
+def test_the_way_fits_in_other_languages_and_is_never_mirrored(
     browser: Browser, city: httpx.Client, code: str
 ) -> None:
     size = {"width": 320, "height": 640}
