@@ -11,12 +11,16 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 	$(if $(UPGRADE),--upgrade)
 
+# Hundreds of processes of the tests import the service, and each would compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PEERS := tests/bench/peers/requirements
 
 APT_GET := DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300
 MAY_APT_GET := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
-.PHONY: help install run test drills journeys bench screenshots lock sbom openapi messages postgis chromium
+.PHONY: help install run test types compiled drills journeys bench screenshots lock sbom openapi messages \
+	postgis chromium
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -30,9 +34,16 @@ run: install ## serve the demonstration on http://127.0.0.1:8000 (PORT= to chang
 test: .venv/installed-dev postgis chromium ## lint, types, layers, tests on SQLite, on PostGIS and in Chromium
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory --jobs 2 types compiled
+	$(BIN)/pytest --numprocesses 3 --dist worksteal $(TESTS)
+
+types:
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses 3 --dist worksteal $(TESTS)
+
+# Here once, and not by each of the tests' processes at the same time; later it is read from disk.
+compiled:
+	$(BIN)/pytest --quiet tests/walking/test_search_on_foot.py
 
 drills: .venv/installed-dev postgis chromium ## the tests that try many cases, with all of them
 	@[ -n "$$(find /usr/lib -name libfaketimeMT.so.1)" ] || ! { $(MAY_APT_GET); } || { \

@@ -39,6 +39,7 @@ from app.core.journal import HEAD_FILE, Journal, WrongClock, command_actor, writ
 from app.core.settings import SECRET_BYTES, Settings, UnsafeSettings, settings
 from app.core.trouble import Trouble, in_a_line
 from app.http.fields import to_json
+from app.publish_cli import keys, publish
 from app.register import tidy as tidying
 from app.register.journal_cli import accept_rows, journal, opened
 from app.reminders import sending as reminding
@@ -57,6 +58,8 @@ cli.add_typer(accounts, name="account", help="Who may sign in.")
 cli.add_typer(journal, name="journal", help="Who changed what.")
 cli.command()(backup)
 cli.command()(restore)
+cli.command()(keys)
+cli.command()(publish)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")]
@@ -93,6 +96,8 @@ def migrate(
     revision: Annotated[str, typer.Option(help="The revision to migrate up to.")] = "head",
 ) -> None:
     """Make the database, or bring it up to date."""
+    if not settings().has_register:
+        raise Trouble("This host has no register: it has HAVENS_DIRECTORY_URL")
     settings().data_dir.mkdir(parents=True, exist_ok=True)
     db.migrate(settings().database_url, revision)
 

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from functools import partial
 from pathlib import Path
@@ -21,15 +21,34 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
+from app.core.backup import last_backup
 from app.core.copies import revision_of
-from app.core.db import MIGRATIONS, database_clock, make_engine, read_session
+from app.core.db import MIGRATIONS, database_clock, make_engine, read_session, replication_lag
 from app.core.journal import CLOCKS_AGREE, HEAD_FILE, Journal, command_actor, newest_entry
 from app.core.settings import Settings, UnsafeSettings
-from app.directory.snapshot import CURRENT, HOUR, MixedData, Snapshot, Unusable, load
+from app.directory.fetched import NotFetched, Source
+from app.directory.live import DEGRADED_AFTER_SECONDS
+from app.directory.publication import Refused
+from app.directory.snapshot import (
+    CURRENT,
+    HOUR,
+    MINUTE,
+    MixedData,
+    Snapshot,
+    Unusable,
+    load,
+    refuse_mixed_database,
+)
 from app.venues.models import DirectoryState
 
 ROOM_MB, LITTLE_ROOM_MB = 500, 50
 """Free on a disk: with less than the first somebody should look, with less than the second now."""
+
+BACKUP_EXPECTED, OLD_BACKUP = timedelta(hours=26), timedelta(days=7)
+"""One is made each night: when the last is older than the first somebody should look; older than
+the second, a week's work may be lost."""
+
+MAKE_BACKUPS = "havens backup FILE; havens-backup.timer makes one each night: is it running?"
 
 
 class Severity(IntEnum):
@@ -61,11 +80,17 @@ def wrong(subject: str, says: str, remedy: str) -> Finding:
     return Finding(subject, Severity.WRONG, says, remedy)
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Everything that can be looked at from here; it changes nothing."""
+def examine(settings: Settings, *, thorough: bool = True) -> Iterator[Finding]:
+    """Everything that can be looked at from here; it changes nothing.
+
+    Unless it is thorough, it reads neither the whole database nor the whole journal, and does not
+    try to write: so it takes no longer however much there is.
+    """
     snapshot = _published(settings)
-    read_side, write_side = (partial(f, snapshot=snapshot) for f in (_directory, _database))
-    for looked_at in (_settings, _disk, read_side, write_side):
+    read_side = partial(_directory, snapshot=snapshot)
+    write_side = partial(_database, snapshot=snapshot, thorough=thorough)
+    behind = (_backup, write_side, _replica) if settings.has_register else (_source,)
+    for looked_at in (_settings, _disk, read_side, *behind):
         try:
             yield from looked_at(settings)
         except OSError as error:
@@ -134,6 +159,29 @@ def _disk(settings: Settings) -> Iterator[Finding]:
                 )
 
 
+def _backup(settings: Settings) -> Iterator[Finding]:
+    made = last_backup(settings)
+    if made is None:
+        if settings.environment == "production":
+            yield look("backup", "none was made from here", MAKE_BACKUPS)
+        return
+    age = datetime.now(UTC) - made.made_at
+    says = f"{made.name}, made on {made.made_at:%d %B %Y at %H:%M} UTC, {_long(age)} ago"
+    if made.is_broken:
+        yield wrong("backup", f"{says}, of a broken journal", "havens journal verify says where.")
+    elif age > OLD_BACKUP:
+        yield wrong("backup", says, MAKE_BACKUPS)
+    elif age > BACKUP_EXPECTED:
+        yield look("backup", says, MAKE_BACKUPS)
+    else:
+        yield well("backup", f"{says}, the journal up to entry {made.entries}")
+
+
+def _long(age: timedelta) -> str:
+    hours = round(age / timedelta(hours=1))
+    return f"{hours} h" if hours < 72 else f"{age.days} days"
+
+
 def _published(settings: Settings) -> Snapshot | None:
     try:
         return load(settings.data_dir)
@@ -176,13 +224,37 @@ def _directory(settings: Settings, snapshot: Snapshot | None) -> Iterator[Findin
         yield well("directory", says)
 
 
+def _source(settings: Settings) -> Iterator[Finding]:
+    """What a host without a database fetches."""
+    source = Source(settings)
+    try:
+        at = source.confirmed_at()
+    except (NotFetched, Refused) as error:
+        yield wrong(
+            "source",
+            f"{error}",
+            "Is HAVENS_DIRECTORY_URL right, and HAVENS_DIRECTORY_KEYS? While it is away, answers"
+            " come from the directory on disk.",
+        )
+        return
+    finally:
+        source.close()
+    says = f"{settings.directory_url}, confirmed {datetime.fromtimestamp(at, UTC):%d %B %H:%M} UTC"
+    if time.time() - at > MINUTE:
+        yield look("source", says, "Ask the host that publishes: havens doctor, there.")
+    else:
+        yield well("source", says)
+
+
 # --- the database ----------------------------------------------------------------------------
 
 
-def _database(settings: Settings, snapshot: Snapshot | None) -> Iterator[Finding]:
+def _database(
+    settings: Settings, snapshot: Snapshot | None, *, thorough: bool
+) -> Iterator[Finding]:
     engine = make_engine(settings.database_url)
     try:
-        yield from _register(settings, engine, snapshot)
+        yield from _register(settings, engine, snapshot, thorough=thorough)
     except DBAPIError as error:
         yield wrong(
             "database",
@@ -194,7 +266,9 @@ def _database(settings: Settings, snapshot: Snapshot | None) -> Iterator[Finding
         engine.dispose()
 
 
-def _register(settings: Settings, engine: Engine, snapshot: Snapshot | None) -> Iterator[Finding]:
+def _register(
+    settings: Settings, engine: Engine, snapshot: Snapshot | None, *, thorough: bool
+) -> Iterator[Finding]:
     lost = snapshot is not None or (settings.data_dir / HEAD_FILE).exists()
     file = _sqlite_file(settings)
     if file and not file.exists():
@@ -204,7 +278,8 @@ def _register(settings: Settings, engine: Engine, snapshot: Snapshot | None) -> 
         revision, kind = revision_of(connection), _kind(connection)
         newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
         if (
-            file
+            thorough
+            and file
             and (damage := connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()) != "ok"
         ):
             yield wrong(
@@ -218,12 +293,48 @@ def _register(settings: Settings, engine: Engine, snapshot: Snapshot | None) -> 
     if revision != newest:
         yield _of_another_version(revision, newest)
         return
-    yield from _rights(engine, kind)
+    if thorough:
+        yield from _rights(engine, kind)
+    else:
+        yield well("database", kind)
     with read_session(engine) as session:
         yield from _same(settings, session, snapshot)
         yield from _clock(session)
     with suppress(UnsafeSettings):  # which is said already
-        yield from _journal(Journal.of(settings, engine))
+        journal = Journal.of(settings, engine)
+        yield from _journal(journal) if thorough else _end_of_journal(journal)
+
+
+def _replica(settings: Settings) -> Iterator[Finding]:
+    if not settings.replica_url:
+        return
+    engine = make_engine(settings.replica_url)
+    try:
+        with read_session(engine) as session:
+            lag = replication_lag(session)
+    except DBAPIError as error:
+        yield look(
+            "replica",
+            f"it can't be used: {_reason(error)}",
+            "Is it up, is HAVENS_REPLICA_URL right? While it is away, the primary is read.",
+        )
+    else:
+        if lag is None:
+            yield look(
+                "replica",
+                "it is none: it follows no other",
+                "Was it promoted? Then set HAVENS_DATABASE_URL to it, and stop the old primary.",
+            )
+        elif lag > DEGRADED_AFTER_SECONDS:
+            yield look(
+                "replica",
+                f"nothing has come from its primary for {lag:.0f} s",
+                "Is the primary up, and a service that writes to it? Does the replica follow it?",
+            )
+        else:
+            yield well("replica", f"it follows, at most {max(lag, 0):.0f} s behind")
+    finally:
+        engine.dispose()
 
 
 def _nothing(says: str, lost: bool) -> Finding:
@@ -294,11 +405,8 @@ def _rights(engine: Engine, kind: str) -> Iterator[Finding]:
 
 def _same(settings: Settings, session: Session, snapshot: Snapshot | None) -> Iterator[Finding]:
     """Whether the database is the one of this environment, and of the directory that is out."""
-    # Brings the application, and what `serve` has to import itself.
-    from app.start import refuse_mixed  # noqa: PLC0415
-
     try:
-        refuse_mixed(session, settings)
+        refuse_mixed_database(session, demonstration=settings.demonstration)
     except MixedData as error:
         yield wrong("database", f"{error}", "Give each environment a database of its own.")
     state = session.exec(select(DirectoryState)).one()
@@ -363,6 +471,19 @@ def _journal(journal: Journal) -> Iterator[Finding]:
         )
     else:
         yield well("journal", f"whole: {written} entries, {journal.covered()} of them covered")
+
+
+def _end_of_journal(journal: Journal) -> Iterator[Finding]:
+    if lost := journal.cut():
+        yield wrong(
+            "journal",
+            f"entry {lost.number} {lost.reason}",
+            "Keep this database as it is, and find out who or what did it: havens journal verify",
+        )
+    else:
+        yield well(
+            "journal", f"{journal.length()} entries; {HEAD_FILE} knows {journal.covered()} of them"
+        )
 
 
 def _sqlite_file(settings: Settings) -> Path | None:

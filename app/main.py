@@ -12,19 +12,18 @@ from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from app import contract
+from app.accounts.admin_routes import accounts, failed_sign_ins, signed_in
 from app.accounts.attempts import Attempts
 from app.accounts.lane import Lane
 from app.accounts.provider import Provider
-from app.accounts.routes import admin as accounts
-from app.accounts.routes import failed as failed_sign_ins
 from app.accounts.routes import router as sign_in
-from app.accounts.routes import signed_in
 from app.accounts.second_factor import SecondFactors
 from app.accounts.tokens import Tokens, Unauthorized
 from app.audit.calendar_routes import public as calendars
 from app.audit.calendar_routes import router as calendar
 from app.audit.pack.routes import router as packs
 from app.audit.period_routes import router as figures
+from app.audit.routes import officers as officers_reports
 from app.audit.routes import router as audit
 from app.core import errors, logs, metrics
 from app.core.db import make_engine
@@ -32,9 +31,12 @@ from app.core.journal import Journal
 from app.core.settings import Settings
 from app.core.settings import settings as from_environment
 from app.directory.contacts import Contacts
+from app.directory.fetched import directory_of
 from app.directory.live import Clock, Directory
 from app.directory.on_foot import router as on_foot
 from app.directory.problem_reports import router as reports
+from app.directory.published import Published
+from app.directory.published import router as published
 from app.directory.reporters import Reporters
 from app.directory.routes import health
 from app.directory.routes import router as havens
@@ -47,6 +49,7 @@ from app.feeds.oruk_routes import router as oruk
 from app.http import database
 from app.http.docs import router as docs
 from app.http.middleware import CORS, BodyLimit, Cors, Identified, Measured, Normalised
+from app.installation import router as installation
 from app.outreach.need_routes import router as need
 from app.outreach.report_routes import router as report_queue
 from app.outreach.routes import router as outreach
@@ -103,15 +106,7 @@ def create_app(
     logs.configure(settings.log_level, settings.log_format)
     engine = make_engine(settings.database_url)
     kept = Journal.of(settings, engine)
-    directory = Directory(
-        engine,
-        settings.data_dir,
-        demonstration=settings.demonstration,
-        walking_factor=settings.walking_factor,
-        clock=clock,
-        journal=kept,
-        prepare=prepare and partial(prepare, settings, kept),
-    )
+    directory = directory_of(settings, kept, clock, prepare and partial(prepare, settings, kept))
 
     @asynccontextmanager
     async def follow_the_database(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -121,12 +116,14 @@ def create_app(
         trying = threading.Thread(target=kept.writes.follow, args=(stop,), daemon=True)
 
         def follow() -> None:
-            trying.start()
+            if settings.has_register:
+                trying.start()
             directory.follow(stop)
-            trying.join()
+            if settings.has_register:
+                trying.join()
             # Here, for it may go on for longer than it is waited for: a connection that is in use
             # while its engine is disposed of would be closed by nobody.
-            engine.dispose()
+            directory.close()
 
         # A thread of its own, and a daemon: a database that hangs can't delay a shutdown.
         follower = threading.Thread(target=follow, name=FOLLOWER, daemon=True)
@@ -155,11 +152,12 @@ def create_app(
     )
     app.state.settings = settings
     app.state.directory = directory
+    app.state.published = Published(settings, directory)
     app.state.changes = Changes(directory)
     app.state.followers = Followers(app.state.changes)
     app.state.journal = kept
     app.state.tokens = Tokens.of(settings, clock)
-    app.state.turns = database.Turns()
+    app.state.turns = database.Turns() if settings.has_register else database.NoTurns()
     app.state.reporters = Reporters(kept)
     app.state.answerers = Answerers()
     app.state.attempts = Attempts(engine, settings.key("attempts"), app.state.tokens.now)
@@ -178,6 +176,7 @@ def create_app(
     app.include_router(changes)  # public
     app.include_router(reports)  # public
     app.include_router(health)  # public
+    app.include_router(published)  # public
     app.include_router(paper)  # public
     app.include_router(sign_in)
     app.include_router(accounts)
@@ -199,7 +198,9 @@ def create_app(
     app.include_router(bulk)
     app.include_router(journal)
     app.include_router(journal_check)
+    app.include_router(installation)
     app.include_router(audit)
+    app.include_router(officers_reports)
     app.include_router(calendar)
     app.include_router(calendars)  # public, by a secret address
     app.include_router(packs)

@@ -8,18 +8,17 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from filelock import FileLock
-from sqlmodel import Session, select
 
 from app.accounts.demo import demo_accounts
 from app.core.db import is_migrated, make_engine, migrate, read_session
 from app.core.journal import Journal
 from app.core.settings import Settings
+from app.directory.fetched import directory_of
 from app.directory.live import Directory
 from app.directory.sealed import Shared
-from app.directory.snapshot import MixedData
+from app.directory.snapshot import refuse_mixed_database
 from app.main import create_app
 from app.sheets.seed import load_seed
-from app.venues.models import Venue
 
 log = logging.getLogger(__name__)
 
@@ -30,27 +29,26 @@ def prepare(settings: Settings) -> tuple[Shared, ...]:
 
     Whatever is wrong, the last good snapshot answers, and the service that follows does what was
     left when it can. Without one it raises what is wrong, as it does when the snapshot belongs to
-    another environment.
+    another environment. A host without a database fetches the directory, and nothing else.
     """
     engine = make_engine(settings.database_url)
     journal = Journal.of(settings, engine)
-    directory = Directory(
-        engine, settings.data_dir, demonstration=settings.demonstration, journal=journal
-    )
+    directory = directory_of(settings, journal)
     directory.take_up()
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        prepare_database(settings, journal, directory)
+        if settings.has_register:
+            prepare_database(settings, journal, directory)
         if not directory.suffices():
             directory.refresh()
     except Exception as error:
         if not directory.is_there:
             raise
-        directory.shared.is_prepared = False
+        directory.shared.is_prepared = not settings.has_register
         directory.tell(error)
         log.error("starting from the last good directory")
     finally:
-        engine.dispose()
+        directory.close()
     return directory.shared, directory.streets.shared
 
 
@@ -67,7 +65,7 @@ def prepare_database(settings: Settings, journal: Journal, directory: Directory)
             migrate(settings.database_url)
         directory.check()
         with read_session(journal.engine) as session:
-            refuse_mixed(session, settings)
+            refuse_mixed_database(session, demonstration=settings.demonstration)
         load_seed(journal)
         for name, password in demo_accounts(journal, settings).items():
             print(f"Sign in as     {name} with {password}")  # noqa: T201  nobody reads logs for it
@@ -85,15 +83,6 @@ def _in_turn(lock: Path) -> Iterator[None]:
         yield
     finally:
         turn.release()
-
-
-def refuse_mixed(session: Session, settings: Settings) -> None:
-    """Raise `MixedData` when demonstration venues stand where real ones belong, or vice versa."""
-    foreign = session.exec(
-        select(Venue.reference).where(Venue.demonstration != settings.demonstration).limit(1)
-    ).first()
-    if foreign is not None:
-        raise MixedData("this database", demonstration=settings.demonstration)
 
 
 def started_app() -> FastAPI:

@@ -20,7 +20,7 @@ from app.core.journal import Journal
 from app.core.settings import settings as service_settings
 from tests import faults
 from tests.accounts import make_app, signed_in
-from tests.databases import NO_POSTGIS, Postgres, find_postgis
+from tests.databases import NO_POSTGIS, Postgres, find_postgis, workplace
 from tests.servers import PATIENCE_SECONDS, client_of, serving
 
 ROOT = Path(__file__).parent.parent
@@ -59,6 +59,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     drill = config.getoption("drill")
     settings.load_profile("drill" if drill else "ci" if CI else "local")
+    # Where `tmp_path` is made: there, no commit has to wait for a disk.
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", workplace())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -227,6 +229,26 @@ def app(database_url: str, tmp_path: Path) -> Iterator[FastAPI]:
     app = make_app(database_url, tmp_path)
     yield app
     app.state.journal.engine.dispose()
+
+
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+)
+def shared_app(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[FastAPI]:
+    """As `app`, for all tests of a module that keep nothing in it."""
+    folder = tmp_path_factory.mktemp("shared")
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            file = folder / "havens.sqlite"
+            url = f"sqlite:///{shutil.copyfile(request.getfixturevalue('sqlite_template'), file)}"
+        else:
+            given = map(request.getfixturevalue, ("postgres", "postgresql_template"))
+            url = stack.enter_context(contextmanager(_fresh)(*given))
+        app = make_app(url, folder)
+        stack.callback(app.state.journal.engine.dispose)
+        yield app
 
 
 @pytest.fixture

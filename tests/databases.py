@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,11 @@ def _has_postgis(bin_: Path) -> bool:
     return Path(shared.stdout.strip(), "extension", "postgis.control").exists()
 
 
-def _workplace() -> str:
-    """Where servers live: in memory if it has room, since copying databases keeps a disk busy.
+def workplace() -> str:
+    """Where databases live: in memory if it has room, since they keep a disk busy.
 
-    Not under pytest's own directories: they are closed to another user, and their names are too
-    long for a socket.
+    Servers not under pytest's own directories: they are closed to another user, and their names are
+    too long for a socket.
     """
     memory = Path("/dev/shm")
     if memory.is_dir() and shutil.disk_usage(memory).free > 2 * 1024**3:
@@ -79,26 +79,35 @@ class Postgres:
     A socket needs no free port, so that any number of runs can go on side by side.
     """
 
-    def __init__(self, bin_: Path, folder: Path | None = None) -> None:
+    def __init__(
+        self, bin_: Path, folder: Path | None = None, primary: "Postgres | None" = None
+    ) -> None:
+        """With databases of its own, or those of a primary that runs, which it then follows."""
         self._bin = bin_
-        self._home = Path(tempfile.mkdtemp(prefix="havens-pg-", dir=folder or _workplace()))
-        self._as = {"cwd": self._home, **_unprivileged()}
+        self.home = Path(tempfile.mkdtemp(prefix="havens-pg-", dir=folder or workplace()))
+        self._as = {"cwd": self.home, **_unprivileged()}
         self._process: subprocess.Popen[bytes] | None = None
         self._janitor = subprocess.Popen(
-            ["sh", "-c", _JANITOR, "janitor", self._home],
+            ["sh", "-c", _JANITOR, "janitor", self.home],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
         if "user" in self._as:
-            os.chown(self._home, self._as["user"], self._as["group"])
+            os.chown(self.home, self._as["user"], self._as["group"])
         # What is sorted and folded must not depend on whoever runs the tests.
         locale = "C.UTF-8" if sys.platform == "linux" else "C"
+        how: Sequence[str | Path] = (
+            *("initdb", "--auth", "trust", "--encoding", "UTF8", "--locale", locale),
+            *("--no-sync", "--username", "postgres"),
+        )
+        if primary:
+            how = (
+                *("pg_basebackup", "--write-recovery-conf", "--checkpoint", "fast", "--no-sync"),
+                *("--username", "postgres", "--host", primary.home),
+            )
         made = subprocess.run(
-            [
-                *(bin_ / "initdb", "--pgdata", self._home / "data", "--username", "postgres"),
-                *("--auth", "trust", "--encoding", "UTF8", "--locale", locale, "--no-sync"),
-            ],
+            [bin_ / how[0], *how[1:], "--pgdata", self.home / "data"],
             **self._as,
             check=False,
             stdout=subprocess.PIPE,
@@ -112,7 +121,7 @@ class Postgres:
         """Start the server and wait until it answers."""
         settings = {
             "listen_addresses": "",
-            "unix_socket_directories": self._home,
+            "unix_socket_directories": self.home,
             # Nothing here has to survive a power cut. A crash of the server must lose nothing that
             # was committed, as anywhere: so a commit waits until its log is written.
             "fsync": "off",
@@ -121,11 +130,11 @@ class Postgres:
             # It would hold on to the template just when a test copies it.
             "autovacuum": "off",
         }
-        log = self._home / "log"
+        log = self.home / "log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [
-                    *(self._bin / "postgres", "-D", self._home / "data"),
+                    *(self._bin / "postgres", "-D", self.home / "data"),
                     *(f"--{name}={value}" for name, value in settings.items()),
                 ],
                 **self._as,
@@ -163,6 +172,17 @@ class Postgres:
         self._process.wait(60)
         self._process = None
 
+    def run(self, statement: str, database: str = "postgres") -> Any:
+        """The first value that a statement gives, if it gives any."""
+        with self._connect(database) as connection:
+            done = connection.execute(statement)
+            row = done.fetchone() if done.description else None
+            return row[0] if row else None
+
+    def promote(self) -> None:
+        """Have a replica follow no longer, and be written."""
+        self.run("SELECT pg_promote()")
+
     def kill_backend(self, database: str) -> bool:
         """Kill one process that serves a database, if there is one: the others end with it, and
         the server recovers by itself."""
@@ -197,7 +217,7 @@ class Postgres:
 
     def url(self, database: str) -> str:
         """Where SQLAlchemy finds a database of this server."""
-        return f"postgresql+psycopg://postgres@/{database}?host={self._home}"
+        return f"postgresql+psycopg://postgres@/{database}?host={self.home}"
 
     def create(self, database: str, template: str = "template1") -> str:
         """Make a database, as a copy of another to which nobody is connected; return its URL."""
@@ -217,10 +237,84 @@ class Postgres:
         with self._connect() as connection:
             connection.execute(statement.format(sql.Identifier(database)))
 
-    def _connect(self) -> psycopg.Connection:
+    def _connect(self, database: str = "postgres") -> psycopg.Connection:
         return psycopg.connect(
-            host=str(self._home), user="postgres", dbname="postgres", autocommit=True
+            host=str(self.home), user="postgres", dbname=database, autocommit=True
         )
+
+
+NO_PGBOUNCER = "PgBouncer is not installed, so nothing goes through it (apt-get install pgbouncer)"
+
+_PGBOUNCER = """
+[databases]
+* = host={host} user=postgres
+
+[pgbouncer]
+unix_socket_dir = {home}
+listen_port = 6432
+auth_type = any
+pool_mode = transaction
+default_pool_size = 4
+max_client_conn = 500
+ignore_startup_parameters = extra_float_digits
+"""
+
+
+class PgBouncer:
+    """PgBouncer in transaction mode, in front of a server."""
+
+    def __init__(self, program: str, server: Postgres) -> None:
+        self._home = Path(tempfile.mkdtemp(prefix="havens-pgb-", dir=workplace()))
+        self._configure(server)
+        as_ = _unprivileged()
+        if as_:
+            os.chown(self._home, as_["user"], as_["group"])
+        with (self._home / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [program, self._home / "pgbouncer.ini"],
+                **{"cwd": self._home, **as_},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 60
+        while not (self._home / ".s.PGSQL.6432").exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((self._home / "log").read_text())
+            time.sleep(0.02)
+
+    def _configure(self, server: Postgres) -> None:
+        text = _PGBOUNCER.format(host=server.home, home=self._home)
+        (self._home / "pgbouncer.ini").write_text(text)
+
+    def point(self, server: Postgres) -> None:
+        """Stand in front of another server from now on."""
+        self._configure(server)
+        self._process.send_signal(signal.SIGHUP)
+
+    def url(self, database: str) -> str:
+        """Where SQLAlchemy finds a database through it."""
+        return f"postgresql+psycopg://postgres@/{database}?host={self._home}&port=6432"
+
+    def remove(self) -> None:
+        """Stop it and delete all it had."""
+        self._process.kill()
+        self._process.wait()
+        shutil.rmtree(self._home)
+
+
+@contextmanager
+def pooled(server: Postgres) -> Iterator[PgBouncer | None]:
+    """PgBouncer in front of a server; None where it is not installed."""
+    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    if program is None:
+        yield None
+        return
+    pooler = PgBouncer(program, server)
+    try:
+        yield pooler
+    finally:
+        pooler.remove()
 
 
 @contextmanager

@@ -28,7 +28,8 @@ LONDON = ZoneInfo("Europe/London")
 BANK = Point(51.5134, -0.0890)
 """A place in the middle of the City."""
 
-_numbers = count(1)
+# As text they must come in the order of numbers, whatever was made before.
+_numbers = count(10_000)
 _HEADS = Path(mkdtemp(prefix="havens-journals-"))
 atexit.register(rmtree, _HEADS)
 KEY = b"a key that only tests know, ever"

@@ -11,6 +11,8 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from tests.servers import PATIENCE_SECONDS
+
 REFUSED = "550 5.1.1 There is nobody of that name"
 LATER = "451 4.3.0 Not just now"
 
@@ -86,7 +88,7 @@ def mail_server(port: int = 0) -> Iterator[MailServer]:
     try:
         yield made
     finally:
-        asyncio.run_coroutine_threadsafe(hang_up(), loop).result(30)
+        asyncio.run_coroutine_threadsafe(hang_up(), loop).result(PATIENCE_SECONDS)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(30)
+        thread.join(PATIENCE_SECONDS)
         loop.close()

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import re
+import socket
 import ssl
 import subprocess
 import sys
@@ -53,7 +54,7 @@ _SERVE = """
 import sys
 from app.serve import serve
 from app.core.settings import settings
-serve(settings(), "127.0.0.1", 0, int(sys.argv[1]))
+serve(settings(), "127.0.0.1", int(sys.argv[2]), int(sys.argv[1]))
 """
 
 # Without the certificates of the world: nothing here is encrypted, and to read them for each client
@@ -122,18 +123,22 @@ def running(
     log_level: str = "info",
     by: Sequence[str] = (),
     log_format: str = "text",
+    port: int = 0,
+    **more: str,
 ) -> Iterator[Service]:
-    """The service in processes of its own, on a free port, once every one of them answers.
+    """The service in processes of its own, on a free port unless one is named, once every one of
+    them answers.
 
-    `by` is a command that runs another one.
+    `by` is a command that runs another one; `more` is its environment, too.
     """
     process, output = _launch(
         data_dir,
-        [*by, sys.executable, "-c", _SERVE, str(workers)],
+        [*by, sys.executable, "-c", _SERVE, str(workers), str(port)],
         HAVENS_DATABASE_URL=database_url,
         HAVENS_ENVIRONMENT=environment,
         HAVENS_LOG_LEVEL=log_level,
         HAVENS_LOG_FORMAT=log_format,
+        **more,
     )
     try:
         address = r"answering on (http://127\.0\.0\.1:\d+)"
@@ -217,18 +222,32 @@ def _stop(process: psutil.Popen) -> None:
     _, left = psutil.wait_procs(family, timeout=PATIENCE_SECONDS)
     for straggler in left:
         straggler.kill()
-    process.wait(15)
+    process.wait(PATIENCE_SECONDS)
     assert not left, "the service did not stop when told to"
 
 
 class _Prompt(uvicorn.Server):
-    """Looks ten times as often whether it is to end: otherwise most tests would wait for that."""
+    """Looks ten times as often whether it is to end, and ends without a pause: otherwise most tests
+    would wait for that."""
 
     async def main_loop(self) -> None:
         tick = 0
         while not await self.on_tick(tick // 10):
             tick += 1
             await asyncio.sleep(0.01)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
+                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        for task in self.server_state.tasks:
+            task.cancel()
+        await self.lifespan.shutdown()
 
 
 @contextmanager
@@ -249,7 +268,7 @@ def serving(app: FastAPI, connection: type[Guarded] | None = None) -> Iterator[h
         log_config=None,
         server_header=False,
         headers=on_every_answer(settings.public_url if settings else ""),
-        timeout_graceful_shutdown=1,
+        timeout_graceful_shutdown=30,
     )
     server = _Prompt(config)
     others = set(threading.enumerate())
@@ -306,6 +325,7 @@ def settings_for(
     database_url: str = "",
     environment: str = "production",
     public_url: str = "",
+    **more: Any,
 ) -> Settings:
     """Settings with a secret, which production insists on and takes from its environment."""
     with pytest.MonkeyPatch.context() as patch:
@@ -318,6 +338,7 @@ def settings_for(
                 "database_url": database_url,
                 "public_url": public_url,
                 "metrics_token": METRICS_TOKEN,
+                **more,
             }
         )
 

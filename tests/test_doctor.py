@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from app import doctor
+from app.core.backup import LAST_BACKUP, LastBackup
 from app.core.db import connected, downgrade, read_session
 from app.core.journal import HEAD_FILE, Journal
 from app.core.settings import Settings
@@ -48,6 +49,12 @@ class Installation:
         with connected(self.settings.database_url) as engine, read_session(engine) as session:
             save(build(session, moment), self.settings.data_dir)
 
+    def back_up(self, hours_ago: float, *, is_broken: bool = False) -> None:
+        """Remember a backup of so long ago."""
+        made_at = datetime.now(UTC) - timedelta(hours=hours_ago)
+        last = LastBackup(name="x.havens", made_at=made_at, entries=1, is_broken=is_broken)
+        (self.settings.data_dir / LAST_BACKUP).write_text(last.model_dump_json())
+
     def but(self, **given: object) -> "Installation":
         return Installation(self.settings.model_copy(update=given))
 
@@ -60,6 +67,7 @@ def made(data_dir: Path, url: str) -> Installation:
         with Journal.of(here.settings, engine).writing("test") as session:
             session.add(Business(name="Ales Ltd"))
     here.publish()
+    here.back_up(4)
     return here
 
 
@@ -83,11 +91,37 @@ def test_all_is_well_and_nothing_is_changed(each: Installation) -> None:
     before = sorted(each.settings.data_dir.iterdir())
     assert each.bad() == {}
     found = each.found()
-    assert set(found) == {"settings", "disk", "directory", "database", "clock", "journal"}
+    usual = {"settings", "disk", "backup", "directory", "database", "clock", "journal"}
+    assert set(found) == usual
+    assert set(found) == {one.subject for one in examine(each.settings, thorough=False)}
     assert "1 havens" in found["directory"][1]
     assert found["journal"][1] == "whole: 1 entries, 1 of them covered"
     assert sorted(each.settings.data_dir.iterdir()) == before
     assert SECRET not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("hours_ago", "severity", "says"),
+    [
+        (25, Severity.WELL, "25 h ago, the journal up to entry 1"),
+        (27, Severity.LOOK, "27 h ago"),  # last night's is missing
+        (8 * 24, Severity.WRONG, "8 days ago"),
+    ],
+)
+def test_the_last_backup(
+    here: Installation, hours_ago: float, severity: Severity, says: str
+) -> None:
+    here.back_up(hours_ago)
+    found = here.found()["backup"]
+    assert (found[0], says in found[1]) == (severity, True), found
+
+
+def test_a_backup_of_a_broken_journal_and_none_at_all(here: Installation) -> None:
+    here.back_up(1, is_broken=True)
+    assert "of a broken journal" in here.bad()["backup"]
+    (here.settings.data_dir / LAST_BACKUP).unlink()
+    assert here.bad() == {"backup": "none was made from here"}
+    assert "backup" not in here.but(environment="demo").found()
 
 
 def test_a_database_out_of_reach(here: Installation) -> None:
@@ -215,9 +249,7 @@ def test_a_folder_that_nobody_can_write(here: Installation) -> None:
 
 def test_a_register_that_everybody_can_read(here: Installation, tmp_path: Path) -> None:
     (tmp_path / "havens.sqlite").chmod(0o644)
-    opened = [folder for folder in (tmp_path, *tmp_path.parents) if folder.is_relative_to("/tmp")]
     tmp_path.chmod(0o755)
-    assert opened
     assert "everybody on this host can read" in here.bad()["rights"]
     tmp_path.chmod(0o700)
     assert here.bad() == {}

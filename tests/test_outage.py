@@ -67,6 +67,7 @@ def test_a_database_that_goes_away_and_comes_back(
         until(lambda: ready(service) == (200, "ok"))
         private_postgres.stop(signal.SIGQUIT)
 
+        until(lambda: "directory not confirmed" in service.log)
         first = age(service)
         until(lambda: age(service) >= first + 2)
         assert names(service) == ["The Lantern"]

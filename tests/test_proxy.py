@@ -1,13 +1,14 @@
 """The proxy in front, as deploy/nginx.conf has it: what passes, what it limits, what it logs."""
 
 import json
+import random
 import re
 import shutil
 import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,10 +22,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from fastapi import FastAPI, Request, Response
 
+from app.http.languages import IN_LANGUAGE
 from app.http.middleware import BODY_LIMIT, LARGER_BODIES
 from tests.servers import PATIENCE_SECONDS, ROOT, serving, until
+from tests.test_matrix import PUBLIC
 
 FILE = ROOT / "deploy" / "nginx.conf"
+SCALE = ROOT / "deploy" / "scale"
 LOGGED = {
     *("time_iso8601", "request_method", "status", "bytes_sent", "request_time", "limit_req_status"),
     *("upstream_status", "upstream_response_time", "server_protocol", "ssl_protocol", "request_id"),
@@ -38,7 +42,11 @@ echo = FastAPI()
 @echo.api_route("/{path:path}", methods=["GET", "POST"])
 async def heard(request: Request) -> Response:
     """What the service hears, with the status that it was asked for."""
-    said = {"headers": dict(request.headers), "body": len(await request.body())}
+    said = {
+        "headers": dict(request.headers),
+        "body": len(await request.body()),
+        "port": request.scope["server"][1],
+    }
     headers = {"Content-Type": "application/json", "ETag": '"strong"'}
     return Response(json.dumps(said), int(request.headers.get("x-status", "200")), headers)
 
@@ -59,9 +67,11 @@ class Proxy:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-    return port
+    """One that no system gives away by itself, as it does all the time while others test."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def certificate(folder: Path) -> None:
@@ -82,15 +92,21 @@ def certificate(folder: Path) -> None:
 
 
 @contextmanager
-def proxied(folder: Path, service: int | None) -> Iterator[Proxy]:
-    """The proxy of a service at a port of this machine."""
+def proxied(folder: Path, service: int | None, host: int | None = None) -> Iterator[Proxy]:
+    """The proxy of a service at a port of this machine, and of a host without a database."""
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
     if nginx is None:
         pytest.skip("nginx is not installed here")
     certificate(folder)
     secure, plain = free_port(), free_port()
     text = FILE.read_text()
+    if host:
+        shutil.copytree(SCALE, folder / "scale")
+        hosts = re.sub(r"host-\d:8000", f"127.0.0.1:{host}", (SCALE / "hosts.conf").read_text())
+        hosts = hosts.replace("havens:8000", f"127.0.0.1:{service}")
+        (folder / "scale" / "hosts.conf").write_text(hosts)
     for ours, here in (
+        ("/etc/nginx/scale", f"{folder}/scale"),
         ("/etc/nginx/tls", f"{folder}"),
         ("/run/nginx.pid", f"{folder}/nginx.pid"),
         ("/var/log/nginx/access.log", f"{folder}/access.log"),
@@ -232,3 +248,50 @@ def test_a_service_that_is_away_is_told_in_plain_words(proxy: Proxy, tmp_path: P
     # What the service itself says of such a moment comes through.
     own = proxy.secure.get("/", headers={"X-Status": "503"})
     assert (own.status_code, "headers" in own.json()) == (503, True)
+
+
+def sent_to(method: str, path: str) -> str:
+    """Who answers a request where several hosts answer the public."""
+    rules = re.findall(r'^"~(.*)" (\w+);$', (SCALE / "public.map").read_text(), re.MULTILINE)
+    asked = f"{method} {path}"
+    return next((to for pattern, to in rules if re.search(pattern, asked)), "havens")
+
+
+OF_THE_REGISTER = (
+    *("/metrics", "/health/live", "/health/ready", "/published/current", "/published/{checksum}"),
+    *("/v1/verify/{code}", "/v1/calendar/{secret}.ics", "/verify", "/verify/{code}"),
+    "/letters/{secret}",
+)
+"""What is public, and read by few or from the database."""
+
+
+def test_hosts_get_what_they_can_answer_and_nothing_else() -> None:
+    for method, path in PUBLIC:
+        plain = path.removeprefix(IN_LANGUAGE) or "/"
+        asks = method == "GET" or plain in ("/", "/v1/havens/nearest")
+        expected = "hosts" if asks and plain not in OF_THE_REGISTER else "havens"
+        filled = re.sub(r"[{]\w+[}]", "x1", plain)
+        for prefix in ("/pl", "/ar") if path != plain else ("",):
+            asked = f"{prefix}{filled}".removesuffix("/") or "/"
+            assert sent_to(method, asked) == expected, f"{method} {asked}"
+    for path in ("/v1/admin/venues", "/v1/audit/coverage", "/console", "/ogc/licensing"):
+        assert sent_to("GET", path) == "havens"
+
+
+def test_several_hosts_answer_the_public(tmp_path: Path) -> None:
+    with (
+        serving(echo) as register,
+        serving(echo) as host,
+        proxied(tmp_path, register.base_url.port, host.base_url.port) as proxy,
+    ):
+        for method, path, service in (
+            ("GET", f"/v1/havens/nearest?{PRIVATE}", host),
+            ("GET", "/pl/map", host),
+            ("POST", "/v1/havens/nearest", host),
+            ("POST", f"{HAVEN}/problem-reports", register),
+            ("GET", "/v1/admin/venues", register),
+            ("GET", "/nowhere", register),
+        ):
+            answer = proxy.secure.request(method, path)
+            assert answer.json()["port"] == service.base_url.port, path
+            is_hardened(answer)

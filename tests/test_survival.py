@@ -39,6 +39,7 @@ NEAREST = "/v1/havens/nearest?lat=51.5134&lon=-0.0890"
 Mend = Callable[[], object]
 Fault = Callable[[str], Mend]
 """Makes something go wrong with a database; what comes back puts it right again."""
+Said = Callable[[], str]
 
 
 @pytest.fixture
@@ -51,6 +52,18 @@ def data_dir(tmp_path: Path) -> Path:
 def ready(service: Service | httpx.Client) -> tuple[int, str]:
     response = service.get("/health/ready")
     return response.status_code, response.json()["status"]
+
+
+@pytest.fixture
+def said(capfd: pytest.CaptureFixture[str]) -> Said:
+    """What has been logged since the test began."""
+    heard: list[str] = []
+
+    def so_far() -> str:
+        heard.append(capfd.readouterr().err)
+        return "".join(heard)
+
+    return so_far
 
 
 def answers(service: Service | httpx.Client) -> list[Any]:
@@ -184,7 +197,7 @@ THE_OTHERS = [fault for fault in FAULTS if fault not in A_FEW]
     ],
 )
 def test_a_start_with_something_wrong(
-    url: str, data_dir: Path, fault: Fault, why: str, capfd: pytest.CaptureFixture[str]
+    url: str, data_dir: Path, fault: Fault, why: str, said: Said
 ) -> None:
     with serving_directory(data_dir, url, is_started=True) as client:
         before = answers(client)
@@ -193,7 +206,8 @@ def test_a_start_with_something_wrong(
     mend = fault(url)
     with serving_directory(data_dir, url, is_started=True) as client:
         assert ready(client) == (200, "degraded")
-        time.sleep(1)  # for what follows the database to go wrong
+        until(lambda: why in said())
+        time.sleep(1)  # in which it could be said again
         for _ in range(3):
             assert answers(client) == before
         assert ready(client) == (200, "degraded")
@@ -202,7 +216,7 @@ def test_a_start_with_something_wrong(
         assert answers(client) == before
         add_venue(url, name="The Bell")
         until(lambda: names(client) == ["The Anchor", "The Bell"])
-    assert capfd.readouterr().err.count(why) == 1, "said once"
+    assert said().count(why) == 1, "said once"
 
 
 def is_said(capfd: pytest.CaptureFixture[str], what: str) -> bool:
@@ -315,22 +329,22 @@ def test_a_start_with_something_wrong_on_postgresql(
     fault: str,
     mend: str,
     why: str,
-    capfd: pytest.CaptureFixture[str],
+    said: Said,
 ) -> None:
     execute(postgresql_url, "ALTER ROLE survivor LOGIN")
     with serving_directory(data_dir, role, is_started=True) as client:
         before = answers(client)
     execute(postgresql_url, fault)
     with serving_directory(data_dir, role, is_started=True) as client:
-        time.sleep(1)
+        until(lambda: why in said())
+        time.sleep(1)  # in which it could be said again
         assert ready(client) == (200, "degraded")
         assert answers(client) == before
         execute(postgresql_url, mend)
         until(lambda: ready(client) == (200, "ok"))
         assert answers(client) == before
-    said = capfd.readouterr().err
-    assert said.count(why) == 1, said
-    assert "sesame" not in said, "no password is logged"
+    assert said().count(why) == 1, said()
+    assert "sesame" not in said(), "no password is logged"
 
 
 # --- the disk --------------------------------------------------------------------------------
@@ -380,7 +394,7 @@ def test_a_start_with_a_disk_that_takes_nothing(
     disk: Path,
     fault: Callable[[Path], Mend],
     on_it: bool,
-    capfd: pytest.CaptureFixture[str],
+    said: Said,
 ) -> None:
     data_dir = disk / "data"
     data_dir.mkdir()
@@ -396,14 +410,15 @@ def test_a_start_with_a_disk_that_takes_nothing(
             add_venue(url, name="The Bell")
             until(lambda: names(client) == ["The Anchor", "The Bell"])
             before = answers(client)
-        time.sleep(1)
+        until(lambda: "directory not confirmed" in said())
+        time.sleep(1)  # in which it could be said again
         assert ready(client) == (200, "degraded")
         assert answers(client) == before
         mend()
         until(lambda: ready(client) == (200, "ok"))
         assert answers(client) == before
         assert len(load(data_dir)) == len(before[1])
-    assert capfd.readouterr().err.count("directory not confirmed") == 1
+    assert said().count("directory not confirmed") == 1
 
 
 @pytest.mark.drill

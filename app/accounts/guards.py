@@ -96,8 +96,8 @@ def visiting(
 def visit_of(request: Request, sign_in_id: UUID) -> Visit | None:
     """The visit that a sign-in is, as the database has it now; None if it lasts no longer."""
     tokens: Tokens = request.app.state.tokens
-    engine, now = request.app.state.journal.engine, tokens.now()
-    with read_session(engine) as session:
+    journal, now = request.app.state.journal, tokens.now()
+    with read_session(*journal.engines) as session:
         row = session.exec(
             select(Account, SignIn, last_used())
             .select_from(SignIn)
@@ -111,7 +111,7 @@ def visit_of(request: Request, sign_in_id: UUID) -> Visit | None:
     is_idle = used_at < idle_since(request.app.state.settings, now)
     if account.disabled or not sign_in.lasts(now) or is_idle:
         return None
-    use(engine, sign_in, used_at, now)
+    use(journal.engine, sign_in, used_at, now)
     return Visit(account, sign_in)
 
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlmodel import Session
 
-from app.accounts.guards import Auditor
+from app.accounts.guards import Auditor, Officer
 from app.audit.cover.on_foot import OnFoot
 from app.audit.cover.solver import NoSolver, NotPlanned
 from app.audit.frame import files
@@ -35,9 +34,9 @@ from app.audit.reports.trend import Trend, TrendQuestion, Turn, TurnQuestion, tr
 from app.audit.reports.venue import NotKnownThen, SheetQuestion, venue_sheet
 from app.audit.reports.venue_rows import VenueSheet
 from app.audit.reports.ward_map import WardFeatures, ward_features
-from app.core.db import none_such, read_session
+from app.core.db import none_such, seen_until
 from app.core.errors import responses, wrong
-from app.core.journal import WrongClock
+from app.core.journal import Journal, WrongClock
 from app.directory.routes import GEOJSON, GeoJson
 from app.http.conditional import TheJournal, download, unstored
 from app.http.fields import to_json
@@ -91,8 +90,8 @@ class _Reading:
         If it shows the test results of venues, which `revealed` names, that it is read is
         journalled before it goes out, and only if there is something to go out.
         """
-        with read_session(self.journal.engine) as session:
-            view = View.of(session, question, datetime.now(UTC))
+        with self.journal.reports() as session:
+            view = View.of(session, question, seen_until(session))
             report = make(session, view)
         answer = _in_form(report, question, f"{name}-{view.as_at}.{question.format}")
         note_read(self.journal, self.auditor.actor, name, view, revealed(report))
@@ -102,8 +101,8 @@ class _Reading:
         self, question: ReportQuestion, name: str, read: Callable[[Session, View], Callable[[], R]]
     ) -> Response:
         """As `answer`, of a report that takes long once all is read that it needs."""
-        with read_session(self.journal.engine) as session:
-            view = View.of(session, question, datetime.now(UTC))
+        with self.journal.reports() as session:
+            view = View.of(session, question, seen_until(session))
             work_out = read(session, view)
         return _in_form(work_out(), question, f"{name}-{view.as_at}.{question.format}")
 
@@ -163,8 +162,8 @@ def read_turn(question: Annotated[TurnQuestion, Query()], reading: Reading) -> R
 )
 def read_ward_features(question: Annotated[Question, Query()], reading: Reading) -> Response:
     """Every ward with its boundary and its figures, as GeoJSON."""
-    with read_session(reading.journal.engine) as session:
-        features = ward_features(session, View.of(session, question, datetime.now(UTC)))
+    with reading.journal.reports() as session:
+        features = ward_features(session, View.of(session, question, seen_until(session)))
     return unstored(to_json(features), GEOJSON)
 
 
@@ -283,9 +282,10 @@ def read_due(question: Annotated[DueQuestion, Query()], reading: Reading) -> Res
 
 @router.get("/night", summary="Is a door near, by night?", response_model=Night, responses=_FORMS)
 def read_night(question: Annotated[ReportQuestion, Query()], reading: Reading) -> Response:
-    """Of need and of licensed premises, how much has an open haven within 5 and 10 minutes on foot.
+    """Of need, of licensed premises and of the streets' length, how much has an open haven near.
 
-    By the hours of an ordinary week, and by ward; the filters say which havens count.
+    Within 5 and 10 minutes on foot, by the hours of an ordinary week, and by ward; the filters say
+    which havens count.
     """
     on_foot = reading.on_foot
     return reading.answer(question, "night", lambda session, view: night(session, view, on_foot))
@@ -314,3 +314,38 @@ def read_plan(question: Annotated[PlanQuestion, Query()], reading: Reading) -> R
         return lambda: planning.plan(question.places, [question.minutes])
 
     return reading.worked_out(question, "plan", read)
+
+
+# --- what officers read of this, to do it ----------------------------------------------------
+
+officers = APIRouter(prefix="/v1/admin", tags=["audit"])
+
+
+def _for_officer(
+    journal: Journal, question: ReportQuestion, name: str, make: Callable[[Session, View], R]
+) -> Response:
+    """A report for who records test results: that they read it is not journalled."""
+    with journal.reports() as session:
+        view = View.of(session, question, seen_until(session))
+        report = make(session, view)
+    return _in_form(report, question, f"{name}-{view.as_at}.{question.format}")
+
+
+@officers.get("/due", summary="What is due at venues?", response_model=Due, responses=_FORMS)
+def read_due_as_officer(
+    question: Annotated[DueQuestion, Query()], journal: TheJournal, _: Officer
+) -> Response:
+    """Accreditations, reviews, training and retests that are due or overdue, as in the audit."""
+    return _for_officer(
+        journal, question, "due", lambda session, view: due(session, view, question.days)
+    )
+
+
+@officers.get(
+    "/quality", summary="What is amiss in the data?", response_model=Quality, responses=_FORMS
+)
+def read_quality_as_officer(
+    question: Annotated[ReportQuestion, Query()], journal: TheJournal, _: Officer
+) -> Response:
+    """What is missing, old or in contradiction, venue by venue, as in the audit."""
+    return _for_officer(journal, question, "quality", quality)

@@ -14,7 +14,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,12 +26,14 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
+from app.core import files
 from app.core.copies import replace_rows, revision_of, sqlite_url
 from app.core.db import NewerSchema, connected, migrate, read_session, write_session
 from app.core.journal import HEAD_FILE, Break, Journal, lacks, newest_entry
 from app.core.journal_head import Newest
 from app.core.settings import Settings
 
+LAST_BACKUP = "last-backup.json"
 _MANIFEST, _SIGNATURE, _REGISTER = "manifest.json", "manifest.signature", "register.sqlite"
 
 
@@ -117,7 +119,41 @@ def back_up(settings: Settings, engine: Engine, file: Path) -> tuple[Manifest, B
         fresh.touch(mode=0o600)
         _write(fresh, manifest, settings.key("backup"), register)
         fresh.rename(file)
+    _note(settings, LastBackup.of(manifest, file, broken))
     return manifest, broken
+
+
+class LastBackup(BaseModel):
+    """What this installation remembers of the backup that it made last."""
+
+    name: str
+    made_at: datetime
+    entries: int
+    is_broken: bool
+
+    @classmethod
+    def of(cls, manifest: Manifest, file: Path, broken: Break | None) -> "LastBackup":
+        return cls(
+            name=file.name,
+            made_at=manifest.made_at,
+            entries=manifest.entries,
+            is_broken=broken is not None,
+        )
+
+
+def last_backup(settings: Settings) -> LastBackup | None:
+    """The backup that was made last from here, if any was."""
+    try:
+        return LastBackup.model_validate_json((settings.data_dir / LAST_BACKUP).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _note(settings: Settings, made: LastBackup) -> None:
+    # The backup is what counts. Where this can't be written, the doctor says that the last is old.
+    with suppress(OSError):
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        files.replace(settings.data_dir / LAST_BACKUP, [made.model_dump_json().encode()])
 
 
 def _copy_out(engine: Engine, copy: Engine) -> tuple[str, dict[str, int]]:

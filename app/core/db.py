@@ -4,7 +4,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -36,7 +36,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeDecorator
@@ -44,7 +44,7 @@ from sqlmodel import Session, SQLModel
 
 from app.core.errors import NotFound
 from app.core.geo import sqlite_functions
-from app.core.trouble import Trouble
+from app.core.trouble import DATABASE_ERRORS, Trouble
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
@@ -138,7 +138,9 @@ def make_engine(url: str) -> Engine:
         pool_pre_ping=True,
         connect_args={
             "connect_timeout": 3,
-            "options": "-c statement_timeout=30s -c lock_timeout=10s -c timezone=UTC",
+            # A pooler hands out another server's connection for each transaction: what one of them
+            # has prepared, or was set to, another knows nothing of.
+            "prepare_threshold": None,
             # A server that vanished without a word is noticed within seconds, not hours.
             "keepalives_idle": 5,
             "keepalives_interval": 2,
@@ -147,6 +149,7 @@ def make_engine(url: str) -> Engine:
         },
     )
     event.listen(engine, "do_connect", _connect)
+    event.listen(engine, "begin", _begin_postgresql)
     return engine
 
 
@@ -197,14 +200,59 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def _begin_postgresql(connection: Connection) -> None:
+    limits = "statement_timeout = '30s'", "lock_timeout = '10s'", "timezone = 'UTC'"
+    script = "; ".join(f"SET LOCAL {limit}" for limit in limits)
+    connection.exec_driver_sql(script, execution_options={"no_parameters": True})
+
+
 @contextmanager
-def read_session(engine: Engine) -> Iterator[Session]:
-    """A session that sees one moment of the database and changes nothing."""
+def read_session(engine: Engine, *others: Engine) -> Iterator[Session]:
+    """A session that sees one moment of the database and changes nothing.
+
+    Of several engines for it, the first counts that can be used.
+    """
     options: dict[str, Any] = {}
     if engine.dialect.name == "postgresql":
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with Session(engine.execution_options(**options)) as session:
+        try:
+            if others:
+                session.connection()
+        except DATABASE_ERRORS:
+            pass
+        else:
+            yield session
+            return
+    with read_session(*others) as session:
         yield session
+
+
+def replication_lag(session: Session) -> float | None:
+    """How far a replica is behind at most, in seconds; None where the database is not one.
+
+    A replica is taken to be behind by as much as nothing has come from its primary, where somebody
+    commits every few seconds (`app.core.writes`): of a primary that is away nobody can say more.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return None
+    lag = session.scalar(text(_LAG))
+    # What is seen from here on begins after that.
+    session.rollback()
+    return None if lag is None else float(lag)
+
+
+_LAG = """
+SELECT CASE WHEN pg_is_in_recovery() THEN coalesce(
+    extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 'infinity') END
+"""
+
+
+def seen_until(session: Session) -> datetime:
+    """Until when a session is sure to see all that was written."""
+    now = datetime.now(UTC)
+    lag = replication_lag(session)
+    return now if lag is None else now - timedelta(seconds=max(lag, 0))
 
 
 @contextmanager
@@ -240,18 +288,13 @@ def alone_at_mail(engine: Engine) -> Iterator[Callable[[], object]]:
         except LockTimeout:
             raise NotAlone from None
         return
-    key = {"key": _MAIL_LOCK}
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), key):
+    with engine.connect() as connection:
+        # Of the transaction, which is left open: of the session, a pooler would leave the lock with
+        # a connection that is somebody else's by then.
+        taken = text("SELECT pg_try_advisory_xact_lock(:key)")
+        if not connection.scalar(taken, {"key": _MAIL_LOCK}):
             raise NotAlone
-        try:
-            yield lambda: connection.execute(text("SELECT 1"))
-        finally:
-            # First, for the pool would keep it with the connection.
-            try:
-                connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
-            except DBAPIError:
-                connection.invalidate()
+        yield lambda: connection.execute(text("SELECT 1"))
 
 
 def database_clock(session: Session) -> datetime | None:

@@ -12,14 +12,17 @@ def replace(path: Path, parts: Iterable[bytes | memoryview]) -> None:
 
 
 def beside(path: Path, parts: Iterable[bytes | memoryview]) -> Path:
-    """Write what is to take the place of a file beside it. Raises OSError, and leaves nothing."""
+    """Write what is to take the place of a file beside it.
+
+    Raises OSError, and what the parts raise, and leaves nothing.
+    """
     fresh = path.with_suffix(".new")
     try:
         with fresh.open("wb") as file:
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
-    except OSError:
+    except BaseException:
         # On a full disk it would be in the way of everything else.
         with suppress(OSError):
             fresh.unlink()

@@ -23,7 +23,7 @@ import logging
 import os
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,7 +36,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstanceState, ORMExecuteState, UOWTransaction
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from app.core.db import Instant, database_clock, read_session, write_session
+from app.core.db import Instant, database_clock, make_engine, read_session, write_session
 from app.core.errors import DomainError
 from app.core.journal_changes import Change, Content, changes_of, to_text
 from app.core.journal_head import MISSING, Head, Newest
@@ -139,10 +139,17 @@ class Journal:
     """The only way to change the register: `with journal.writing(actor) as session`."""
 
     def __init__(
-        self, engine: Engine, key: bytes, head: Path, old_keys: Collection[bytes] = ()
+        self,
+        engine: Engine,
+        key: bytes,
+        head: Path,
+        old_keys: Collection[bytes] = (),
+        replica: Engine | None = None,
     ) -> None:
         """`key` signs; `old_keys`, the newest of them first, verify what they have signed."""
         self.engine = engine
+        self.replica = replica
+        self.engines = (engine, replica) if replica else (engine,)
         keys = (key, *old_keys)
         self._key = key
         self._keys = {_id_of(key): key for key in keys}
@@ -154,7 +161,12 @@ class Journal:
     def of(cls, settings: Settings, engine: Engine) -> Self:
         """The journal of this installation."""
         key, *old_keys = settings.keys("journal")
-        return cls(engine, key, settings.data_dir / HEAD_FILE, old_keys)
+        replica = make_engine(settings.replica_url) if settings.replica_url else None
+        return cls(engine, key, settings.data_dir / HEAD_FILE, old_keys, replica)
+
+    def reports(self) -> AbstractContextManager[Session]:
+        """A session that reads for a report: from the replica, if there is one and it can be."""
+        return read_session(*reversed(self.engines))
 
     @contextmanager
     def writing(self, actor: str) -> Iterator[Session]:

@@ -21,7 +21,7 @@ from app.core.geo import Point
 
 log = logging.getLogger(__name__)
 
-_FILE = "postcodes"
+POSTCODES = "postcodes"
 _PER_DEGREE = 100_000
 """The file holds degrees to five places: a metre, and a postcode is a street."""
 
@@ -60,16 +60,16 @@ class Postcodes:
 
     def write(self, folder: Path) -> None:
         """Put them into the place of those there were, whole or not at all. Raises OSError."""
-        files.replace(folder / _FILE, [self.checksum.encode(), b"\n", self.document])
+        files.replace(folder / POSTCODES, [self.checksum.encode(), b"\n", self.document])
 
 
 def postcodes_of(folder: Path) -> Postcodes | None:
     """Those that are in a data directory now; None where there are none, or the file is spoilt."""
     try:
-        state = (folder / _FILE).stat()
+        state = (folder / POSTCODES).stat()
     except OSError:
         return None
-    return _read(folder / _FILE, (state.st_ino, state.st_size, state.st_mtime_ns))
+    return _read(folder / POSTCODES, (state.st_ino, state.st_size, state.st_mtime_ns))
 
 
 @lru_cache(maxsize=2)

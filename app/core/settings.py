@@ -3,6 +3,8 @@
 import hmac
 import re
 import secrets
+from base64 import b64decode
+from binascii import Error as NotBase64
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +12,7 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -27,6 +30,7 @@ from app.core.text import marked
 
 SECRET_BYTES = 32
 TOKEN_LENGTH = 16
+ED25519_BYTES = 32
 
 # To the nearest haven the way over the streets has a median of 1.5 to 1.7 times the distance, more
 # than to places farther off; an estimate that errs must err late.
@@ -147,6 +151,20 @@ def _several(value: object) -> object:
 Networks = tuple[IPvAnyNetwork, ...]
 
 
+def _of_ed25519(value: str) -> str:
+    try:
+        is_key = len(b64decode(value, validate=True)) == ED25519_BYTES
+    except (NotBase64, ValueError):
+        is_key = False
+    if not is_key:
+        raise ValueError("must be a key as `havens keys` writes it")
+    return value
+
+
+Key = Annotated[str, AfterValidator(_of_ed25519)]
+"""A key of Ed25519, private or public, in Base64."""
+
+
 class UnsafeSettings(ValueError):
     """Settings that must not meet the public."""
 
@@ -163,6 +181,11 @@ class Settings(BaseSettings):
     environment: Literal["production", "demo"] = "production"
     data_dir: Path = Path("data")
     database_url: str = ""
+    replica_url: str = Field(
+        default="",
+        description="A streaming replica of that database, from which the directory and reports are"
+        " read; PostgreSQL alone has them",
+    )
     secret_key: SecretStr = SecretStr("")
     old_secret_keys: tuple[SecretStr, ...] = Field(
         default=(), description="Those before, the newest first: they verify, and sign nothing"
@@ -247,6 +270,20 @@ class Settings(BaseSettings):
     passwords: bool = Field(
         default=True, description="Whether passwords open accounts; only off with a provider"
     )
+    publishing_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Signs the directory for hosts without a database; `havens keys` makes one",
+    )
+    directory_url: str = Field(
+        default="",
+        description="Where another host publishes the directory, as"
+        " https://havens.example/published: this one then needs no database, and has no register",
+    )
+    directory_keys: Annotated[tuple[Key, ...], NoDecode, BeforeValidator(_several)] = Field(
+        default=(),
+        description="The public keys of those who may sign what is published there, with commas or"
+        " spaces between them",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 
@@ -256,6 +293,20 @@ class Settings(BaseSettings):
         if not values.get("database_url"):
             data_dir = Path(str(values.get("data_dir", "data")))
             values["database_url"] = f"sqlite:///{data_dir / 'havens.sqlite'}"
+        return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_register_here(cls, values: dict[str, object]) -> dict[str, object]:
+        if values.get("directory_url"):
+            for name in ("database_url", "replica_url", "publishing_key"):
+                if values.get(name):
+                    raise ValueError(
+                        f"HAVENS_DIRECTORY_URL stands in place of HAVENS_{name.upper()}"
+                    )
+            # It signs and verifies nothing that another host, or this one tomorrow, has to believe.
+            if not values.get("secret_key"):
+                values["secret_key"] = secrets.token_urlsafe(SECRET_BYTES)
         return values
 
     @model_validator(mode="before")
@@ -273,12 +324,41 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _replica_of_the_same_kind(self) -> "Settings":
+        postgresql = "postgresql+psycopg://"
+        if self.replica_url and not (
+            self.replica_url.startswith(postgresql) and self.database_url.startswith(postgresql)
+        ):
+            raise ValueError(
+                "HAVENS_REPLICA_URL and HAVENS_DATABASE_URL must begin with postgresql+psycopg://"
+            )
+        return self
+
     @field_validator("metrics_token")
     @classmethod
     def _hard_to_guess(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value.get_secret_value()) < TOKEN_LENGTH:
             raise ValueError(f"must have at least {TOKEN_LENGTH} characters that nobody can guess")
         return value
+
+    @field_validator("publishing_key")
+    @classmethod
+    def _a_private_key(cls, value: SecretStr) -> SecretStr:
+        if value:
+            _of_ed25519(value.get_secret_value())
+        return value
+
+    @field_validator("directory_url")
+    @classmethod
+    def _a_folder(cls, value: str) -> str:
+        return str(HttpUrl(value)).rstrip("/") if value else value
+
+    @model_validator(mode="after")
+    def _whom_to_believe(self) -> "Settings":
+        if self.directory_url and not self.directory_keys:
+            raise ValueError("HAVENS_DIRECTORY_URL needs HAVENS_DIRECTORY_KEYS")
+        return self
 
     @field_validator("public_url")
     @classmethod
@@ -391,6 +471,11 @@ class Settings(BaseSettings):
     def address(self, path: str) -> str:
         """Where the public finds a path; empty when nobody has said where they find the service."""
         return f"{self.public_url}{path}" if self.public_url else ""
+
+    @property
+    def has_register(self) -> bool:
+        """Whether this host has a database, and builds the directory from it."""
+        return not self.directory_url
 
     @property
     def demonstration(self) -> bool:

@@ -23,7 +23,7 @@ class Outcome(IntEnum):
     PUBLISHED = 0
     FAILED = 1
     BUSY = 2
-    """Another process of this host is at it."""
+    """Another process of this host is at it, or a replica has to catch up."""
     MIXED = 3
     NOT_SAVED = 4
     WENT_BACK = 5

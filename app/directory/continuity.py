@@ -9,7 +9,8 @@ from sqlalchemy import inspect
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
-from app.core.journal import lacks
+from app.core.db import replication_lag
+from app.core.journal import lacks, newest_entry
 from app.core.journal_head import Newest
 from app.core.trouble import Trouble
 from app.directory.snapshot import Origin
@@ -26,9 +27,16 @@ class WentBack(Trouble):
         )
 
 
+class Behind(Trouble):
+    """The database is a replica that has not got as far yet as what is known of its primary."""
+
+    def __init__(self) -> None:
+        super().__init__("The replica is behind what is known of the database: it has to catch up")
+
+
 def continued(session: Session, last: Origin | None, known: Newest | None) -> DirectoryState:
     """The state of a database that continues what the last directory was built from, and has the
-    entry of the journal that is known outside of it. Raises `WentBack`."""
+    entry of the journal that is known outside of it. Raises `WentBack` and `Behind`."""
     try:
         state = session.exec(select(DirectoryState)).one()
         has_known = known is None or not lacks(session, known, "the data directory")
@@ -39,6 +47,11 @@ def continued(session: Session, last: Origin | None, known: Newest | None) -> Di
         raise
     if last and str(state.database) != last.database:
         raise WentBack("The database is not the one that the directory was built from")
+    is_short = not has_known and known is not None and _newest(session) < known.number
+    if (is_short or (last and state.version < last.version)) and (
+        replication_lag(session) is not None
+    ):
+        raise Behind
     if last and state.version < last.version:
         raise WentBack(
             f"The database is older than the directory that was built from it (version"
@@ -50,3 +63,8 @@ def continued(session: Session, last: Origin | None, known: Newest | None) -> Di
             f" {known.number} that was known"
         )
     return state
+
+
+def _newest(session: Session) -> int:
+    newest = newest_entry(session)
+    return newest.number if newest else 0

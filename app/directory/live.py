@@ -1,6 +1,7 @@
 """The directory of a running process: it follows the database, and answers without it."""
 
 import logging
+import math
 import os
 import threading
 import time
@@ -14,7 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from app.core import metrics
-from app.core.db import read_session
+from app.core.db import read_session, replication_lag
 from app.core.errors import DomainError
 from app.core.journal import Journal
 from app.core.journal_head import Newest
@@ -22,7 +23,7 @@ from app.core.settings import WALKING_FACTOR
 from app.core.trouble import Trouble, in_a_line
 from app.directory import render
 from app.directory.builder import Outcome, builder
-from app.directory.continuity import WentBack, continued
+from app.directory.continuity import Behind, WentBack, continued
 from app.directory.engine.search import Search
 from app.directory.sealed import Shared, Stamp, in_turn
 from app.directory.snapshot import (
@@ -86,6 +87,9 @@ class Directory:
     whole. `prepare` does with the database what has to be done first, when the start could not.
     """
 
+    builds = True
+    """Whether it has a database, and builds from it what it answers from."""
+
     def __init__(
         self,
         engine: Engine,
@@ -96,8 +100,11 @@ class Directory:
         clock: Clock = time.time,
         journal: Journal | None = None,
         prepare: Callable[["Directory"], object] | None = None,
+        replica: Engine | None = None,
     ) -> None:
         self._engine = engine
+        self._engines = (replica, engine) if replica else (engine,)
+        self._built_from = engine
         self._folder = folder
         self._file = folder / CURRENT
         self._demonstration = demonstration
@@ -140,6 +147,11 @@ class Directory:
         return abs(int(self.clock() - self._confirmed_at))
 
     @property
+    def confirmed_at(self) -> int:
+        """When that was, in seconds since 1970; never in the future."""
+        return int(self._past(self._confirmed_at))
+
+    @property
     def is_degraded(self) -> bool:
         """Whether something is wrong that an operator should see to."""
         return (
@@ -179,14 +191,20 @@ class Directory:
     def refresh(self) -> None:
         """Ask the database whether anything changed, and have built and take up what did.
 
-        Raises what the database raises, `WentBack`, `MixedData` and `NotBuilt`; the directory then
-        goes on as it is.
+        Raises what the database raises, `WentBack`, `Behind`, `MixedData` and `NotBuilt`; the
+        directory then goes on as it is.
         """
         self.take_up()
         if self._prepare and not self.shared.is_prepared:
             self._prepare(self)
             self.shared.is_prepared = True
-        is_current = self._confirm() and self._is_of_hour() and self._is_tied()
+        try:
+            is_current = self._confirm() and self._is_of_hour() and self._is_tied()
+        except Behind:
+            # For a moment it always is, after each change.
+            if self.age_seconds > DEGRADED_AFTER_SECONDS:
+                raise
+            return
         is_saved = not (self._spoilt or self._unsaved)
         if not is_current or (not is_saved and time.monotonic() >= self._save_again_at):
             self._build()
@@ -194,13 +212,16 @@ class Directory:
             self._confirm()
 
     def _confirm(self) -> bool:
-        """Whether the snapshot says what the database says now."""
+        """Whether the snapshot says what the database says now, or its replica, as long ago as
+        that is behind."""
         read_at, known = self.clock(), self._known()
         # It must not grow young while a clock that was put back makes up for it.
         self._confirmed_at = self._past(self._confirmed_at)
         snapshot = self._snapshot()
         try:
-            with read_session(self._engine) as session:
+            with read_session(*self._engines) as session:
+                self._built_from = session.get_bind().engine
+                lag = replication_lag(session) or 0.0
                 state = continued(session, snapshot, known)
         except WentBack:
             self._went_back = True
@@ -208,7 +229,8 @@ class Directory:
         self._went_back = False
         if snapshot is None or not snapshot.is_of_state(state):
             return False
-        self._confirmed_at = read_at
+        if lag < math.inf:
+            self._confirmed_at = read_at - max(lag, 0)
         return True
 
     def _is_of_hour(self) -> bool:
@@ -234,7 +256,7 @@ class Directory:
         return min(moment, 2 * self.clock() - moment)
 
     def _build(self) -> None:
-        now, url = self.clock(), self._engine.url.render_as_string(hide_password=False)
+        now, url = self.clock(), self._built_from.url.render_as_string(hide_password=False)
         answer = builder().build(
             url,
             self._folder,
@@ -261,7 +283,7 @@ class Directory:
 
     def _meanwhile(self) -> None:
         """While it is being built: what is there may be as good as it was."""
-        with suppress(DBAPIError, WentBack):
+        with suppress(DBAPIError, WentBack, Behind):
             self._confirm()
         self._measure()
 
@@ -271,7 +293,7 @@ class Directory:
         # Brings the compiler with it, as the search does.
         from app.directory.build import build  # noqa: PLC0415
 
-        with read_session(self._engine) as session:
+        with read_session(self._built_from) as session:
             continued(session, self._snapshot(), self._known())
             snapshot = build(session, now)
         refuse_mixed(snapshot, demonstration=self._demonstration)
@@ -359,6 +381,11 @@ class Directory:
             return None
         return status.st_ino, status.st_mtime_ns, status.st_size
 
+    def close(self) -> None:
+        """Let go of the database."""
+        for engine in self._engines:
+            engine.dispose()
+
     def follow(self, stop: threading.Event) -> None:
         """Refresh until told to stop. Nothing that goes wrong ends it."""
         while not stop.is_set():
@@ -368,7 +395,7 @@ class Directory:
             except Exception as error:  # noqa: BLE001  whatever it is, it is told
                 self.tell(error)
             self._measure()
-            if not stop.wait(POLL_SECONDS):
+            if not stop.wait(POLL_SECONDS) and self.builds:
                 # Not at once: it would import at the expense of the first answers.
                 builder().start()
 
@@ -408,7 +435,7 @@ class Directory:
     @property
     def confirmed_hour(self) -> int:
         """The full hour in which it was last confirmed."""
-        return int(self._past(self._confirmed_at)) // HOUR * HOUR
+        return self.confirmed_at // HOUR * HOUR
 
     def wards(self) -> render.Document:
         """The outlines of the wards; rendered once, while others wait for it."""

@@ -16,14 +16,15 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from app.core import logs
+from app.core import files, logs
 from app.core.db import make_engine, read_session
 from app.core.journal_head import Newest
 from app.core.settings import settings
 from app.directory.build import build, warm_up
 from app.directory.builder import Answer, Outcome
-from app.directory.continuity import WentBack, continued
+from app.directory.continuity import Behind, WentBack, continued
 from app.directory.snapshot import (
+    ACCEPTED,
     CURRENT,
     MixedData,
     Origin,
@@ -74,8 +75,10 @@ def publish(
             refuse_full(folder)
             snapshot = build(session, now, streets)
             refuse_mixed(snapshot, demonstration=demonstration)
+            if accepted:
+                files.replace(folder / ACCEPTED, [str(int(now)).encode()])
             save(snapshot, folder)
-    except Timeout:
+    except (Timeout, Behind):
         return Answer(Outcome.BUSY)
     except MixedData as error:
         return Answer(Outcome.MIXED, str(error))

@@ -231,18 +231,28 @@ async def whole_directory(request: Request, directory: Live) -> Response:
     form: render.Form = "geojson" if media_type == GEOJSON else "json"
     document = await run_in_threadpool(directory.document, form)
     return await unless_known(
-        request, document, f"{document.tag}-{form}", media_type, "Accept, Accept-Encoding"
+        request, document, f"{document.tag}-{form}", media_type, "Accept, Accept-Encoding", SHARED
     )
 
 
+SHARED = "public, max-age=0, s-maxage=2, stale-if-error=86400"
+"""How long the directory is kept: by a phone, until it asks again; by a cache that many phones ask,
+for two seconds; and for as long as a phone would go by it too, where nobody can be asked."""
+
+
 async def unless_known(
-    request: Request, document: render.Document, tag: str, media_type: str, vary: str
+    request: Request,
+    document: render.Document,
+    tag: str,
+    media_type: str,
+    vary: str,
+    cached: str = "no-cache",
 ) -> Response:
     """A document for who does not have it yet, compressed for who accepts that."""
     gzipped = takes_gzip(request.headers)
     headers = {
         "ETag": f'"{tag}{"-gzip" * gzipped}"',
-        "Cache-Control": "no-cache",
+        "Cache-Control": cached,
         "Vary": vary,
     }
     if is_known(request.headers, headers["ETag"]):
@@ -431,5 +441,6 @@ async def health_ready(directory: Live, journal: JournalOutOfTurn, response: Res
     except NotReady:
         response.status_code = 503
         return Health(status="unavailable")
-    status: Any = "degraded" if directory.is_degraded or journal.writes.fail else "ok"
+    fails = directory.builds and journal.writes.fail
+    status: Any = "degraded" if directory.is_degraded or fails else "ok"
     return Health(status=status, version=version, age_seconds=directory.age_seconds)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from errno import ENOSPC
 from functools import cached_property
+from io import BufferedIOBase
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
@@ -16,13 +17,14 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlmodel import Session, select
 
 from app.core import column_file, files
 from app.core.column_file import WRONG
 from app.core.trouble import Trouble
 from app.directory.rules import Interval
 from app.directory.sealed import sealed
-from app.venues.models import DirectoryState, Facility
+from app.venues.models import DirectoryState, Facility, Venue
 
 log = logging.getLogger(__name__)
 
@@ -167,6 +169,9 @@ CURRENT = "directory.snapshot"
 KEPT = (CURRENT, *(f"directory.previous{number}.snapshot" for number in ("", ".2", ".3")))
 """The newest and those before it: a disk that spoils one may have spoilt the next one, too."""
 
+ACCEPTED = "directory.accepted"
+"""The file that says when somebody took the database for right, whatever was known of it."""
+
 _FORMAT = b"havens directory 5"
 
 
@@ -187,17 +192,28 @@ def refuse_mixed(snapshot: Snapshot, *, demonstration: bool) -> None:
         raise MixedData("the directory", demonstration=demonstration)
 
 
+def refuse_mixed_database(session: Session, *, demonstration: bool) -> None:
+    """Raise `MixedData` when demonstration venues stand where real ones belong, or vice versa."""
+    foreign = select(Venue.reference).where(Venue.demonstration != demonstration)
+    if session.exec(foreign.limit(1)).first() is not None:
+        raise MixedData("this database", demonstration=demonstration)
+
+
 class Unusable(Exception):
     """A snapshot file that is missing, damaged, or of another format."""
 
 
 def save(snapshot: Snapshot, folder: Path) -> None:
-    """Replace the snapshot on disk in one step; a good one that it replaces is kept, and some of
-    those before. Raises OSError."""
-    current = folder / CURRENT
-    fresh, spare = files.beside(current, _content(snapshot)), (folder / KEPT[1]).with_suffix(".new")
+    """Replace the snapshot on disk in one step. Raises OSError."""
+    put(files.beside(folder / CURRENT, _content(snapshot)), folder)
+
+
+def put(fresh: Path, folder: Path) -> None:
+    """Put a file in place of the snapshot on disk, in one step; a good one that it replaces is
+    kept, and some of those before. Raises OSError."""
+    current, spare = folder / CURRENT, (folder / KEPT[1]).with_suffix(".new")
     with suppress(Unusable):
-        os.close(sealed_copy(current))
+        check(current)
         spare.unlink(missing_ok=True)
         spare.hardlink_to(current)
         for newer, older in reversed(list(pairwise(KEPT[1:]))):
@@ -254,7 +270,7 @@ def sealed_copy(path: Path) -> int:
             copy = sealed(column_file.pieces(file, _FORMAT))
         try:
             snapshot = mapped(copy)
-            _check(snapshot)
+            _check_columns(snapshot)
         except WRONG:
             os.close(copy)
             raise
@@ -263,6 +279,11 @@ def sealed_copy(path: Path) -> int:
     except WRONG:
         raise Unusable(f"{path.name}: damaged, or written by another version") from None
     return copy
+
+
+def check(path: Path) -> None:
+    """Raise `Unusable` unless a snapshot file is right in every part."""
+    os.close(sealed_copy(path))
 
 
 def mapped(copy: int) -> Snapshot:
@@ -276,10 +297,15 @@ def origin(folder: Path) -> Origin | None:
     """What the newest snapshot file with a whole heading was built from."""
     for name in KEPT:
         with suppress(OSError, *WRONG), (folder / name).open("rb") as file:
-            values = column_file.heading(file, _FORMAT).values
-            database, version, generated_at, streets = (values[f.name] for f in fields(Origin))
-            return Origin(str(database), int(version), int(generated_at), str(streets))
+            return origin_of(file)
     return None
+
+
+def origin_of(file: BufferedIOBase) -> Origin:
+    """What a snapshot file was built from, by its heading. Raises some of `WRONG`."""
+    values = column_file.heading(file, _FORMAT).values
+    database, version, generated_at, streets = (values[f.name] for f in fields(Origin))
+    return Origin(str(database), int(version), int(generated_at), str(streets))
 
 
 _KINDS: dict[str, np.dtype[Any]] = {
@@ -291,7 +317,7 @@ _KINDS: dict[str, np.dtype[Any]] = {
 """What the items of each column are."""
 
 
-def _check(snapshot: Snapshot) -> None:
+def _check_columns(snapshot: Snapshot) -> None:
     """Raise ValueError unless all that points into a column points inside it.
 
     Compiled loops look at nothing themselves: a file that is whole by its checksums, but wrong,

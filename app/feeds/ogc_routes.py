@@ -5,7 +5,7 @@ What everybody may read comes from the directory in memory; coverage from the da
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import lru_cache, partial
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from app.audit.frame.question import Question as ReportQuestion
 from app.audit.frame.question import View
 from app.audit.reports.coverage import InScheme, Training
 from app.audit.reports.ward_map import WardFeature, ward_features
-from app.core.db import read_session
+from app.core.db import seen_until
 from app.core.errors import NotFound
 from app.core.settings import Settings
 from app.directory.live import Directory
@@ -125,8 +125,8 @@ def _of_wards(document: Document) -> Features:
 
 
 def _coverage(journal: TheJournal) -> Features:
-    with read_session(journal.engine) as session:
-        view = View.of(session, ReportQuestion(), datetime.now(UTC))
+    with journal.reports() as session:
+        view = View.of(session, ReportQuestion(), seen_until(session))
         wards = ward_features(session, view).features
     return Features([Feature(w.id, w.geometry, _figures(w)) for w in wards])
 

@@ -26,6 +26,14 @@ class Unavailable(DomainError):
     headers = {"Retry-After": "10"}  # noqa: RUF012 - never changed
 
 
+class NoRegister(Unavailable):
+    """This host has no database, on purpose."""
+
+    code = "no-register"
+    title = "This host answers what the public asks and has no register; ask the one that has it"
+    headers = {}  # noqa: RUF012 - never changed
+
+
 class Turns:
     """Turns at the database: so many at a time, with a line that is neither long nor slow."""
 
@@ -54,6 +62,16 @@ class Turns:
             yield
         finally:
             self._free.release()
+
+
+class NoTurns(Turns):
+    """For a host without a database, where nobody gets a turn."""
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncIterator[None]:
+        """Raises `NoRegister`."""
+        raise NoRegister
+        yield
 
 
 async def turns_of(request: Request) -> Turns:

@@ -21,8 +21,18 @@ from app.core.settings import Networks
 from app.http.headers import is_within
 
 BODY_LIMIT = 64 * 1024
-LARGER_BODIES = {"/v1/admin/bulk/": 5 * 1024 * 1024, "/console/bulk/": 5 * 1024 * 1024}
-"""Where a body may be larger, by how the path begins."""
+FORM_LIMIT = 2 * 1024 * 1024
+"""What somebody who is signed in may type into one form: too much in each field comes back, too."""
+
+LARGER_BODIES = {
+    "/v1/admin/bulk/": 5 * 1024 * 1024,
+    "/console/bulk/": 5 * 1024 * 1024,
+    **dict.fromkeys(("/console/", "/audit/", "/account/", "/sign-in"), FORM_LIMIT),
+}
+"""Where a body may be larger, by how the path begins; the first that fits counts."""
+
+COUNTED = "havens.counted"
+"""In the scope of what a page asks of the API: it comes of a body that was within its limit."""
 
 CORS: dict[str, Any] = {
     "allow_origins": ["*"],
@@ -186,6 +196,9 @@ class BodyLimit(Middleware):
         self._answer = answer
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if COUNTED in scope:
+            await self._app(scope, receive, send)
+            return
         limit = body_limit(scope["path"])
         headers = dict(scope["headers"])
         announced = headers.get(b"content-length", b"0")

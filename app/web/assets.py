@@ -38,6 +38,7 @@ BUNDLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "leaflet.js": ("vendor/leaflet.js",),
         "map.js": ("js/map.js",),
         "pin.js": ("js/pin.js",),
+        "once.js": ("js/once.js",),
         "mark.svg": ("icons/mark.svg",),
         "icon-192.png": ("icons/icon-192.png",),
         "icon-512.png": ("icons/icon-512.png",),

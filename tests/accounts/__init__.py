@@ -17,7 +17,7 @@ from tests.servers import METRICS_TOKEN
 
 SECRET = "a secret that is long enough for this"
 
-_numbers = count(1)
+_numbers = count(10_000)  # as text, too, in the order of numbers
 
 
 def make_app(

@@ -1,20 +1,32 @@
 """The audit over HTTP on both databases, with people signed in."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from app.core.db import connected
+from tests.accounts import signed_in
 from tests.audit.history import History, make_history, store
 from tests.conftest import SignIn
 from tests.databases import Postgres
+from tests.servers import client_of, serving
 
 
 @pytest.fixture
 def auditor(sign_in: SignIn) -> httpx.Client:
     return sign_in("licensing")
+
+
+@pytest.fixture(scope="module")
+def asking(shared_app: FastAPI) -> Iterator[httpx.Client]:
+    """As `auditor`, for all questions of a module that are refused."""
+    headers = signed_in(shared_app, "licensing")
+    with serving(shared_app) as anybody, client_of(anybody.base_url, headers) as client:
+        yield client
 
 
 # --- two years of work, made once and read by many tests -------------------------------------

@@ -30,9 +30,9 @@ CHOICES = [
 
 
 @pytest.mark.parametrize("path", [VENUE, *REPORTS])
-def test_what_is_no_question(auditor: httpx.Client, path: str) -> None:
+def test_what_is_no_question(asking: httpx.Client, path: str) -> None:
     for field, value in MOMENTS if path == VENUE else MOMENTS + CHOICES:
-        answer = auditor.get(f"{path}?{field}={quote(value.encode('utf-8', 'surrogatepass'))}")
+        answer = asking.get(f"{path}?{field}={quote(value.encode('utf-8', 'surrogatepass'))}")
         (named,) = refusal(answer, value if len(value) > 3 else "")
         assert named.split(".")[0] == field, value
 

@@ -53,7 +53,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
     file = folder / "havens.sqlite"
     file.write_bytes(sqlite_template.read_bytes())
     url = f"sqlite:///{file}"
-    havens = {}
+    havens: dict[Metres, UUID] = {}
     for at in (CORNER, OVER_THE_RIVER, STAIRS, FAR):
         lat, lon = place(*at)
         havens[at] = add_venue(url, lat=lat, lon=lon, name=f"at {at}", step_free="yes")

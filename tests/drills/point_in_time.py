@@ -54,7 +54,7 @@ def main() -> None:
 
 def drill(folder: Path, bin_: Path, server: Postgres) -> list[str]:
     """Lose a table and take it back; returns what is not as it should be."""
-    home, owner = server._home, server._as
+    home, owner = server.home, server._as
     data, archive, base = home / "data", home / "archive", home / "base"
     subprocess.run(["mkdir", archive], check=True, **owner)
     with (data / "postgresql.conf").open("a") as configuration:

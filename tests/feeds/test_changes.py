@@ -296,7 +296,7 @@ def test_who_waits_is_told_when_something_happens(
     waiting.join(visible_within)
     assert not waiting.is_alive()
     assert told[-1].unlisted == [one]
-    assert "havens_followers 0.0" in metrics(world)
+    until(lambda: "havens_followers 0.0" in metrics(world))
 
 
 def metrics(world: World) -> str:

@@ -11,7 +11,7 @@ from app.core.db import read_session
 from app.core.events import recorded
 from app.core.geo import Point
 from app.core.journal import Journal
-from app.core.london import LONDON, effective
+from app.core.london import effective, today
 from app.schemes.listing import listings
 from app.training.courses import StaffRole
 from app.training.models import Attendance, TrainingSession
@@ -87,12 +87,9 @@ def standing_of(
     return next(one for one in found if one["scheme"] == scheme)
 
 
-TODAY = datetime.now(LONDON).date()
-
-
 def day(days: int) -> str:
     """So many days from today on."""
-    return (TODAY + timedelta(days=days)).isoformat()
+    return (today() + timedelta(days=days)).isoformat()
 
 
 def refused(answer: Response, status: int, code: str) -> dict[str, str]:

@@ -9,10 +9,11 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browsers import ARGUMENTS, NO_CHROMIUM, find_chromium
 from tests.conftest import CI
+from tests.servers import PATIENCE_SECONDS
 from tests.web.city import Clock, serving_city
 
 # A machine that has much to do is no fault of a page.
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=1000 * PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="module")

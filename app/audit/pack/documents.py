@@ -88,6 +88,7 @@ _SECTIONS = {
     "Scheme tests": ("tests", "tests_wards"),
     "Problem reports": ("problem_reports",),
     "The public's survey": ("survey",),
+    "By night": ("night", "night_wards", "night_sources"),
     "Data quality": ("quality", "quality_as_issued"),
 }
 """The tables in each section."""
@@ -124,6 +125,12 @@ _HOW_MADE = {
         "Two questions, from a code in the venue or after a problem report: did you feel safer, "
         "and were you helped? Whoever likes answers, so this is no sample. Nothing is kept of an "
         "answer but that it was given, about which ward and in which quarter."
+    ),
+    "By night": (
+        "Of need, of licensed premises and, where the streets are known, of their length: how much "
+        "has a haven near on foot that is open all through the hour, in an ordinary week about the "
+        "last day. A night belongs to the day on which it begins. Need is what its sources count, "
+        "by place and hour; the quarter before is by the same need."
     ),
     "Data quality": "How many venues each check found, of those that it looked at.",
 }

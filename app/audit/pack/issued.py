@@ -12,6 +12,7 @@ import orjson
 from pydantic import BaseModel, Field, ValidationError
 from sqlmodel import Session, select
 
+from app.audit.cover.on_foot import OnFoot
 from app.audit.frame import figures
 from app.audit.frame.figures import A_HASH, FigureChange
 from app.audit.frame.question import Filters
@@ -95,11 +96,11 @@ class Difference(BaseModel):
         return {event.venue_id for event in events if event.venue_id}
 
 
-def issue(session: Session, given: PackIn) -> Pack:
+def issue(session: Session, given: PackIn, on_foot: OnFoot) -> Pack:
     """Make a pack by what is known now, and keep it. Raises `Invalid`."""
     at = now(session)
     made_from, known_at = parameters(session, given.quarter, given, None, at)
-    document = compose(session, made_from, known_at)
+    document = compose(session, made_from, known_at, on_foot)
     quarter = Quarter.of(made_from.quarter)
     pack = Pack(
         first=quarter.first,

@@ -4,6 +4,7 @@ Everything in it is worked out as at the quarter's last day, or so far, by what 
 instant, so that it can be had again to the figure.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import accumulate
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from pydantic import AfterValidator, BaseModel, Field
 from sqlmodel import Session, col
 
+from app.audit.cover.on_foot import OnFoot
 from app.audit.frame import figures
 from app.audit.frame.activity import Scope, activity, problems
 from app.audit.frame.figures import A_HASH
@@ -23,6 +25,8 @@ from app.audit.frame.report import About, Mark, Report, about
 from app.audit.pack import rows, sections
 from app.audit.pack.quarters import Quarter
 from app.audit.reports.coverage import Covered
+from app.audit.reports.ground import NeedSourceRow
+from app.audit.reports.night import NightTotal, NightWard
 from app.audit.reports.quality import quality
 from app.audit.reports.scheme_tests import scheme_tests
 from app.audit.reports.survey import is_over
@@ -122,6 +126,19 @@ class QuarterlyPack(Report):
         "goes on, or about some venues alone. A dash stands for fewer than five people, or for a "
         "number from which that could be worked out. They are no part of the hash.",
     )
+    night: Annotated[list[NightTotal], Mark.AS_ISSUED] = Field(
+        default=[],
+        title="An open door near, by night",
+        description="They also judge by the streets and the walking factor of the day on which "
+        "this was made, which keep no history: they are no part of the hash. With the same sources "
+        "the report on coverage by night comes to the same figures.",
+    )
+    night_wards: Annotated[list[NightWard], Mark.AS_ISSUED] = Field(
+        default=[], title="An open door near, by ward"
+    )
+    night_sources: Annotated[list[NeedSourceRow], Mark.AS_ISSUED] = Field(
+        default=[], title="Sources of need"
+    )
     quality: list[rows.QualityFigures] = Field(title="By what was known then")
     quality_as_issued: Annotated[list[rows.QualityFigures], Mark.AS_ISSUED] = Field(
         title="As they stood when this was made",
@@ -162,8 +179,11 @@ def parameters(
     return made_from, known_at
 
 
-def compose(session: Session, made_from: Parameters, known_at: datetime) -> QuarterlyPack:
-    """A pack by what was known at an instant."""
+def compose(
+    session: Session, made_from: Parameters, known_at: datetime, on_foot: OnFoot | None = None
+) -> QuarterlyPack:
+    """A pack by what was known at an instant; with coverage by night where it is said how the way
+    on foot is known."""
     quarter = Quarter.of(made_from.quarter)
     courses = [CourseKey(key) for key in made_from.courses]
     scheme_keys = [SchemeKey(key) for key in made_from.schemes]
@@ -193,8 +213,9 @@ def compose(session: Session, made_from: Parameters, known_at: datetime) -> Quar
         rows.QualityFigures.based_on(result, share=result.found / result.of if result.of else None)
         for result in quality(session, view, sections.CHECKS).checks
     ]
+    by_night, night_sources = sections.night(session, view, on_foot) if on_foot else ({}, [])
     pack = QuarterlyPack(
-        about=_about(session, quarter, view),
+        about=_about(session, quarter, view, [*SOURCES, *night_sources]),
         activity=sections.measures(done.whole, before.whole),
         engagement_kinds=sections.engagements(EngagementKind, done.by_kind, before.by_kind),
         engagement_outcomes=sections.engagements(Outcome, done.by_outcome, before.by_outcome),
@@ -221,6 +242,7 @@ def compose(session: Session, made_from: Parameters, known_at: datetime) -> Quar
         survey=sections.survey(session, quarter, wards)
         if made_from.chosen == Filters() and is_over(quarter.first, known_at)
         else [],
+        **by_night,
         quality=[row for row in checks if row.check in sections.DATED],
         quality_as_issued=[row for row in checks if row.check not in sections.DATED],
     )
@@ -233,7 +255,7 @@ def hash_of(made_from: Parameters, pack: QuarterlyPack) -> str:
     return figures.digest(made_from.model_dump(mode="json"), figures.figures(pack))
 
 
-def _about(session: Session, quarter: Quarter, view: View) -> PackAbout:
+def _about(session: Session, quarter: Quarter, view: View, sources: Sequence[str]) -> PackAbout:
     newest = session.execute(
         sa.select(col(Entry.number), col(Entry.hash))
         .where(col(Entry.at) <= view.known_at)
@@ -241,7 +263,7 @@ def _about(session: Session, quarter: Quarter, view: View) -> PackAbout:
         .limit(1)
     ).first()
     return PackAbout(
-        **dict(about(session, f"Quarterly report, {quarter.months}", view, SOURCES)),
+        **dict(about(session, f"Quarterly report, {quarter.months}", view, sources)),
         quarter=str(quarter),
         first=quarter.first,
         last=quarter.last,

@@ -5,12 +5,13 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from app.accounts.guards import Auditor
+from app.audit.cover.on_foot import OnFoot
 from app.audit.frame import files
 from app.audit.frame.disclosure import note_read
 from app.audit.frame.question import AsKnownAt, Filters
@@ -18,7 +19,7 @@ from app.audit.models import Pack
 from app.audit.pack import documents, issued
 from app.audit.pack.issued import Difference, PackCheck, PackIn, PackOut
 from app.audit.pack.pack import Parameters, QuarterlyPack, QuarterName, compose, parameters
-from app.core.db import find, none_such, read_session
+from app.core.db import find, none_such, read_session, seen_until
 from app.core.errors import Invalid, responses, wrong
 from app.core.journal import WrongClock
 from app.core.london import KnownAt
@@ -82,17 +83,19 @@ _INVALID = wrong("quarter", "lies in the future")
     responses=_FORMS | responses(_INVALID),
 )
 def preview_pack(
-    question: Annotated[PackQuestion, Query()], journal: TheJournal, _: Auditor
+    question: Annotated[PackQuestion, Query()], journal: TheJournal, _: Auditor, request: Request
 ) -> Response:
     """The partnership's quarterly report, as it would be issued; nothing is kept of it.
 
     A quarter that is not over is reported so far.
     """
-    with read_session(journal.engine) as session:
+    with journal.reports() as session:
+        now = seen_until(session)
         made_from, known_at = parameters(
-            session, question.quarter, question, question.known_at, datetime.now(UTC)
+            session, question.quarter, question, question.known_at, now
         )
-        pack = compose(session, made_from, known_at)
+        on_foot = OnFoot.of(request.app.state.settings)
+        pack = compose(session, made_from, known_at, on_foot)
     return _in_form(to_json(pack), question.format)
 
 
@@ -103,11 +106,11 @@ def preview_pack(
     response_model=PackOut,
     responses=responses(_INVALID, KeyReused()),
 )
-def issue_pack(given: PackIn, register: Register, auditor: Auditor) -> Response:
+def issue_pack(given: PackIn, register: Register, auditor: Auditor, request: Request) -> Response:
     """Make the report by all that is known at this instant, and keep it as it is for good."""
 
     def make(session: Session) -> tuple[str, PackOut]:
-        pack = issued.issue(session, given)
+        pack = issued.issue(session, given, OnFoot.of(request.app.state.settings))
         return f"/v1/audit/packs/{pack.id}", PackOut.of(pack)
 
     return register.create(auditor, given, make)

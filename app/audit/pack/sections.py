@@ -3,16 +3,20 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import Session
 
+from app.audit.cover.on_foot import OnFoot
 from app.audit.frame.activity import Activity, Place, Scope, Tally
 from app.audit.frame.names import FORMER_WARD, WardName, venue_names, words
 from app.audit.frame.question import View
 from app.audit.pack import rows
 from app.audit.pack.quarters import Quarter
 from app.audit.reports.coverage import Covered, InScheme, Training
+from app.audit.reports.ground import Ground
+from app.audit.reports.night import tables
 from app.audit.reports.quality import Check
 from app.audit.reports.scheme_tests import TestFigures, WardTests
 from app.audit.reports.survey import Told, counted, told
@@ -295,6 +299,18 @@ def _survey(key: str, code: str, ward: str, of: Told) -> rows.Survey:
         helped_share=share(of.helped),
         **of._asdict(),
     )
+
+
+# --- coverage by night -----------------------------------------------------------------------
+
+
+def night(session: Session, view: View, on_foot: OnFoot) -> tuple[dict[str, Any], list[str]]:
+    """How much has an open haven near by night, as tables of the pack, and what from."""
+    ground = Ground.read(session, view, on_foot)
+    found = tables(session, view, ground)
+    of_nights = [row for row in found.wards if row.hours == "nights"]
+    in_pack = {"night": found.totals, "night_wards": of_nights, "night_sources": found.need}
+    return in_pack, ground.sources()
 
 
 # --- data quality ----------------------------------------------------------------------------

@@ -68,7 +68,7 @@ class Need:
             yield self.by_hour * (drawn / weight)[:, np.newaxis]
 
 
-def need(session: Session, view: View) -> Need:
+def need(session: Session, view: View, map_: WardMap) -> Need:
     """The need of a view: of all sources that are dated by its day, as known then."""
     found = session.exec(
         select(NeedSource)
@@ -85,7 +85,6 @@ def need(session: Session, view: View) -> Need:
             at += weight * spread[text]
     places = [Point(*place) for place in sorted(by_place)]
     by_hour = np.array([by_place[place] for place in sorted(by_place)]).reshape(-1, HOURS)
-    map_ = WardMap(session.exec(select(Ward)))
     wards = map_.wards_of(places) if places else []
     inside = np.array([not map_ or ward is not None for ward in wards], bool)
     return Need(
@@ -111,16 +110,18 @@ def _row(source: NeedSource) -> NeedSourceRow:
 
 @dataclass(frozen=True)
 class Ground:
-    """The doors and the need of a view, and the way on foot between them."""
+    """The doors and the need of a view, the wards, and the way on foot."""
 
     doors: list[Door]
     need: Need
+    map: WardMap
     on_foot: OnFoot
     day: date
 
     @classmethod
     def read(cls, session: Session, view: View, on_foot: OnFoot) -> "Ground":
-        return cls(doors(session, view), need(session, view), on_foot, view.as_at)
+        map_ = WardMap(session.exec(select(Ward)))
+        return cls(doors(session, view), need(session, view, map_), map_, on_foot, view.as_at)
 
     @property
     def havens(self) -> list[Door]:
@@ -135,12 +136,14 @@ class Ground:
         rows = [by_hours[one] if one else never for one in hours]
         return np.array(rows, bool).reshape(-1, HOURS)
 
-    def met(self, some: Sequence[Door], minutes: float, places: Sequence[Point]) -> Bools:
-        """Where one of some doors is open within minutes on foot, of [place, hour]."""
-        near = self.on_foot.minutes(some, places, minutes) <= minutes
-        open_ = self.open_by_hour([door.hours for door in some])
-        met: Bools = near.T.astype(np.float64) @ open_.astype(np.float64) > 0
-        return met
+    def met(
+        self, some: Sequence[Door], reaches: Sequence[float], places: Sequence[Point]
+    ) -> list[Bools]:
+        """Where one of some doors is open within so many minutes on foot, of [place, hour], for
+        each of several such reaches."""
+        minutes = self.on_foot.minutes(some, places, max(reaches))
+        open_ = self.open_by_hour([door.hours for door in some]).astype(np.float64)
+        return [(minutes <= reach).T.astype(np.float64) @ open_ > 0 for reach in reaches]
 
     def sources(self) -> list[str]:
         """What figures are worked out from, in words."""

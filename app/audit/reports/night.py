@@ -1,4 +1,5 @@
-"""Coverage by night: of need, and of licensed premises, how much has an open haven near on foot.
+"""Coverage by night: of need, of licensed premises and of the streets' length, how much has an
+open haven near on foot.
 
 By the hours of an ordinary week, the night with the day on which it begins: it begins at noon. A
 haven counts in the hours through all of which it is open. The change since the quarter before is by
@@ -16,6 +17,7 @@ from pydantic import Field
 from sqlmodel import Session
 
 from app.audit.cover.on_foot import OnFoot
+from app.audit.cover.street_length import StreetLength
 from app.audit.frame.doors import Door, doors
 from app.audit.frame.figures import Aside, Key, Label
 from app.audit.frame.names import WardNames, ward_names
@@ -142,13 +144,14 @@ def tables(session: Session, view: View, ground: Ground) -> Tables:
         if door.facts.licensed and door.facts.status == VenueStatus.ACTIVE
     ]
     need, at_licensed = ground.need, [door.location for door in licensed]
-    of_need, of_licensed = things = [
+    of_need, of_licensed, *_ = things = [
         _Thing.of("need", "Need", ground, havens, before, havens_before, need.places, need.wards,
                   need.by_hour),
         _Thing.of(
             "licensed", "Licensed premises", ground, havens, before, havens_before, at_licensed,
             [door.facts.ward_id for door in licensed], np.ones((len(licensed), HOURS)),
         ),
+        *_Thing.of_streets(ground, havens, before, havens_before),
     ]  # fmt: skip
     names = ward_names(session)
     return Tables(
@@ -173,15 +176,15 @@ def _quarter_before(day: date) -> date:
 
 @dataclass(frozen=True)
 class _Thing:
-    """Something at places that has a weight by hour: how much of it is near, within each of
+    """Something at places that has a weight by hour: which part of it is near, within each of
     `REACHES`, and was within the first a quarter before; all are of [place, hour]."""
 
     key: str
     title: str
     wards: Sequence[UUID | None]
     weight: Floats
-    near: tuple[Bools, ...]
-    before: Bools
+    near: Sequence[Bools | Floats]
+    before: Bools | Floats
 
     @classmethod
     def of(
@@ -196,24 +199,53 @@ class _Thing:
         wards: Sequence[UUID | None],
         weight: Floats,
     ) -> "_Thing":
-        near = tuple(ground.met(havens, reach, places) for reach in REACHES)
-        was_near = before.met(havens_before, REACHES[0], places)
+        near = ground.met(havens, REACHES, places)
+        [was_near] = before.met(havens_before, REACHES[:1], places)
         return cls(key, title, wards, weight, near, was_near)
+
+    @classmethod
+    def of_streets(
+        cls, ground: Ground, havens: Sequence[Door], before: Ground, havens_before: Sequence[Door]
+    ) -> Iterator["_Thing"]:
+        """The streets of each ward, by their length; nothing where an installation has none."""
+        if ground.on_foot.streets is None:
+            return
+        streets = StreetLength.of(ground.on_foot.streets)
+        wards = ground.map.wards_of(streets.places)
+        # While there are no wards, all streets count.
+        named = [ward for ward in dict.fromkeys(wards) if ward is not None or not ground.map]
+        if not named:
+            return
+        areas = np.array([[one == ward for one in wards] for ward in named])
+        length = areas @ streets.metres
+
+        def part(at: Ground, some: Sequence[Door], minutes: float) -> Floats:
+            open_ = at.open_by_hour([door.hours for door in some])
+            return streets.near(some, open_, minutes, areas) / length[:, np.newaxis]
+
+        yield cls(
+            "streets",
+            "Streets, by their length",
+            named,
+            np.repeat(length[:, np.newaxis], HOURS, axis=1),
+            [part(ground, havens, reach) for reach in REACHES],
+            part(before, havens_before, REACHES[0]),
+        )
 
     def at(self, number: Bools) -> "_Thing":
         """The same at some of the places."""
         return replace(
             self,
             weight=self.weight[number],
-            near=tuple(near[number] for near in self.near),
+            near=[near[number] for near in self.near],
             before=self.before[number],
         )
 
-    def share(self, is_so: Bools, hours: Sequence[int]) -> float | None:
-        """Which part of it, in some hours, is at places and hours of which something is so."""
+    def share(self, near: Bools | Floats, hours: Sequence[int]) -> float | None:
+        """Which part of it is near in some hours."""
         weight = self.weight[:, hours]
         whole = float(weight.sum())
-        return round(float(weight[is_so[:, hours]].sum()) / whole, 9) if whole else None
+        return round(float((weight * near[:, hours]).sum()) / whole, 9) if whole else None
 
     def totals(self) -> Iterator[dict[str, Any]]:
         for key, (title, hours) in SPANS.items():

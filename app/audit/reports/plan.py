@@ -179,9 +179,7 @@ class Planning:
         part of them within which it is. Raises `NoSolver` and `NotPlanned`.
         """
         need, doors = self.ground.need, [one.door for one in self.candidates]
-        met = np.array(
-            [self.ground.met(self.ground.havens, reach, need.places) for reach in minutes]
-        )
+        met = np.array(self.ground.met(self.ground.havens, minutes, need.places))
         left = need.by_hour * ~met / len(minutes)
         on_foot = self.ground.on_foot.minutes(doors, need.places, max(minutes))
         reaches = np.array([on_foot <= reach for reach in minutes])

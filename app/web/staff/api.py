@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from app.accounts.guards import HANDED_OVER, Visit
 from app.core.errors import DomainError, FieldError
 from app.http.headers import client_address
+from app.http.middleware import COUNTED
 
 Asked = Mapping[str, Any]
 
@@ -53,7 +54,7 @@ class Api:
 
     def __init__(self, request: Request, visit: Visit | None = None) -> None:
         async def called(scope: Scope, receive: Receive, send: Send) -> None:
-            await request.app({**scope, HANDED_OVER: visit}, receive, send)
+            await request.app({**scope, HANDED_OVER: visit, COUNTED: True}, receive, send)
 
         address = client_address(request, request.app.state.trusted_proxies)
         self._transport = httpx.ASGITransport(called, client=(address, 0))

@@ -13,6 +13,7 @@ from uuid import UUID
 from fastapi import Request
 from markupsafe import Markup
 
+from app.accounts.guards import AUDITORS
 from app.audit.frame.names import words
 from app.audit.frame.report import Column, Mark, Report, Table, tables
 from app.audit.pack.charts import CHARTS, headlines
@@ -29,6 +30,8 @@ from app.web.staff.visits import Visitor
 from app.web.staff.ward_map import SHADES, WardMap, night_map, shade_of, ward_map
 
 _WORD = re.compile("[a-z]+(_[a-z]+)+")
+
+_NO_NEED = "No need has been imported (an operator does that, with “havens import need”), so"
 
 MOST_ROWS = 200
 """How many rows of a table a page shows; its file has all."""
@@ -87,6 +90,7 @@ class Heat:
 class Board:
     """What a report's page shows, in this order; `details` are tables that open at a click."""
 
+    remark: str = ""
     figures: Sequence[tuple[str, str, str, str]] = ()
     """What it is, the number, its light, and what it is out of."""
     bars: Sequence[tuple[str, Sequence[Bar]]] = ()
@@ -104,6 +108,8 @@ async def board(request: Request, visitor: Visitor, report: Report) -> Board:
         "as_at": report.about.as_at.isoformat(),
         "known_at": report.about.known_at.isoformat(),
     }
+    if not AUDITORS.roles.intersection(visitor.account.roles):
+        moment_ = {}
     all_of_it = [_shown(table, moment_) for table in tables(report) if table.rows]
     match report:
         case Coverage():
@@ -158,17 +164,20 @@ def _shown(table: Table, moment_: Mapping[str, str]) -> Shown:
 def _is_for_people(column: Column, table: Table) -> bool:
     if column.marks & {Mark.KEY, Mark.ASIDE} or column.name in CODES:
         return False
-    values = [getattr(row, column.name) for row in table.rows]
-    is_id = column.name == "id" or column.name.endswith("_id") or column.name == "sources"
-    return not is_id and any(value not in (None, "", []) for value in values)
+    if column.name == "id" or column.name.endswith("_id") or column.name == "sources":
+        return False
+    return any(getattr(row, column.name) not in (None, "", []) for row in table.rows)
 
 
 def _venue(row: Any, moment_: Mapping[str, str]) -> str:
-    """The sheet of the venue that a row is about, as at the same day; from there, its page."""
+    """The sheet of the venue that a row is about, as at the same day, for who may read it; from
+    there, and for others, its page."""
     id_ = getattr(row, "venue_id", None)
-    if isinstance(row, Identity):
+    if not id_:
+        return ""
+    if isinstance(row, Identity) or not moment_:
         return f"/console/venues/{id_}"
-    return f"/audit/venues/{id_}?{urlencode(moment_)}" if id_ else ""
+    return f"/audit/venues/{id_}?{urlencode(moment_)}"
 
 
 def _cell(column: Column, value: Any, href: str = "") -> Part:
@@ -390,6 +399,8 @@ def _of_trend(request: Request, report: Trend) -> Board:
     places = [f"{day_:%b %y}" for day_ in days]
 
     def turn(row: Any) -> Part:
+        if row.coverage is None:
+            return Part(NOTHING, is_number=True)
         asked = [*kept, ("month", f"{row.day:%Y-%m}"), ("course", str(row.course))]
         text = percent(row.coverage)
         if row.change:
@@ -441,6 +452,7 @@ def _of_plan(report: Plan, all_of_it: Sequence[Shown]) -> Board:
     ]
     main = ("places", "steps")
     return Board(
+        remark="" if report.need else f"{_NO_NEED} there is nothing that a place could meet.",
         figures=figures if report.need else (),
         tables=[one for one in all_of_it if one.name in main],
         details=[one for one in all_of_it if one.name not in main],
@@ -457,8 +469,12 @@ _WORST = 2
 
 async def _of_night(visitor: Visitor, report: Night, all_of_it: Sequence[Shown]) -> Board:
     if not report.need:
-        # Without need only licensed premises are left to tell of.
-        return Board(tables=all_of_it)
+        by_hour_of = ("hours", "ward_hours")
+        return Board(
+            remark=f"{_NO_NEED} this tells of licensed premises and of streets alone.",
+            tables=[one for one in all_of_it if one.name not in by_hour_of],
+            details=[one for one in all_of_it if one.name in by_hour_of],
+        )
     by_hour = {(row.hour, row.night): row for row in report.hours}
     shown = [by_hour[hour, night] for hour in _HOURS for night in DAYS]
     unmet = {id(row): (row.need or 0) * (1 - (row.five or 0)) for row in shown}

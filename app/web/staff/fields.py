@@ -375,6 +375,26 @@ def with_errors(
     return [_with_error(part, by_place) for part in parts], told + loose
 
 
+def beside(theirs: Sequence[Field], ours: Sequence[Field]) -> list[tuple[str, str, str]]:
+    """What is filled in otherwise: the field's name, what stands there, and what was typed."""
+    typed = {part.key: part for one in ours for part in one.every() if not part.parts}
+    return [
+        (part.label, _said(part), _said(typed[part.key]))
+        for one in theirs
+        for part in one.every()
+        if part.key in typed and _said(part) != _said(typed[part.key])
+    ]
+
+
+def _said(part: Field) -> str:
+    """What a field holds, as it is read."""
+    if isinstance(part.value, list):
+        chosen = set(map(str, part.value))
+        return ", ".join(choice.text for choice in part.choices if choice.value in chosen)
+    text = str(part.value)
+    return next((choice.text for choice in part.choices if choice.value == text), text)
+
+
 def _with_error(part: Field, by_place: Mapping[str, str]) -> Field:
     inside = [_with_error(one, by_place) for one in part.parts]
     return replace(part, error=by_place.get(part.key, ""), parts=inside)

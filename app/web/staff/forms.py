@@ -6,6 +6,7 @@ nobody overwrites what they have not seen.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -24,6 +25,7 @@ from app.web.staff.fields import (
     Choice,
     Field,
     Typed,
+    beside,
     fields,
     given,
     rows_typed,
@@ -40,6 +42,12 @@ ONLY = {"preview_hours": ("text",)}
 """Of what may be given in several ways: the fields that are asked for on a page."""
 
 VOIDED = "Why this was wrong. It stays in the history, struck through."
+
+KEY_REUSED = "urn:safe-havens:problem:idempotency-key-reused"
+SENT_ALREADY = (
+    "You have sent this form before, with something else in it, and that was recorded. Press the"
+    " button again only if what is below is to be recorded as well"
+)
 
 MORE = "more"
 """The button that asks for another row."""
@@ -75,7 +83,8 @@ async def show_form(request: Request, visitor: Visitor, found: Found) -> Respons
         values["attendances"] = [{"venue_id": request.query_params["venue_id"]}]
     # A checklist has a row for each thing that is looked at.
     values |= {"findings": [{"criterion": one.value} for one in choices.get("criterion", ())]}
-    return await _form(request, visitor, found, seen, fields(schema, values, choices), schema)
+    parts = fields(schema, values, choices)
+    return await _form(request, visitor, found, seen, parts, schema=schema)
 
 
 async def take_form(
@@ -102,17 +111,17 @@ async def take_form(
     parts = with_typed(fields(schema, values, choices), typed)
     seen = await _subject(request, visitor, found)
     key = _last(typed, "key")
+    # What was seen is what the form began with, until somebody is shown what it has become.
+    version = _last(typed, "seen")
+    form = partial(_form, request, visitor, found, schema=schema, key=key, version=version)
     if PLACE in typed:
         parts, told_errors = with_errors(*_placed(parts, typed, listing))
-        return await _form(
-            request, visitor, found, seen, parts, schema, key=key, errors=told_errors, status=200
-        )
+        return await form(seen, parts, errors=told_errors, status=200)
     if MORE in typed or "again" in typed:
-        return await _form(request, visitor, found, seen, parts, schema, key=key, status=200)
+        return await form(seen, parts, status=200)
     resolved_typed, errors = await _with_references(visitor, parts, typed)
     if not errors:
         body = given(parts, resolved_typed, edits=operation.method == "PUT") if schema else None
-        version = _last(typed, "seen")
         told = await visitor.api.send(
             operation.method,
             found.path,
@@ -132,15 +141,19 @@ async def take_form(
                 )
                 for one in alike
             ]
-            return await _form(
-                request, visitor, found, seen, parts, schema, key=key, errors=told_errors
-            )
+            return await form(seen, parts, errors=told_errors)
         if told.status == HTTPStatus.PRECONDITION_FAILED:
-            return await _form(request, visitor, found, seen, parts, schema, key=key, is_stale=True)
+            now = await _subject(request, visitor, found)
+            if now and _is_so(operation, now, body):
+                return _done(request, visitor, found, now)
+            theirs = await _as_it_is(visitor, operation, now, schema, choices)
+            return await form(now, parts, version=now.etag if now else "", theirs=theirs)
+        if told.body.get("type") == KEY_REUSED:
+            return await form(seen, parts, key="", errors=[(SENT_ALREADY, "")])
         if told.status == HTTPStatus.UNAUTHORIZED:
             raise NotFound
     parts, told_errors = with_errors(parts, errors)
-    return await _form(request, visitor, found, seen, parts, schema, key=key, errors=told_errors)
+    return await form(seen, parts, errors=told_errors)
 
 
 async def _form(
@@ -149,13 +162,16 @@ async def _form(
     found: Found,
     seen: Told | None,
     parts: Sequence[Field],
-    schema: Mapping[str, Any],
     *,
+    schema: Mapping[str, Any],
     key: str = "",
+    version: str | None = None,
     errors: Sequence[tuple[str, str]] = (),
-    is_stale: bool = False,
+    theirs: Sequence[Field] | None = None,
     status: int = 0,
 ) -> Response:
+    """`version` is the one that was seen, by default that of `seen`; `theirs` are the fields as
+    somebody else has filled them in meanwhile."""
     operation = found.operation
     about_it = _about(request, found)
     record = shown(seen.body, about_it.shown, about_it.shown) if seen and about_it else None
@@ -163,17 +179,18 @@ async def _form(
     voids = operation.name.startswith("void") or operation.method == "DELETE"
     if voids:
         parts = [replace(part, hint=VOIDED) for part in parts]
+    parts = await _named(visitor, parts)
     about = (schema.get("description", "") if operation.kinds else "") or operation.about
     return staff_page(
         request,
         visitor,
         "form.html",
         title_of(operation, asked),
-        status or (409 if is_stale else 422 if errors else 200),
+        status or (200 if theirs is None and not errors else 422 if errors else 409),
         operation=operation,
         subject=name_of(seen),
         back=_back(request, found),
-        fields=await _named(visitor, parts),
+        fields=parts,
         about=about.removesuffix(" Needs `If-Match`."),
         voids=record if voids else None,
         after=await after(visitor.api, seen.body)
@@ -183,10 +200,32 @@ async def _form(
         has_place=any(one.key == "location" for one in parts),
         has_rows=any(one.kind == "rows" and one.is_long and not one.is_seldom for one in parts),
         key=key or str(uuid4()),
-        seen=seen.etag if seen else "",
+        seen=version if version is not None else seen.etag if seen else "",
         errors=errors,
-        now=record if is_stale else None,
+        now=record if theirs is not None else None,
+        apart=beside(theirs or (), parts),
     )
+
+
+def _is_so(operation: Operation, now: Told, body: Mapping[str, Any] | None) -> bool:
+    """Whether what an edit was to change is so already: the button was pressed twice, say."""
+    if operation.method != "PUT" or not body:
+        return False
+    values = _as_edited(operation, now.body)
+    return all((values.get(key) or None) == (value or None) for key, value in body.items())
+
+
+async def _as_it_is(
+    visitor: Visitor,
+    operation: Operation,
+    now: Told | None,
+    schema: Mapping[str, Any],
+    choices: Mapping[str, Sequence[Choice]],
+) -> list[Field]:
+    """The fields of an edit as they would be filled in now; none of what is no edit."""
+    if operation.method != "PUT" or now is None:
+        return []
+    return await _named(visitor, fields(schema, _as_edited(operation, now.body), choices))
 
 
 def _placed(
@@ -399,8 +438,10 @@ async def _with_references(
         if part.kind not in REFERENCES or not text or _is_id(text):
             continue
         named = text.removesuffix(")").rpartition(" (")[0] if text.endswith(")") else ""
-        told = await visitor.api.get(REFERENCES[part.kind], name=named or text, limit=200)
-        items = told.body["items"]
+        asked = {"name": named or text, "limit": 200}
+        # What is no name, for its length say, is refused: then nothing is known by it.
+        told = await visitor.api.send("GET", REFERENCES[part.kind], asked=asked)
+        items = told.body.get("items", [])
         exact = [
             one
             for one in items

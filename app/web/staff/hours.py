@@ -118,7 +118,8 @@ async def _form(
         more=[name for name in ("seasons", "exceptions", "closures") if getattr(_hours(now), name)],
         tried=told.body if told and told.is_done else None,
         now=now.body if is_stale else None,
-        seen=now.etag,
+        # What was seen is what the form began with, until somebody is shown what it has become.
+        seen=now.etag if is_stale else _last(typed, "seen") or now.etag,
         errors=[
             (f"{boxes[key].label} {text}" if key in boxes else text, f"#{key.replace('.', '-')}")
             for key, text in errors.items()

@@ -41,6 +41,7 @@ ADMINISTRATORS = (
     ("Signed in", "/console/sign-ins"),
     ("Failed sign-ins", "/console/failed-sign-ins"),
     ("Journal", "/console/journal"),
+    ("Health", "/console/installation"),
 )
 HOMES = {
     Role.OFFICER: "/console",

@@ -18,6 +18,7 @@ from app.accounts.provider import Begun, NotConfirmed, Provider, ProviderDown
 from app.core.errors import NotFound
 from app.core.settings import Settings
 from app.http.database import turns_of
+from app.http.middleware import FORM_LIMIT
 from app.web.forms import from_our_pages
 from app.web.pages import PageRoute
 from app.web.staff.pages import staff_page
@@ -83,7 +84,7 @@ async def go_on(
     request: Request,
     visitor: IfAnybody,
     back: Annotated[str, Form(max_length=2000)] = "",
-    kept: Annotated[str, Form(max_length=60_000)] = "",
+    kept: Annotated[str, Form(max_length=FORM_LIMIT)] = "",
 ) -> Response:
     """What was typed before a sign-in ended, for who has signed in again in another tab."""
     await from_our_pages(request)

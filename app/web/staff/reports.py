@@ -29,7 +29,13 @@ SELDOM_JOURNALLED = {"read_scheme_tests", "read_due"}
 
 FILES = ("csv", "xlsx", "pdf", "html")
 
-LABELS = {"as_at": "As at the end of", "known_at": "As known at"}
+LABELS = {
+    "as_at": "As at the end of",
+    "known_at": "As known at",
+    "quarter": "Quarter, like 2025-Q1",
+}
+MONTHS = {"from": "First month, like 2024-04", "until": "Last month, like 2025-03"}
+"""Of a report that asks for months, where others ask for days."""
 
 
 def is_report(operation: Operation) -> bool:
@@ -95,8 +101,12 @@ async def show(request: Request, visitor: Visitor, found: Found) -> Response:
 
 def _of_moment(field: Field) -> Field:
     # They stand side by side, and what is left empty is now.
-    label = LABELS.get(field.key, field.label)
-    return replace(field, label=label, hint="", is_needed=True, is_long=True)
+    return replace(field, label=_label(field), hint="", is_needed=True, is_long=True)
+
+
+def _label(field: Field) -> str:
+    months = MONTHS if field.kind == "text" else {}
+    return (LABELS | months).get(field.key, field.label)
 
 
 def _known(operation: Operation) -> Sequence[str]:
@@ -121,7 +131,7 @@ def _tags(request: Request, fields: Sequence[Field]) -> list[tuple[str, str]]:
     asked = [(key, text) for key, text in request.query_params.multi_items() if text]
     return [
         (
-            f"{LABELS.get(key, by_key[key].label)}: {_said(by_key[key], text)}",
+            f"{_label(by_key[key]).partition(',')[0]}: {_said(by_key[key], text)}",
             "?" + urlencode([one for one in asked if one != (key, text)]),
         )
         for key, text in asked

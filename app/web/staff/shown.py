@@ -42,6 +42,9 @@ NAMES = {
     "made_at": "Written",
     "revoked_at": "Link revoked",
     "about": "What ends",
+    "says": "What was found",
+    "remedy": "What to do",
+    "severity": "How it is",
     "of": "Scheme or course",
     "from": "From",
 }
@@ -66,6 +69,7 @@ WORDS = {
     "cafe": "Café",
     "phone_charging": "Phone charger",
     "step_free": "Step-free",
+    "look": "Look at it",
 }
 """Words of the contract that people write otherwise than with capitals and blanks."""
 
@@ -88,8 +92,9 @@ LIGHTS = {
         "reinstated",
         "active",
         "accepted",
+        "well",
     ),
-    "warn": ("amber", "due", "pending", "assessed", "applied", "prospect"),
+    "warn": ("amber", "due", "pending", "assessed", "applied", "prospect", "look"),
     "bad": (
         "red",
         "lapsed",
@@ -100,6 +105,7 @@ LIGHTS = {
         "refused",
         "expired",
         "declined",
+        "wrong",
     ),
 }
 """Words that are shown with a colour and a shape."""

@@ -10,12 +10,21 @@ from fastapi.responses import RedirectResponse
 
 from app.accounts.tokens import Tokens
 from app.core.settings import Settings
+from app.http.middleware import FORM_LIMIT
 from app.web.forms import from_our_pages
 from app.web.pages import PageRoute
 from app.web.staff.api import Api, Told
 from app.web.staff.fields import Typed
 from app.web.staff.pages import home, staff_page
-from app.web.staff.visits import SIGN_IN, IfAnybody, forget, form_token, known_device, remember
+from app.web.staff.visits import (
+    SIGN_IN,
+    IfAnybody,
+    forget,
+    form_token,
+    known_device,
+    remember,
+    whole_address,
+)
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -28,8 +37,14 @@ async def show(request: Request, back: str = "") -> Response:
 
 def ask_again(request: Request, typed: Typed) -> Response:
     """The form in place of an answer, with what was sent: the sign-in had ended."""
-    kept = [(key, text) for key, texts in typed.items() for text in texts if key != "token"]
-    return ask_to_sign_in(request, back=request.url.path, kept=kept, status=401)
+    # A password is typed again rather than written into a page.
+    kept = [
+        (key, text)
+        for key, texts in typed.items()
+        for text in texts
+        if key != "token" and not key.endswith("password")
+    ]
+    return ask_to_sign_in(request, back=whole_address(request), kept=kept, status=401)
 
 
 @router.post(SIGN_IN)
@@ -38,7 +53,7 @@ async def sign_in(
     username: Annotated[str, Form(max_length=200)] = "",
     password: Annotated[str, Form(max_length=400)] = "",
     back: Annotated[str, Form(max_length=2000)] = "",
-    kept: Annotated[str, Form(max_length=60_000)] = "",
+    kept: Annotated[str, Form(max_length=FORM_LIMIT)] = "",
 ) -> Response:
     """Begin a sign-in that this browser keeps."""
     await from_our_pages(request)
@@ -65,7 +80,7 @@ async def give_code(
     step_token: Annotated[str, Form(max_length=4096)] = "",
     code: Annotated[str, Form(max_length=60)] = "",
     back: Annotated[str, Form(max_length=2000)] = "",
-    kept: Annotated[str, Form(max_length=60_000)] = "",
+    kept: Annotated[str, Form(max_length=FORM_LIMIT)] = "",
 ) -> Response:
     """Begin a sign-in, whose password was right, with a code."""
     await from_our_pages(request)

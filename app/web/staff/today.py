@@ -75,11 +75,11 @@ async def show(request: Request, visitor: Somebody) -> Response:
     get = visitor.api.get
     ahead = (today() + timedelta(days=AHEAD_DAYS)).isoformat()
     some: dict[str, Any] = {"limit": LISTED, "count": True}
-    steps, endings, retests, new, taken, said, courses, *counts = await asyncio.gather(
-        # To count them would take as long as to find them.
+    steps, retests, endings, new, taken, said, courses, *counts = await asyncio.gather(
+        # To count these would take as long as to find them, or longer.
         get("/v1/admin/next-steps", due_by=ahead, limit=LISTED),
+        get("/v1/admin/scheme-tests/retests", limit=LISTED),
         get("/v1/admin/accreditations", expiring_before=ahead, **some),
-        get("/v1/admin/scheme-tests/retests", **some),
         get("/v1/admin/problem-reports", state="new", **some),
         get("/v1/admin/problem-reports", state="acting", **some),
         get("/v1/admin/statements", state="new", **some),

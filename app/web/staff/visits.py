@@ -98,8 +98,7 @@ async def visitor(request: Request) -> Visitor:
     """Who is signed in. Raises `SignInFirst`, `OwnPasswordFirst` and `OwnFactorFirst`."""
     found = await visitor_if_any(request)
     if found is None:
-        where = request.url.path
-        raise SignInFirst(f"{where}?{request.url.query}" if request.url.query else where)
+        raise SignInFirst(whole_address(request))
     account, where = found.account, request.url.path
     if account.password_is_temporary and where != PASSWORD:
         raise OwnPasswordFirst
@@ -111,6 +110,12 @@ async def visitor(request: Request) -> Visitor:
 
 IfAnybody = Annotated[Visitor | None, Depends(visitor_if_any)]
 Somebody = Annotated[Visitor, Depends(visitor)]
+
+
+def whole_address(request: Request) -> str:
+    """Where a request went, with what it asked."""
+    where, query = request.url.path, request.url.query
+    return f"{where}?{query}" if query else where
 
 
 def form_token(request: Request, sign_in_id: UUID) -> str:

@@ -40,10 +40,12 @@ from app.outreach.models import (
 )
 from app.training.courses import StaffRole
 from app.training.models import Attendance, TrainingSession
+from app.venues import osm_hours
 from app.venues.models import Business, Venue, Ward
 from tests.audit.records import add, add_venue, change_facts, morning_of
+from tests.audit.reports.test_plan import add_need
 from tests.conftest import SignIn
-from tests.factories import make_ward
+from tests.factories import award, make_ward
 
 LIMITS = {"rag_green": 75, "rag_amber": 50, "due_days": 60, "retest_days": 28}
 PREVIEW, PACKS = "/v1/audit/pack", "/v1/audit/packs"
@@ -387,9 +389,9 @@ def test_only_auditors_issue_and_read(sign_in: SignIn, anybody: httpx.Client) ->
     ids=lambda value: value if isinstance(value, str) else "-".join(value),
 )
 def test_what_makes_no_sense_is_refused(
-    auditor: httpx.Client, asked: dict[str, str], field: str
+    asking: httpx.Client, asked: dict[str, str], field: str
 ) -> None:
-    answer = auditor.get(PREVIEW, params=asked)
+    answer = asking.get(PREVIEW, params=asked)
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == [field]
 
@@ -612,3 +614,24 @@ def test_what_changed_is_always_explained(history_url: str, chosen: Filters) -> 
                 told = {event.recorded_at, event.voided_at or event.recorded_at}
                 assert any(instants[was] < at <= instants[now] for at in told)
     assert packs[0] != packs[-1]
+
+
+def test_it_tells_of_coverage_by_night_and_keeps_that_as_it_was(
+    auditor: httpx.Client, engine: Engine
+) -> None:
+    add_need(engine, (0, "Fr 22:00-02:00"))
+    venue = add_venue(engine, hours=osm_hours.parse("Fr 20:00-24:00"), licensed=True)
+    award(engine, venue.id, date(2025, 1, 1), None)
+    night = read(auditor, "/v1/audit/night", as_at="2026-03-31")
+    path = issue(auditor, quarter="2026-Q1")
+    pack = read(auditor, path)
+    assert pack["night"] == night["totals"]
+    totals = {(row["of"], row["hours"]): row for row in pack["night"]}
+    assert totals["need", "nights"]["five"] == 0.5
+    assert totals["licensed", "nights"]["five"] == pytest.approx(4 / 84)
+    assert pack["night_sources"] == night["need"]
+    assert set(night["about"]["sources"]) <= set(pack["about"]["sources"])
+    assert preview(auditor, quarter="2026-Q1")["night"] == pack["night"]
+    # What is recorded later changes neither it nor the proof.
+    assert read(auditor, f"{path}/check")["as_issued"]
+    assert "An open door near" in auditor.get(path, params={"format": "html"}).text

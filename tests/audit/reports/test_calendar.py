@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from app.accounts.models import Account, CalendarAddress, Role
 from app.core.journal import Entry
-from app.core.london import LONDON
+from app.core.london import today
 from app.core.settings import settings
 from app.outreach.models import Result, SchemeTest, SchemeTested
 from app.schemes.models import Decision
@@ -27,11 +27,10 @@ from tests.audit.records import add, add_venue
 from tests.servers import METRICS, client_of
 
 ADDRESS, REVOKE = "/v1/audit/calendar", "/v1/audit/calendar/revoke"
-TODAY = datetime.now(LONDON).date()
 
 
 def days(number: int) -> date:
-    return TODAY + timedelta(days=number)
+    return today() + timedelta(days=number)
 
 
 def award(engine: Engine, venue: Venue, on: date, until: date | None, **details: Any) -> Decision:

@@ -234,8 +234,8 @@ def test_a_month_and_what_turned_it(auditor: httpx.Client, engine: Engine) -> No
     ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_what_can_not_be_asked(
-    auditor: httpx.Client, path: str, asked: dict[str, str], field: str
+    asking: httpx.Client, path: str, asked: dict[str, str], field: str
 ) -> None:
-    answer = auditor.get(path, params=asked)
+    answer = asking.get(path, params=asked)
     assert answer.status_code == 422
     assert field in [error["field"] for error in answer.json()["errors"]]

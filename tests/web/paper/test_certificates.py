@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from app.core.journal import Journal
+from app.core.london import today
 from app.web.paper.verification import in_groups, read_code
 from tests.accounts import make_app, signed_in
 from tests.factories import award, make_venue
@@ -23,7 +24,6 @@ from tests.servers import serving
 from tests.web.paper.conftest import ADDRESS
 from tests.web.paper.documents import check_tagged, codes_of, pages_of
 
-TODAY = date.today()  # noqa: DTZ011 - of any clock: it only has to be about now
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 Json = dict[str, Any]
 
@@ -38,7 +38,7 @@ def venue(engine: Engine) -> UUID:
 @pytest.fixture
 def awarded(officer: httpx.Client, journal: Journal, venue: UUID) -> Json:
     """Its Safe Haven award, of today."""
-    train(journal, venue, TODAY.isoformat())
+    train(journal, venue, today().isoformat())
     return made(decide(officer, venue, "awarded", override_reason="Known for years"))
 
 
@@ -85,7 +85,7 @@ def test_a_certificate_says_who_what_and_until_when(officer: httpx.Client, award
     until = date.fromisoformat(awarded["until"])
     for words in (
         "Mothlight Bar 17 Moth Alley, EC1A 0ZZ is a Safe Haven",
-        f"{TODAY.day} {TODAY:%B %Y}",
+        f"{today().day} {today():%B %Y}",
         f"{until.day} {until:%B %Y}",
         awarded["certificate"],
         "havens.example/verify",
@@ -138,7 +138,7 @@ def why_not(officer: httpx.Client, decision: Json) -> str:
 def test_an_award_of_the_future_has_one_and_is_not_in_force_yet(
     officer: httpx.Client, engine: Engine, venue: UUID
 ) -> None:
-    ahead = award(engine, venue, TODAY + timedelta(days=30), TODAY + timedelta(days=90))
+    ahead = award(engine, venue, today() + timedelta(days=30), today() + timedelta(days=90))
     code = code_on(certificate(officer, {"id": ahead.id}))
     assert verified(officer, code) == NOT_IN_FORCE
 
@@ -195,11 +195,11 @@ def test_a_seasons_certificates_come_in_one_file(officer: httpx.Client, engine: 
             "/v1/admin/seasons",
             json={
                 "scheme": "safety_thirst",
-                "year": TODAY.year,
+                "year": today().year,
                 "name": "Safety Thirst",
-                "invitations_from": f"{TODAY.year}-01-01",
-                "assessments_from": f"{TODAY.year}-01-02",
-                "assessments_until": f"{TODAY.year}-12-31",
+                "invitations_from": f"{today().year}-01-01",
+                "assessments_from": f"{today().year}-01-02",
+                "assessments_until": f"{today().year}-12-31",
             },
         )
     )
@@ -233,8 +233,8 @@ def test_a_days_certificates_come_in_one_file(
     officer: httpx.Client, engine: Engine, awarded: Json
 ) -> None:
     other = make_venue(engine, name="A Few Days Older", safe_haven_from=None).id
-    award(engine, other, TODAY - timedelta(days=3), None)
-    asked = {"scheme": "safe_haven", "on": TODAY.isoformat()}
+    award(engine, other, today() - timedelta(days=3), None)
+    asked = {"scheme": "safe_haven", "on": today().isoformat()}
     answer = officer.get("/v1/admin/certificates.pdf", params=asked)
     (page,) = pages_of(answer.content)
     assert awarded["certificate"] in page

@@ -18,7 +18,7 @@ from app.accounts.models import Role
 from app.accounts.tokens import Tokens
 from app.web.staff.visits import remember
 from tests.accounts import make_app, signed_in
-from tests.servers import serving, until
+from tests.servers import client_of, serving, until
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,7 @@ class Staff:
 
     def browser(self, *roles: Role) -> "Browser":
         """A new browser; with roles, somebody with these has signed in on it."""
-        client = httpx.Client(base_url=self.client.base_url, timeout=60)
-        held = Browser(self.stack.enter_context(client))
+        held = Browser(self.stack.enter_context(client_of(self.client.base_url)))
         if roles:
             held.keep(self.app, self.sign_in_id(*roles))
         return held
@@ -44,17 +43,26 @@ class Staff:
         return found
 
 
-class _Form(HTMLParser):
-    """The fields of a form, each with the last value that stands in it."""
+class Form(HTMLParser):
+    """The fields of a form, each with the last value that stands in it, and what may be chosen."""
 
     def __init__(self) -> None:
         super().__init__()
         self.fields: dict[str, str] = {}
+        self.choices: dict[str, list[str]] = {}
+        self.typed: list[str] = []
+        """Where something is typed that comes back: no password does."""
         self._select = self._area = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         key, value = given.get("name") or "", given.get("value") or ""
+        if tag == "option" and value:
+            self.choices.setdefault(self._select, []).append(value)
+        elif given.get("type") in ("radio", "checkbox"):
+            self.choices.setdefault(key, []).append(value)
+        elif tag == "textarea" or given.get("type") in ("text", "date", "datetime-local"):
+            self.typed.append(key)
         match tag:
             case "input" if given.get("type") not in ("radio", "checkbox") or "checked" in given:
                 self.fields[key] = value
@@ -89,11 +97,15 @@ class Browser:
     def get(self, path: str) -> httpx.Response:
         return self.client.get(path)
 
+    def form(self, page: httpx.Response) -> Form:
+        """The form on a page."""
+        form = Form()
+        form.feed(page.text[page.text.index("novalidate>") :])
+        return form
+
     def fields(self, page: httpx.Response) -> dict[str, str]:
         """What a browser would send of the form on a page if nothing were typed."""
-        form = _Form()
-        form.feed(page.text[page.text.index("novalidate>") :])
-        return form.fields
+        return self.form(page).fields
 
     def send(self, path: str, typed: dict[str, str], **more: str) -> httpx.Response:
         """Fill in the form at an address, and send it."""

@@ -103,12 +103,37 @@ def test_who_saw_an_older_state_sees_both(browser: Browser, venue: str) -> None:
     done(browser.send(f"{venue}/edit", typed))
     late = browser.client.post(f"{venue}/edit", data=first | typed | {"phone": "020 7946 0002"})
     assert late.status_code == 409
-    assert "Somebody changed this while you were typing" in text(late)
+    assert "This has changed while you were typing" in text(late)
     assert "020 7946 0001" in text(late)
     assert 'value="020 7946 0002"' in late.text
     again = browser.fields(late) | typed | {"phone": "020 7946 0002"}
     done(browser.client.post(f"{venue}/edit", data=again))
     assert "020 7946 0002" in text(browser.get(venue))
+
+
+def test_who_goes_back_and_sends_something_else_is_asked(browser: Browser, venue: str) -> None:
+    visits = "/console/engagements/new"
+    form = browser.fields(browser.get(f"{visits}?kind=visit")) | {"venue_id": NAME}
+    form |= {"outcome": "training_booked", "note": "Before"}
+    done(browser.client.post(visits, data=form))
+    again = browser.client.post(visits, data=form | {"note": "After"})
+    assert again.status_code == 422
+    assert "You have sent this form before, with something else in it" in text(again)
+    typed = browser.fields(again)
+    assert (typed["note"], typed["key"] == form["key"]) == ("After", False)
+    done(browser.client.post(visits, data=typed))
+
+
+def test_what_was_seen_is_not_forgotten_with_a_mistake(browser: Browser, venue: str) -> None:
+    first = browser.fields(browser.get(f"{venue}/edit"))
+    typed = {"reference": "LAMP-1", "name": NAME, "phone": "020 7946 0003"}
+    done(browser.send(f"{venue}/edit", typed))
+    wrong = browser.client.post(f"{venue}/edit", data=first | {"location.lat": "north"})
+    assert wrong.status_code == 422
+    mended = browser.fields(wrong) | {"location.lat": first["location.lat"]}
+    late = browser.client.post(f"{venue}/edit", data=mended)
+    assert late.status_code == 409
+    assert "<bdi>020 7946 0003</bdi>" in late.text
 
 
 def test_a_name_that_fits_several_is_asked_about(browser: Browser, venue: str) -> None:

@@ -11,6 +11,7 @@ from app.accounts.models import Role
 from app.sheets.files import SheetName, template
 from app.web.staff.operations import Operation, Operations
 from tests.accounts import signed_in
+from tests.servers import client_of
 from tests.web.staff.conftest import Browser, Staff, text
 from tests.web.staff.test_matrix import NO_PAGE
 
@@ -31,7 +32,7 @@ ENDS_THIS = ("/v1/auth", "/v1/admin/accounts/{", "/v1/admin/sign-ins")
 def desk(staff: Staff) -> Iterator[httpx.Client]:
     """The API, with something in the register of nearly every kind."""
     headers = signed_in(staff.app, *Role)
-    with httpx.Client(base_url=staff.client.base_url, headers=headers, timeout=60) as desk:
+    with client_of(staff.client.base_url, headers) as desk:
         for name in SheetName:
             kind = {"Content-Type": "text/csv"}
             sent = desk.post(f"/v1/admin/bulk/{name}", content=template(name), headers=kind)
