@@ -80,8 +80,10 @@ FAULT_JS = """(text) => {
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Streets:
-    """A town with steps, a tunnel, dead ends and names."""
+    """A town with steps, dead ends and names, and a street to which steps alone lead."""
     drawn = ragged(3)
+    drawn.way([(500, 1100), (500, 1150)], highway="steps")
+    drawn.way([(500, 1150), (600, 1150), (700, 1180)], highway="footway")
     return named(drawn).streets(tmp_path_factory.mktemp("town"))
 
 
@@ -130,7 +132,7 @@ def test_a_place_is_tied_where_the_service_ties_it(page: Page, town: Streets, sc
     random = Random(11)
     addresses = ["", "12 Mary's Ln", *(f"7, {text.upper()}" for text in town.texts)]
     places = []
-    for _ in range(scale(4000)):
+    for _ in range(scale(1200)):
         lat, lon = place(random.uniform(-200, 1300), random.uniform(-200, 1300))
         places.append((lat, lon, random.choice(addresses)))
     ties = [town.tie(*each) for each in places]
@@ -242,11 +244,13 @@ def hold(page: Page, of: City, questions: list[Json]) -> None:
 
 @pytest.fixture(scope="module")
 def in_town(town: Streets, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> City:
-    """Sixty havens in the town and around it, one of them far from any street."""
+    """Sixty havens in the town and around it, some of them up the steps, and one far from any
+    street."""
     random = Random(7)
     places = [
-        Point(*place(random.uniform(-50, 1150), random.uniform(-50, 1150))) for _ in range(59)
+        Point(*place(random.uniform(-50, 1150), random.uniform(-50, 1150))) for _ in range(53)
     ]
+    places += [Point(*place(600 + 10 * number, 1155)) for number in range(6)]
     file = tmp_path_factory.mktemp("town") / "havens.sqlite"
     file.write_bytes(sqlite_template.read_bytes())
     return city(f"sqlite:///{file}", town, [*places, Point(*place(500, 1400))], documents=40)
