@@ -19,7 +19,7 @@ PEERS := tests/bench/peers/requirements
 APT_GET := DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300
 MAY_APT_GET := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
-.PHONY: help install run test types compiled drills journeys bench screenshots lock sbom openapi messages \
+.PHONY: help install run test types compiled drills journeys bench screenshots lock sbom openapi clients messages \
 	postgis chromium
 
 help: ## list these targets
@@ -61,6 +61,8 @@ drills: .venv/installed-dev postgis chromium ## the tests that try many cases, w
 	$(BIN)/python -m tests.drills.replacing
 	$(BIN)/python -m tests.drills.clocks
 	$(BIN)/python -m tests.drills.contracts
+	$(BIN)/python -m tests.drills.clients
+	$(BIN)/python -m tests.drills.gdal
 	$(BIN)/python -m tests.drills.kills
 	$(BIN)/python -m tests.bench soak
 
@@ -94,6 +96,12 @@ sbom: .venv/installed-dev ## write what requirements.lock pins, as a CycloneDX b
 
 openapi: install ## rewrite openapi/ from the code
 	$(BIN)/havens openapi
+
+# No lock file: one would hold where each package was fetched from.
+clients: ## make the TypeScript of docs/typescript from the contract and compile it (needs Node.js)
+	@command -v npm >/dev/null || { echo "Node.js with npm is needed, and there is no npm"; exit 1; } >&2
+	cd docs/typescript && npm install --silent --no-audit --no-fund --no-package-lock \
+		&& npm run --silent build
 
 # Without places, dates or versions in them, so that a catalogue changes with its messages alone.
 CATALOGUE := app/http/locale

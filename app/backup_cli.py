@@ -11,7 +11,7 @@ from app.core import db
 from app.core.backup import back_up, opened
 from app.core.journal import Journal
 from app.core.settings import settings
-from app.directory.builder import Outcome
+from app.directory.outcome import Outcome
 from app.directory.snapshot import Unusable, load
 
 File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]

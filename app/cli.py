@@ -11,21 +11,17 @@ from pathlib import Path
 from typing import Annotated, BinaryIO, TypeVar
 
 import typer
-from alembic.util import CommandError
-from pydantic import SecretStr, ValidationError
-from pydantic_settings import SettingsError
+from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import open as open_shown
 from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 import app.audit.models
 import app.web.paper.models  # noqa: F401 - every table, for `journal verify`
 from app import doctor as findings
-from app import serve as serving
 from app.accounts.cli import accounts
 from app.audit.cover.on_foot import OnFoot
 from app.audit.cover.solver import NoSolver, NotPlanned
@@ -35,14 +31,16 @@ from app.audit.reports.plan import MOST, Planning
 from app.backup_cli import backup, publish_accepted, restore
 from app.core import db
 from app.core.backup import BackupError
-from app.core.journal import HEAD_FILE, Journal, WrongClock, command_actor, written_in
-from app.core.settings import SECRET_BYTES, Settings, UnsafeSettings, settings
-from app.core.trouble import Trouble, in_a_line
+from app.core.journal import HEAD_FILE, Journal, command_actor, written_in
+from app.core.settings import SECRET_BYTES, Settings, settings
+from app.core.trouble import Trouble
+from app.endings import MENDED, said_of, wrong_settings
 from app.http.fields import to_json
 from app.publish_cli import keys, publish
 from app.register import tidy as tidying
 from app.register.journal_cli import accept_rows, journal, opened
 from app.reminders import sending as reminding
+from app.serve_cli import serve
 from app.sheets.fhrs import import_fhrs
 from app.sheets.files import EVENT_SHEETS, SheetName, export_sheet, import_sheet
 from app.sheets.import_report import ImportRejected, ImportReport
@@ -56,6 +54,7 @@ imports = typer.Typer(no_args_is_help=True)
 cli.add_typer(imports, name="import", help="Import a file, after a migration where one is due.")
 cli.add_typer(accounts, name="account", help="Who may sign in.")
 cli.add_typer(journal, name="journal", help="Who changed what.")
+cli.command()(serve)
 cli.command()(backup)
 cli.command()(restore)
 cli.command()(keys)
@@ -63,20 +62,6 @@ cli.command()(publish)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")]
-
-
-@cli.command()
-def serve(
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="How many processes answer.")] = 1,
-) -> None:
-    """Bring the database up to date, build the directory, and serve."""
-    typer.echo(f"Finder:        http://{host}:{port}/")
-    typer.echo(f"Console:       http://{host}:{port}/console")
-    typer.echo(f"Nearest haven: http://{host}:{port}/v1/havens/nearest?lat=51.5155&lon=-0.0922")
-    typer.echo(f"API docs:      http://{host}:{port}/docs")
-    serving.serve(settings(), host, port, workers)
 
 
 @cli.command()
@@ -376,18 +361,13 @@ def _say(line: str, *, err: bool = False) -> None:
 
 def main() -> None:
     """Run the command; what an operator can mend ends it with a message and status 1."""
-    if wrong := _wrong_settings():
+    if wrong := wrong_settings():
         if sys.argv[1:2] != ["doctor"]:
             sys.exit("\n".join(wrong))
         remedy = "Correct what is named, and ask again: nothing else was looked at."
         sys.exit(_report(findings.wrong("settings", says, remedy) for says in wrong))
     # The register and its secret are nobody else's on this machine, whatever is made of them.
     os.umask(0o077)
-    if wrong := _wrong_settings():
-        if sys.argv[1:2] != ["doctor"]:
-            sys.exit("\n".join(wrong))
-        remedy = "Correct what is named, and ask again: nothing else was looked at."
-        sys.exit(_report(findings.wrong("settings", says, remedy) for says in wrong))
     try:
         cli()
     except ImportRejected as error:
@@ -397,22 +377,7 @@ def main() -> None:
         if error.more:
             _say(f"and {error.more} more bad cells", err=True)
         sys.exit(error.title)
-    except (BackupError, UnsafeSettings, NoSolver, NotPlanned) as error:
+    except (BackupError, NoSolver, NotPlanned) as error:
         sys.exit(str(error))
-    except (Trouble, WrongClock, DBAPIError, CommandError, OSError) as error:
-        sys.exit(in_a_line(error))
-
-
-def _wrong_settings() -> list[str]:
-    try:
-        settings()
-    except ValidationError as error:
-        return [_setting(one["loc"], one["msg"]) for one in error.errors()]
-    except SettingsError as error:
-        return [str(error)]
-    return []
-
-
-def _setting(location: Sequence[str | int], message: str) -> str:
-    name = f"HAVENS_{str(location[0]).upper()}: " if location else ""
-    return name + message.removeprefix("Value error, ")
+    except MENDED as error:
+        sys.exit(said_of(error))

@@ -40,6 +40,10 @@ from app.directory.snapshot import (
     refuse_mixed_database,
 )
 from app.venues.models import DirectoryState
+from app.walking.file import ATTRIBUTION, STREETS, UnusableStreets
+
+OLD_STREETS = timedelta(days=365)
+"""A map of that age lacks what has been built since."""
 
 ROOM_MB, LITTLE_ROOM_MB = 500, 50
 """Free on a disk: with less than the first somebody should look, with less than the second now."""
@@ -87,10 +91,10 @@ def examine(settings: Settings, *, thorough: bool = True) -> Iterator[Finding]:
     try to write: so it takes no longer however much there is.
     """
     snapshot = _published(settings)
-    read_side = partial(_directory, snapshot=snapshot)
+    read_side, streets = (partial(f, snapshot=snapshot) for f in (_directory, _streets))
     write_side = partial(_database, snapshot=snapshot, thorough=thorough)
     behind = (_backup, write_side, _replica) if settings.has_register else (_source,)
-    for looked_at in (_settings, _disk, read_side, *behind):
+    for looked_at in (_settings, _disk, read_side, streets, *behind):
         try:
             yield from looked_at(settings)
         except OSError as error:
@@ -222,6 +226,41 @@ def _directory(settings: Settings, snapshot: Snapshot | None) -> Iterator[Findin
         )
     else:
         yield well("directory", says)
+
+
+def _streets(settings: Settings, snapshot: Snapshot | None) -> Iterator[Finding]:
+    """The streets, without which minutes on foot are estimates."""
+    file = settings.data_dir / STREETS
+    again = "havens import streets FILE.osm.pbf, with an extract of now."
+    if not file.exists():
+        if snapshot and snapshot.streets:
+            yield look("streets", f"{STREETS} is gone; minutes on foot are estimates", again)
+        else:
+            yield well("streets", "none imported; minutes on foot are estimates")
+        return
+    # Brings the compiler with it.
+    from app.walking.streets import Streets  # noqa: PLC0415
+
+    try:
+        streets = Streets.load(file)
+    except UnusableStreets as error:
+        yield look("streets", f"{error}; minutes on foot are estimates", again)
+        return
+    name, _, digest = streets.source.rpartition(" sha256 ")
+    of = datetime.fromisoformat(streets.taken_at) if streets.taken_at else None
+    says = f"{name} ({digest[:12]}), {f'of {of:%d %B %Y}' if of else 'of no known date'}"
+    west, south, east, north = streets.box
+    outside = 0
+    if snapshot:
+        is_inside = (west <= snapshot.lon) & (snapshot.lon <= east)
+        is_inside &= (south <= snapshot.lat) & (snapshot.lat <= north)
+        outside = len(snapshot) - int(is_inside.sum())
+    if outside:
+        yield look("streets", f"{says}, which does not cover {outside} of the havens", again)
+    elif of and datetime.now(UTC) - of > OLD_STREETS:
+        yield look("streets", f"{says}, more than a year ago", again)
+    else:
+        yield well("streets", f"{says}, {ATTRIBUTION}")
 
 
 def _source(settings: Settings) -> Iterator[Finding]:

@@ -2,22 +2,28 @@
 
 The process that was started (`havens serve`) answers nobody. It holds the socket that everybody
 comes to, and its child, with the workers that this one may have, is a generation. On SIGHUP it
-starts the next one, by the same command: from the code that is in its place by then. Only when all
+starts the next one, by the same command: from the code that is in its place by then. Until the end
+it is a program of its own, without all that it takes to answer. Only when all
 of that one accept is the last one told to stop, and it answers what it has accepted. So nobody
 finds the door closed, and a generation that can't start changes nothing. One that dies is followed
 by another. On SIGTERM or SIGINT it closes the door, and is gone when all have been answered.
 """
 
+import json
 import logging
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from app.core import logs
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +49,54 @@ def handed_over() -> tuple[socket.socket, int] | None:
     return socket.socket(fileno=door), ready
 
 
-def keep(door: socket.socket, workers: int, answer: Answer) -> int:
-    """Keep a generation of so many workers answering until told to stop; returns the exit status.
+class Kept(NamedTuple):
+    """What a keeper has to know of the service that it keeps."""
+
+    workers: int
+    log_level: str
+    log_format: logs.Format
+    folder: str
+    """What is there for as long as the service is; empty where there is nothing."""
+
+
+def keep(door: socket.socket, kept: Kept, answer: Answer) -> None:
+    """Keep a generation answering until told to stop, and then exit.
 
     The first is forked, to answer as soon as it can; in that process `answer` has been called when
     this returns.
     """
-    return _Keeper(door, workers, answer).keep()
+    # None is lost on the way to the program that does something at them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _NOTED)
+    ready, tell = os.pipe()
+    if not (pid := os.fork()):
+        for number in _NOTED:
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _NOTED)
+        os.close(ready)
+        answer(door, tell)
+        return
+    os.close(tell)
+    for file in (door.fileno(), ready):
+        os.set_inheritable(file, True)
+    first = json.dumps([kept, door.fileno(), pid, ready, sys.orig_argv[1:]])
+    program = [sys.executable, "-P", "-m", "app.generations", first]
+    os.execv(sys.executable, program)  # noqa: S606  of our own making
+
+
+def main() -> None:
+    """Go on as the keeper of a service whose first generation has been forked."""
+    given, file, pid, ready, command = json.loads(sys.argv[1])
+    kept = Kept(*given)
+    logs.configure(kept.log_level, kept.log_format)
+    for handed in (file, ready):
+        os.set_inheritable(handed, False)
+    first = _Generation(pid, ready, kept.workers)
+    try:
+        sys.exit(_Keeper(socket.socket(fileno=file), kept.workers, command, first).keep())
+    finally:
+        if kept.folder:
+            shutil.rmtree(kept.folder, ignore_errors=True)
 
 
 @dataclass
@@ -62,11 +109,13 @@ class _Generation:
 
 
 class _Keeper:
-    def __init__(self, door: socket.socket, workers: int, answer: Answer) -> None:
+    def __init__(
+        self, door: socket.socket, workers: int, command: Sequence[str], first: _Generation
+    ) -> None:
         self._door = door
         self._workers = workers
-        self._answer = answer
-        self._all: list[_Generation] = []
+        self._command = command
+        self._all = [first]
         self._has_answered = self._stopping = False
         self._start_at: float | None = None
         self._had_terminal = os.isatty(sys.__stdin__.fileno()) if sys.__stdin__ else False
@@ -78,17 +127,7 @@ class _Keeper:
         for number in _NOTED:
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(wake)
-        ready, tell = os.pipe()
-        if not (pid := os.fork()):
-            signal.set_wakeup_fd(-1)
-            for number in _NOTED:
-                signal.signal(number, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            for file in (woken, wake, ready):
-                os.close(file)
-            self._answer(self._door, tell)
-            return 0
-        self._add(pid, ready, tell)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _NOTED)
         status = 0
         while self._all or not self._stopping:
             self._wait(woken)
@@ -137,15 +176,12 @@ class _Keeper:
             os.set_inheritable(number, True)
         pid = os.posix_spawn(
             sys.executable,
-            [sys.executable, *sys.orig_argv[1:]],
+            [sys.executable, *self._command],
             os.environ | {HANDED_OVER: f"{self._door.fileno()} {tell}"},
         )
-        self._add(pid, ready, tell)
-        log.info("started another generation [%d]", pid)
-
-    def _add(self, pid: int, ready: int, tell: int) -> None:
         os.close(tell)
         self._all.append(_Generation(pid, ready, self._workers))
+        log.info("started another generation [%d]", pid)
 
     def _hear(self, generation: _Generation) -> None:
         if not generation.missing or not select.select([generation.ready], [], [], 0)[0]:
@@ -197,3 +233,7 @@ def _ended() -> list[tuple[int, int]]:
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             found.append(ended)
     return found
+
+
+if __name__ == "__main__":
+    main()

@@ -15,7 +15,6 @@ from app import contract
 from app.accounts.admin_routes import accounts, failed_sign_ins, signed_in
 from app.accounts.attempts import Attempts
 from app.accounts.lane import Lane
-from app.accounts.provider import Provider
 from app.accounts.routes import router as sign_in
 from app.accounts.second_factor import SecondFactors
 from app.accounts.tokens import Tokens, Unauthorized
@@ -163,9 +162,12 @@ def create_app(
     app.state.attempts = Attempts(engine, settings.key("attempts"), app.state.tokens.now)
     app.state.lane = Lane()
     app.state.factors = SecondFactors.of(settings)
-    app.state.provider = settings.identity_provider and Provider(
-        settings.identity_provider, settings.address(CALLBACK), clock
-    )
+    app.state.provider = None
+    if settings.identity_provider:
+        # Brings clients and protocols that a service without one does without.
+        from app.accounts.provider import Provider  # noqa: PLC0415
+
+        app.state.provider = Provider(settings.identity_provider, settings.address(CALLBACK), clock)
     app.state.trusted_proxies = settings.trusted_proxies
     app.state.contacts = Contacts(settings.help_contacts)
     app.state.paper = Desk(settings)

@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import gc
 import hashlib
 import os
 import resource
@@ -21,7 +22,7 @@ from uvicorn.supervisors import multiprocess
 
 from app.core import logs
 from app.core.settings import Settings
-from app.generations import handed_over, keep
+from app.generations import Kept, handed_over, keep
 from app.http.headers import on_every_answer
 
 GRACE_SECONDS = 40
@@ -46,12 +47,8 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     folder = _folder_of_metrics(settings.data_dir) if workers > 1 else None
     if folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    keeper = os.getpid()
-    try:
-        sys.exit(keep(door, workers, answer))
-    finally:
-        if folder and os.getpid() == keeper:
-            shutil.rmtree(folder, ignore_errors=True)
+    keep(door, Kept(workers, settings.log_level, settings.log_format, str(folder or "")), answer)
+    sys.exit()
 
 
 def _folder_of_metrics(data_dir: Path) -> Path | None:
@@ -73,16 +70,32 @@ def _folder_of_metrics(data_dir: Path) -> Path | None:
 def _answer(settings: Settings, workers: int, door: socket.socket, ready: int) -> None:
     """Prepare, then answer whoever comes to the door, as one generation."""
     _begin()
-    # Brings what counts, which reads where to as it is imported.
-    from app.start import prepare  # noqa: PLC0415
+    # What is imported stays, and to look through it again and again is a tenth of the start.
+    gc.disable()
+    # Brings what counts, which reads where to as it is imported; and the compiler, which the
+    # builder and the workers share as they share all that is there before them.
+    import app.directory.engine.nearest  # noqa: F401, PLC0415
+    from app.directory.builder import builder  # noqa: PLC0415
+    from app.start import prepare, started_app  # noqa: PLC0415
 
+    gc.freeze()
+    gc.enable()
+    if settings.has_register:
+        builder().fork()
     # Held until the end, for each worker is forked with it.
     shared = prepare(settings)
+    # The one that follows is forked when what compiles is warm, and shared too.
+    builder().close()
+    if settings.has_register:
+        # What builds has this from what serves, as all that several of both have.
+        from app.directory.build import warm_up  # noqa: PLC0415
+
+        warm_up()
     # Up to here nobody has sent anything, and what goes wrong had better say all of it.
     logs.take_what_nobody_catches()
     config = uvicorn.Config(
-        "app.start:started_app",
-        factory=True,
+        # Made here, so that those who are forked share it.
+        started_app(),
         workers=workers,
         loop="uvloop",
         http="app.directory.shortcut:Shortcut",
@@ -97,15 +110,12 @@ def _answer(settings: Settings, workers: int, door: socket.socket, ready: int) -
         timeout_worker_healthcheck=60,
     )
     if workers == 1:
-        server = _Server(config, ready)
+        server = _Server(config, ready, builds=settings.has_register)
         server.run([door])
         if not server.started:
             sys.exit(STARTUP_FAILURE)
         del shared
         return
-    from app.directory.builder import builder  # noqa: PLC0415
-
-    builder().close()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415
 
@@ -114,7 +124,8 @@ def _answer(settings: Settings, workers: int, door: socket.socket, ready: int) -
     # Workers that began with nothing would each import for two seconds, one that replaces a dead
     # one too.
     uvicorn._subprocess.spawn = get_context("fork")  # type: ignore[assignment]  # noqa: SLF001
-    multiprocess.Server = partial(_Server, ready=ready)  # type: ignore[assignment,attr-defined]
+    server_of = partial(_Server, ready=ready, builds=settings.has_register)
+    multiprocess.Server = server_of  # type: ignore[assignment,attr-defined]
     _Workers(config, [door]).run()
     del shared
 
@@ -135,12 +146,19 @@ class _Workers(multiprocess.Multiprocess):
 class _Server(uvicorn.Server):
     """Uvicorn's, which says when it accepts, and answers everybody who came before it stopped."""
 
-    def __init__(self, config: uvicorn.Config, ready: int) -> None:
+    def __init__(self, config: uvicorn.Config, ready: int, *, builds: bool) -> None:
         super().__init__(config)
         self._ready = ready
+        self._builds = builds
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
+        # Imported by now, and too early above.
+        from app.directory.builder import builder  # noqa: PLC0415
+
         _begin()
+        gc.freeze()
+        if self._builds:
+            builder().fork()
         super().run(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 from app.core.journal import Journal
 from app.core.settings import Settings
 from app.directory.engine.search import Search
+from app.directory.fetched import Fetched
 from app.directory.live import Clock, Directory
 from app.main import create_app
 
@@ -52,8 +53,9 @@ def application(
     asked for, which takes longer than most tests. It also changes the filters of warnings for a
     moment, which are the whole process's: here no service runs yet in a thread of its own.
     """
-    with patch("app.main.Directory", _AskedDirectory):
+    with patch("app.directory.fetched.Directory", _AskedDirectory):
         app = create_app(settings, clock, prepare)
+    assert isinstance(app.state.directory, _AskedDirectory | Fetched)
     if not _routes:
         list(iter_route_contexts(app.routes))
         _routes.extend(app.routes)

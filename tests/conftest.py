@@ -202,7 +202,7 @@ def drill(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def scale(drill: bool) -> Scale:
     """How many cases to try, of so many in a drill: the same ones each time."""
-    return lambda cases: cases if drill else cases // 4
+    return lambda cases: cases if drill else max(1, cases // 8)
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ from fastapi import FastAPI
 from app.core import logs
 from app.core.db import connected
 from app.core.settings import Settings
+from app.directory.builder import NAME
 from app.directory.live import Clock
 from app.directory.shortcut import Shortcut
 from app.http.connections import Guarded
@@ -45,7 +46,7 @@ METRICS = {"Authorization": f"Bearer {METRICS_TOKEN}"}
 
 _REFUSED = """
 import sys
-from app.cli import main
+from app.command import main
 sys.argv[1:] = ["serve", "--port", "9119"]
 main()
 """
@@ -105,9 +106,11 @@ class Service:
 def answering(keeper: psutil.Process) -> list[psutil.Process]:
     """The processes that answer, of the one that was started and all that came of it."""
     alike = []
+    # What keeps them has a command of its own, and what builds for them looks like a copy of them.
+    commands = [child.cmdline() for child in keeper.children()]
     for child in keeper.children(recursive=True):
         with suppress(psutil.NoSuchProcess):
-            if child.cmdline() == keeper.cmdline():
+            if child.cmdline() in commands and child.name() != NAME.decode():
                 alike.append(child)
     parents = {child.ppid() for child in alike}
     return [child for child in alike if child.pid not in parents]
@@ -241,10 +244,12 @@ class _Prompt(uvicorn.Server):
             server.close()
         for connection in list(self.server_state.connections):
             connection.shutdown()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
-                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+        # Who asked is answered; who only holds a connection is not waited for much longer.
+        for some, seconds in ((self.server_state.tasks, 30), (self.server_state.connections, 1)):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    while some:  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
         for task in self.server_state.tasks:
             task.cancel()
         await self.lifespan.shutdown()
@@ -268,7 +273,6 @@ def serving(app: FastAPI, connection: type[Guarded] | None = None) -> Iterator[h
         log_config=None,
         server_header=False,
         headers=on_every_answer(settings.public_url if settings else ""),
-        timeout_graceful_shutdown=30,
     )
     server = _Prompt(config)
     others = set(threading.enumerate())

@@ -1,6 +1,6 @@
 """The doctor names what is wrong, says what to do, and leaves all as it was."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,8 +16,12 @@ from app.directory.build import build
 from app.directory.snapshot import CURRENT, save
 from app.doctor import Severity, examine
 from app.venues.models import Business
+from app.walking.file import STREETS
+from app.walking.streets import Streets
+from app.walking.streets import save as save_streets
 from tests.factories import make_venue
 from tests.servers import SECRET, settings_for
+from tests.walking.towns import grid
 
 
 @dataclass
@@ -91,9 +95,10 @@ def test_all_is_well_and_nothing_is_changed(each: Installation) -> None:
     before = sorted(each.settings.data_dir.iterdir())
     assert each.bad() == {}
     found = each.found()
-    usual = {"settings", "disk", "backup", "directory", "database", "clock", "journal"}
+    usual = {"settings", "disk", "backup", "directory", "streets", "database", "clock", "journal"}
     assert set(found) == usual
     assert set(found) == {one.subject for one in examine(each.settings, thorough=False)}
+    assert found["streets"][1] == "none imported; minutes on foot are estimates"
     assert "1 havens" in found["directory"][1]
     assert found["journal"][1] == "whole: 1 entries, 1 of them covered"
     assert sorted(each.settings.data_dir.iterdir()) == before
@@ -253,3 +258,54 @@ def test_a_register_that_everybody_can_read(here: Installation, tmp_path: Path) 
     assert "everybody on this host can read" in here.bad()["rights"]
     tmp_path.chmod(0o700)
     assert here.bad() == {}
+
+
+def import_streets(here: Installation, taken_at: str) -> Path:
+    """Streets around the one venue there is, of a map of some date."""
+    file = here.settings.data_dir / STREETS
+    made = grid().streets(here.settings.data_dir)
+    save_streets(replace(made, taken_at=taken_at), here.settings.data_dir)
+    return file
+
+
+def test_streets_say_of_what_they_are(here: Installation) -> None:
+    import_streets(here, datetime.now(UTC).isoformat())
+    severity, says, _ = here.found()["streets"]
+    assert severity == Severity.WELL
+    assert "town.osm" in says
+    assert f"{datetime.now(UTC):%B %Y}" in says
+    assert "© OpenStreetMap contributors" in says
+
+
+def test_streets_without_a_date_are_not_called_old(here: Installation) -> None:
+    import_streets(here, "")
+    assert here.found()["streets"][:1] == (Severity.WELL,)
+
+
+def test_streets_that_are_more_than_a_year_old(here: Installation) -> None:
+    import_streets(here, "2020-02-03T04:05:06+00:00")
+    assert "of 03 February 2020, more than a year ago" in here.bad()["streets"]
+
+
+def test_streets_that_do_not_cover_a_haven(here: Installation) -> None:
+    import_streets(here, "")
+    with connected(here.settings.database_url) as engine:
+        make_venue(engine, lat=51.6)
+    here.publish()
+    assert "does not cover 1 of the havens" in here.bad()["streets"]
+
+
+def test_streets_that_are_damaged_gone_or_of_another_version(here: Installation) -> None:
+    file = import_streets(here, "")
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + b"x")
+    assert "streets.graph is damaged; minutes" in here.bad()["streets"]
+    file.write_bytes(content.replace(b"streets 2 ", b"streets 1 ", 1))
+    assert "written by another version: import the streets again" in here.bad()["streets"]
+    file.write_bytes(content)
+    with connected(here.settings.database_url) as engine, read_session(engine) as session:
+        tied = build(session, datetime.now(UTC).timestamp(), Streets.load(file))
+    save(tied, here.settings.data_dir)
+    assert here.bad() == {}
+    file.unlink()
+    assert "is gone; minutes on foot are estimates" in here.bad()["streets"]

@@ -1,4 +1,4 @@
-"""Backup and health at a glance, as an administrator reads them over HTTP and on the page."""
+"""Backup and health at a glance as an administrator reads them over HTTP."""
 
 from pathlib import Path
 

@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
-from app.core.db import _migration, connected, downgrade, migrate
+from app.core.db import MIGRATIONS, _migration, _revisions, connected, downgrade, migrate
 from app.core.geo import GeoPoint, Point
 from app.core.journal import Journal
 from app.core.london import LONDON, effective
@@ -329,7 +329,7 @@ def test_an_empty_database_goes_up_down_to_nothing_and_up(engine: Engine) -> Non
 
 def test_the_models_say_what_the_migrations_make(engine: Engine) -> None:
     migrate(url(engine))
-    with _migration(url(engine)) as config:
+    with _migration(url(engine)) as (command, config):
         command.check(config)
 
 
@@ -347,3 +347,9 @@ def test_entries_stay_genuine_on_the_way_down_and_up(engine: Engine, tmp_path: P
     migrate(url(engine))
     assert (rows(engine, "journal"), rows(engine, "journal_personal")) == held
     assert journal.verify() is None
+
+
+def test_the_revisions_are_known_by_the_names_of_their_files() -> None:
+    # Without the library that migrates, which a service whose database is up to date does without.
+    found = ScriptDirectory(str(MIGRATIONS)).walk_revisions()
+    assert _revisions() == tuple(script.revision for script in found)

@@ -9,7 +9,7 @@ from sqlmodel import Session, select
 
 from app.accounts import actions
 from app.accounts.models import Account, Role, SignIn
-from app.accounts.provider import Claims
+from app.accounts.provided import Claims
 from app.accounts.schemas import Name
 from app.accounts.tokens import Unauthorized
 from app.core.errors import DomainError

@@ -1,7 +1,7 @@
 """Who may call a route, as a type in its signature: `officer: Officer`."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 from fastapi import Depends, Request
@@ -10,13 +10,16 @@ from sqlmodel import select
 
 from app.accounts.arrivals import arrive, sign_in_of
 from app.accounts.models import Account, Role, SignIn, SignInUse
-from app.accounts.provider import Claims, Provider
+from app.accounts.provided import Claims
 from app.accounts.second_factor import SecondFactorFirst, is_missing
 from app.accounts.sign_ins import idle_since, last_used, use
 from app.accounts.tokens import Tokens, Unauthorized
 from app.core.db import read_session
 from app.core.errors import DomainError
 from app.http.database import Turn
+
+if TYPE_CHECKING:
+    from app.accounts.provider import Provider
 
 
 class Forbidden(DomainError):

@@ -10,7 +10,6 @@ import secrets
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -22,8 +21,8 @@ from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from app.accounts.provided import Begun, Claims, NotConfirmed, ProviderDown
 from app.accounts.tokens import LENGTH, Unauthorized
-from app.core.errors import DomainError
 from app.core.settings import IdentityProvider
 
 log = logging.getLogger(__name__)
@@ -38,34 +37,6 @@ AGAIN_SECONDS = 60
 
 _LEEWAY_SECONDS = 30
 _DISCOVERY = "/.well-known/openid-configuration"
-
-Claims = Mapping[str, Any]
-
-
-class ProviderDown(DomainError):
-    """The provider does not answer, or not as it should."""
-
-    status = 503
-    code = "provider-down"
-    title = "Your organisation's sign-in does not answer; try again in a minute"
-    headers = {"Retry-After": "60"}  # noqa: RUF012 - never changed
-
-
-class NotConfirmed(Unauthorized):
-    """What came back is not what the provider said, or was used, or is of somebody else's try."""
-
-    code = "not-confirmed"
-    title = "Your organisation did not confirm this sign-in; begin again"
-
-
-@dataclass(frozen=True)
-class Begun:
-    """A sign-in that a browser takes to the provider, and what must come back with it."""
-
-    address: str
-    state: str
-    nonce: str
-    verifier: str
 
 
 class Provider:

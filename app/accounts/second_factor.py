@@ -14,16 +14,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Self
 
 import pyotp
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import AfterValidator, Field, SecretStr
 
 from app.accounts.models import Account, Role
 from app.accounts.passwords import read_out
 from app.core.errors import DomainError
 from app.core.settings import Settings
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet, MultiFernet
 
 log = logging.getLogger(__name__)
 
@@ -79,14 +82,25 @@ class SecondFactors:
     """Makes secrets and checks codes, with the key that seals and older ones that still open."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        seals = [Fernet(urlsafe_b64encode(key)) for key in keys]
-        self._newest = seals[0]
-        self._seal = MultiFernet(seals)
+        self._keys = keys
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Those of this installation."""
         return cls(settings.keys("second-factor"))
+
+    @cached_property
+    def _newest(self) -> "Fernet":
+        # Brings all of a library of ciphers, for those who have a second factor.
+        from cryptography.fernet import Fernet  # noqa: PLC0415
+
+        return Fernet(urlsafe_b64encode(self._keys[0]))
+
+    @cached_property
+    def _seal(self) -> "MultiFernet":
+        from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415  as above
+
+        return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in self._keys])
 
     def begin(self, account: Account) -> str:
         """Give an account a new secret, which counts once a code of it was shown; returns it."""
@@ -120,6 +134,8 @@ class SecondFactors:
 
     def seal_anew(self, account: Account) -> None:
         """Seal an account's secret with the newest key, unless it is, so that an older can go."""
+        from cryptography.fernet import InvalidToken  # noqa: PLC0415  as above
+
         sealed = (account.second_factor or "").encode()
         try:
             self._newest.decrypt(sealed)
@@ -133,6 +149,8 @@ class SecondFactors:
         """The half minute that a code is of, near to an instant."""
         if sealed is None:
             return None
+        from cryptography.fernet import InvalidToken  # noqa: PLC0415  as above
+
         try:
             app = pyotp.TOTP(self._seal.decrypt(sealed.encode()).decode(), interval=STEP_SECONDS)
         except InvalidToken:

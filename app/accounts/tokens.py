@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal, Self, TypeVar
 from uuid import UUID, uuid4
 
-from jose import jwt
 from pydantic import BaseModel, ConfigDict
 
 from app.core.errors import DomainError
@@ -208,6 +207,9 @@ class Tokens:
     def _checked(self, token: str, kind: type[_Kind], key: bytes) -> _Kind:
         if len(token) > LENGTH:
             raise Unauthorized
+        # Brings all of a library of ciphers, for those who have signed in.
+        from jose import jwt  # noqa: PLC0415
+
         given: dict[str, Any] = jwt.decode(
             token,
             key,
@@ -229,6 +231,8 @@ class Tokens:
         return claims
 
     def _write(self, claims: _Claims, key: bytes) -> str:
+        from jose import jwt  # noqa: PLC0415  as above
+
         written: str = jwt.encode(
             claims.model_dump(mode="json"),
             key,

@@ -7,9 +7,10 @@ written by itself.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache, partial
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.sql.base import Executable
@@ -20,6 +21,8 @@ from app.core.journal import Journal, actor, append, has_changed, newest_before,
 from app.core.journal_changes import Change, Columns, columns_of, edit_of, secrets_of
 from app.core.london import london_day
 
+_Record = TypeVar("_Record", bound=SQLModel)
+
 
 class Outdated(DomainError):
     """What a batch was worked out from is not so any more."""
@@ -27,6 +30,35 @@ class Outdated(DomainError):
     status = 409
     code = "register-changed"
     title = "The register changed meanwhile, and nothing was written; try again"
+
+
+def made(model: type[_Record], **values: Any) -> _Record:
+    """A new record of these values, as its columns keep them, and of the model's defaults.
+
+    For what is made by the thousand: calling the model tells SQLAlchemy of each value, which takes
+    ten times as long. Raises TypeError for a value that is missing, or of no column.
+    """
+    required, defaults = _fields(model)
+    if not required <= values.keys() <= model.model_fields.keys():
+        raise TypeError(f"{model.__name__} is not made of {', '.join(values)}")
+    record: _Record = sa.inspect(model).class_manager.new_instance()
+    record.__dict__.update(
+        {name: default() for name, default in defaults.items() if name not in values}, **values
+    )
+    return record
+
+
+@cache
+def _fields(model: type[SQLModel]) -> tuple[frozenset[str], dict[str, Callable[[], Any]]]:
+    """Which values a model needs, and what makes those that it does not."""
+    fields = model.model_fields.items()
+    defaults = {
+        name: cast("Callable[[], Any] | None", field.default_factory)
+        or partial(field.get_default, call_default_factory=True)
+        for name, field in fields
+        if not field.is_required()
+    }
+    return frozenset(name for name, field in fields if field.is_required()), defaults
 
 
 class Batch:

@@ -1,22 +1,16 @@
 """Engines, sessions and migrations, for SQLite and PostgreSQL alike."""
 
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
-import psycopg
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from filelock import FileLock
 from filelock import Timeout as LockTimeout
 from sqlalchemy import (
@@ -32,6 +26,7 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
+    inspect,
     make_url,
     select,
     text,
@@ -45,6 +40,9 @@ from sqlmodel import Session, SQLModel
 from app.core.errors import NotFound
 from app.core.geo import sqlite_functions
 from app.core.trouble import DATABASE_ERRORS, Trouble
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
@@ -79,25 +77,6 @@ class Instant(TypeDecorator[datetime]):
 
 AT_ONCE = 16
 """How many requests may be at the database at a time, in one process."""
-
-_PING_SECONDS = 3
-_ANSWER_SECONDS = 35
-"""More than the server itself gives a statement."""
-
-
-class _Patient(psycopg.Connection[Any]):
-    """A connection that does not wait for ever for a server that is there and says nothing."""
-
-    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        # A ping, which comes before all else, is the one thing that is sent in this mode.
-        patience = _PING_SECONDS if self.autocommit else _ANSWER_SECONDS
-        began = time.monotonic()
-        try:
-            return super().wait(gen, interval, timeout or patience)
-        except psycopg.OperationalError:
-            if time.monotonic() - began >= patience:
-                self.pgconn.finish()  # what it might still say would be taken for another answer
-            raise
 
 
 @contextmanager
@@ -153,8 +132,11 @@ def make_engine(url: str) -> Engine:
     return engine
 
 
-def _connect(_: Any, __: Any, cargs: Any, cparams: Any) -> psycopg.Connection[Any]:
-    return _Patient.connect(*cargs, **cparams)
+def _connect(_: Any, __: Any, cargs: Any, cparams: Any) -> Any:
+    # Brings the driver, which a database in a file does without.
+    from app.core.patience import Patient  # noqa: PLC0415
+
+    return Patient.connect(*cargs, **cparams)
 
 
 def _sqlite_file(url: str) -> Path | None:
@@ -334,7 +316,10 @@ def is_migrated(engine: Engine) -> bool:
 
 def _revision(connection: Connection) -> str | None:
     """The database's; None when it is empty."""
-    revision = MigrationContext.configure(connection).get_current_revision()
+    is_new = not inspect(connection).has_table("alembic_version")
+    revision = (
+        None if is_new else connection.scalar(text("SELECT version_num FROM alembic_version"))
+    )
     if revision is not None and revision not in _revisions():
         raise NewerSchema(revision)
     return revision
@@ -342,8 +327,9 @@ def _revision(connection: Connection) -> str | None:
 
 @cache
 def _revisions() -> tuple[str, ...]:
-    """All that this code knows, the newest first."""
-    return tuple(script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions())
+    """All that this code knows, the newest first: a file's name begins with its number."""
+    files = (MIGRATIONS / "versions").glob("[0-9]*.py")
+    return tuple(sorted((file.stem.partition("_")[0] for file in files), reverse=True))
 
 
 def migrate(url: str, revision: str = "head") -> None:
@@ -355,18 +341,23 @@ def migrate(url: str, revision: str = "head") -> None:
         # Where it can't be made, the database itself says why.
         with suppress(OSError):
             path.touch()
-    with _migration(url) as config:
+    with _migration(url) as (command, config):
         command.upgrade(config, revision)
 
 
 def downgrade(url: str, revision: str) -> None:
     """Take the database back down to a revision (`base` is an empty database)."""
-    with _migration(url) as config:
+    with _migration(url) as (command, config):
         command.downgrade(config, revision)
 
 
 @contextmanager
-def _migration(url: str) -> Iterator[Config]:
+def _migration(url: str) -> Iterator[tuple[Any, "Config"]]:
+    # A fifteenth of what a worker would take, and nothing is migrated at most starts.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
     with (
         connected(url) as engine,
         engine.execution_options(writes=True).begin() as connection,
@@ -382,7 +373,10 @@ def _migration(url: str) -> Iterator[Config]:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection
-        yield config
+        try:
+            yield command, config
+        except CommandError as error:
+            raise Trouble(f"The database can't be migrated: {error}") from error
 
 
 def one_of(table: str, column: str, values: type[StrEnum]) -> CheckConstraint:

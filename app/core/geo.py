@@ -3,12 +3,10 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from struct import unpack
+from struct import pack, unpack
 from typing import Any
 
 import numpy as np
-import shapely
-from geoalchemy2 import Geography
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Dialect, Float, LargeBinary, literal
 from sqlalchemy.ext.compiler import compiles
@@ -71,6 +69,9 @@ class GeoPoint(TypeDecorator[Point]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "postgresql":
+            # Brings the types of every database that it knows.
+            from geoalchemy2 import Geography  # noqa: PLC0415
+
             return dialect.type_descriptor(
                 Geography(geometry_type="POINT", srid=4326, spatial_index=False)
             )
@@ -81,7 +82,7 @@ class GeoPoint(TypeDecorator[Point]):
             return None
         if dialect.name == "postgresql":
             return f"SRID=4326;POINT({value.lon!r} {value.lat!r})"
-        return shapely.to_wkb(shapely.Point(value.lon, value.lat))
+        return pack("<BIdd", 1, 1, value.lon, value.lat)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Point | None:
         return None if value is None else _from_wkb(bytes(getattr(value, "data", value)))

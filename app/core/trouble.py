@@ -6,7 +6,6 @@ import threading
 import time
 from collections import Counter
 
-from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -29,8 +28,6 @@ def in_a_line(error: Exception) -> str:
             return str(error)
         case DBAPIError():
             return f"The database can't be used: {str(error.orig).partition(chr(10))[0]}"
-        case CommandError():
-            return f"The database can't be migrated: {error}"
         case OSError():
             return f"{error.filename}: {error.strerror}" if error.filename else str(error)
         case _:

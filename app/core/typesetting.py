@@ -9,7 +9,6 @@ from typing import Literal
 
 import fontpkg_noto_sans
 import fontpkg_noto_sans_arabic
-import typst
 
 FONTS = ("Noto Sans", "Noto Sans Arabic")
 """What paper for the public is set in; templates that name no others have Typst's own too."""
@@ -24,6 +23,8 @@ def typeset(template: Path, data: str, made_at: int) -> bytes:
 
     A template finds the data in `sys.inputs.data`, as text: nothing anybody wrote becomes markup.
     """
+    # 7 MB, for the few who have something printed.
+    import typst  # noqa: PLC0415
 
     def compiled(*standards: Literal["ua-1"], ignore_system_fonts: bool) -> bytes:
         return typst.compile(
@@ -47,6 +48,8 @@ def typeset(template: Path, data: str, made_at: int) -> bytes:
 @cache
 def has_letters(text: str) -> bool:
     """Whether `FONTS` have every letter of a text, as Typst itself finds when it sets it."""
+    import typst  # noqa: PLC0415  as above
+
     fonts = ", ".join(f'"{font}"' for font in FONTS)
     document: bytes = (
         '#set document(title: "letters")\n'

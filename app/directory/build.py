@@ -4,7 +4,7 @@ import json
 from array import array
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import starmap
 from typing import NamedTuple
 from uuid import UUID
@@ -241,6 +241,7 @@ def _ints(values: Iterable[int]) -> Ints:
     return np.fromiter(values, dtype=np.int64)
 
 
+@cache
 def warm_up() -> None:
     """Load what a build needs, and compile it or read it from disk."""
     configure_mappers()

@@ -22,9 +22,10 @@ from app.core.journal_head import Newest
 from app.core.settings import WALKING_FACTOR
 from app.core.trouble import Trouble, in_a_line
 from app.directory import render
-from app.directory.builder import Outcome, builder
+from app.directory.builder import builder
 from app.directory.continuity import Behind, WentBack, continued
 from app.directory.engine.search import Search
+from app.directory.outcome import Outcome
 from app.directory.sealed import Shared, Stamp, in_turn
 from app.directory.snapshot import (
     CURRENT,

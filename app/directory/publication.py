@@ -9,8 +9,6 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Self
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.postcodes import POSTCODES
@@ -65,6 +63,11 @@ class Publication(BaseModel):
 
     def signed(self, key: str) -> bytes:
         """The document: a signature, and what it is for."""
+        # Brings all of a library of ciphers, where something is published.
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
+            Ed25519PrivateKey,
+        )
+
         body = self.model_dump_json().encode()
         signature = Ed25519PrivateKey.from_private_bytes(b64decode(key)).sign(_PURPOSE + body)
         return b64encode(signature) + b"\n" + body
@@ -72,6 +75,11 @@ class Publication(BaseModel):
     @classmethod
     def read(cls, document: bytes, keys: Iterable[str]) -> Self:
         """What a document says that was signed with one of these keys. Raises `Refused`."""
+        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  as above
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
+            Ed25519PublicKey,
+        )
+
         signature, _, body = document.partition(b"\n")
         for key in keys:
             try:
@@ -106,6 +114,10 @@ class Publication(BaseModel):
 
 def new_keys() -> tuple[str, str]:
     """A private key, and the public one that belongs to it."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415  as above
+        Ed25519PrivateKey,
+    )
+
     private = Ed25519PrivateKey.generate()
     return (
         b64encode(private.private_bytes_raw()).decode(),

@@ -1,15 +1,15 @@
 """Building the directory in a process of its own, so that no answer ever waits for it.
 
-`python -m app.directory.publish` reads one order a line and answers each with an `Outcome`. It has
-everything imported and forks for each order: a build starts within milliseconds, and what memory it
-took is given back. See `app.directory.builder` for the side that gives the orders.
+`main` reads one order a line and answers each with an `Outcome`; an empty line only has it ready.
+It forks for each order: a build starts within milliseconds, and what memory it took is given back.
+It is a copy of a process that serves or, in place of one that is gone, started as
+`python -m app.directory.publish`. See `app.directory.builder` for the side that gives the orders.
 """
 
 import json
 import logging
 import os
 import signal
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from app.core.db import make_engine, read_session
 from app.core.journal_head import Newest
 from app.core.settings import settings
 from app.directory.build import build, warm_up
-from app.directory.builder import Answer, Outcome
 from app.directory.continuity import Behind, WentBack, continued
+from app.directory.outcome import Answer, Outcome
 from app.directory.snapshot import (
     ACCEPTED,
     CURRENT,
@@ -115,8 +115,11 @@ def _is_published(
 def main() -> None:
     """Carry out orders until nobody can give any more."""
     logs.configure("warning", settings().log_format)
-    warm_up()
-    for line in sys.stdin:
+    # Not the one that was opened at the start, of which this process may be a copy.
+    for line in open(0, closefd=False):  # noqa: SIM115 - until the end
+        warm_up()
+        if not line.strip():
+            continue
         child = os.fork()
         if not child:
             _answer(_carry_out(json.loads(line)))
@@ -129,7 +132,7 @@ def main() -> None:
 def _answer(answer: Answer) -> None:
     # Nobody is there to read it when the service has been stopped meanwhile.
     with suppress(BrokenPipeError):
-        os.write(sys.stdout.fileno(), json.dumps(answer).encode() + b"\n")
+        os.write(1, json.dumps(answer).encode() + b"\n")
 
 
 def _carry_out(order: dict[str, Any]) -> Answer:

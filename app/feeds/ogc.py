@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 
 import numpy as np
 import orjson
-import shapely
 from numpy.typing import NDArray
 
 from app.core.errors import FieldError, Invalid
@@ -76,6 +75,9 @@ class Features:
     @cached_property
     def shapes(self) -> NDArray[np.object_]:
         """Their geometries."""
+        # Brings a library of geometry, for those who ask for boxes and extents.
+        import shapely  # noqa: PLC0415
+
         texts = [orjson.dumps(feature.geometry).decode() for feature in self.all]
         shapes: NDArray[np.object_] = shapely.from_geojson(np.array(texts, dtype=object))
         return shapes
@@ -83,6 +85,8 @@ class Features:
     @cached_property
     def extent(self) -> list[float] | None:
         """The box around them all."""
+        import shapely  # noqa: PLC0415  as above
+
         return [float(side) for side in shapely.total_bounds(self.shapes)] if self.all else None
 
 
@@ -132,6 +136,8 @@ class Question:
         """All that it asks for, on whichever page."""
         found = list(features.all)
         if self.boxes:
+            import shapely  # noqa: PLC0415  as above
+
             areas = [shapely.box(*box) for box in self.boxes]
             hits = np.any([shapely.intersects(features.shapes, area) for area in areas], axis=0)
             found = [*compress(found, hits)]

@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from app.core.batch import Batch
+from app.core.batch import Batch, made
 from app.core.events import recorded
 from app.core.journal import now
 from app.core.london import effective, london_day
@@ -46,7 +46,8 @@ def awards_from_import(batch: Batch, awards: Iterable[tuple[UUID, date, date]]) 
     Their certificates are whatever was handed over then, so they get no numbers here.
     """
     decisions = [
-        Decision(
+        made(
+            Decision,
             venue_id=venue_id,
             scheme=LISTS_PUBLICLY,
             kind=Kind.AWARDED,

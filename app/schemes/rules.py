@@ -176,10 +176,15 @@ def award_in_force(decisions: Iterable[Decided], award: Decided, at: datetime) -
 
 def timeline(decisions: Iterable[Decided]) -> list[Span]:
     """Every standing there ever is, in order, each until the next begins."""
+    return timeline_of(in_order(decisions))
+
+
+def timeline_of(ordered: Iterable[Decided]) -> list[Span]:
+    """The timeline of decisions that all count, and are in order already."""
     # Of what happens at one instant, only the last lasts.
     begun: dict[datetime, Standing] = {}
     current = NO_STANDING
-    for decision in in_order(decisions):
+    for decision in ordered:
         current = _expire(begun, current, decision.effective_at)
         after = _after(current, decision)
         if after != current:
@@ -219,13 +224,18 @@ def _after(before: Standing, decision: Decided) -> Standing:
         case Kind.REINSTATED:
             return Standing(State.IN_FORCE, at, *before.award, before.pending)
         case Kind.APPLIED | Kind.ASSESSED if before.state in _AWARDED:
-            return Standing(before.state, before.since, *before.award, Kind(kind))
+            return Standing(before.state, before.since, *before.award, _KINDS[kind])
         case Kind.APPLIED | Kind.ASSESSED:
-            return Standing(State(kind), since=at, pending=Kind(kind))
+            return Standing(_STATES[kind], since=at, pending=_KINDS[kind])
         case Kind.REFUSED if before.state in _AWARDED:
             return Standing(before.state, before.since, *before.award)
         case _:
-            return Standing(State(kind), since=at)
+            return Standing(_STATES[kind], since=at)
+
+
+# In a tenth of the time that calling the class takes.
+_KINDS: dict[str, Kind] = {kind.value: kind for kind in Kind}
+_STATES: dict[str, State] = {state.value: state for state in State}
 
 
 def review_due(standing: Standing, months: int | None) -> date | None:
@@ -245,11 +255,12 @@ def in_order(decisions: Iterable[D]) -> list[D]:
     return sorted((decision for decision in decisions if decision.voided_at is None), key=_order)
 
 
-_RANK: dict[str, int] = {kind: rank for rank, kind in enumerate(Kind)}
+RANK: dict[str, int] = {kind: rank for rank, kind in enumerate(Kind)}
+"""In which order decisions come that take effect and were recorded at one instant."""
 
 
 def _order(decision: Decided) -> tuple[Any, ...]:
-    return decision.effective_at, decision.recorded_at, _RANK[decision.kind]
+    return decision.effective_at, decision.recorded_at, RANK[decision.kind]
 
 
 # --- assessments -----------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from itertools import groupby
+from itertools import pairwise
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlmodel import Session, col
 
-from app.core.columns import read_columns
+from app.core.columns import places, read_columns
 from app.core.events import known
 from app.schemes.history import PlainDecision
 from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey
-from app.schemes.rules import NO_STANDING, Span, Standing, State, timeline
+from app.schemes.rules import NO_STANDING, RANK, Span, Standing, State, timeline_of
 
 Timelines = Mapping[tuple[UUID, SchemeKey], Sequence[Span]]
 """By venue and scheme: every standing there ever is, in order. Without any, a venue is left out."""
@@ -47,7 +47,7 @@ def timelines(
     venue, scheme, kind, effective_at, recorded_at, until, grade, certificate = read_columns(
         session, statement
     )
-    took_effect, was_recorded = map(_instants, (effective_at, recorded_at))
+    took_effect = _instants(effective_at)
     days = {day: date.fromisoformat(day) if day else None for day in {*until}}
 
     def decision(row: int) -> PlainDecision:
@@ -56,19 +56,30 @@ def timelines(
             scheme[row],
             kind[row],
             took_effect[row],
-            was_recorded[row],
+            took_effect[row],  # when it was recorded says no more than what comes first
             days[until[row]],
             grade[row] or None,
             certificate[row] or None,
         )
 
-    in_turn = np.lexsort((np.array(scheme), np.array(venue))).tolist()
+    # As `in_order` has them, of all at once.
+    in_turn = np.lexsort(
+        (places(kind, RANK), recorded_at, effective_at, np.array(scheme), np.array(venue))
+    ).tolist()
     if venues is not None:
         wanted = {venue_id.hex for venue_id in venues}
         in_turn = [row for row in in_turn if venue[row] in wanted]
+    firsts = [
+        place
+        for place, (last, row) in enumerate(pairwise([-1, *in_turn]))
+        if not place or venue[last] != venue[row] or scheme[last] != scheme[row]
+    ]
+    keys = {key.value: key for key in SchemeKey}
     return {
-        (UUID(of_venue), SchemeKey(of_scheme)): timeline(map(decision, rows))
-        for (of_venue, of_scheme), rows in groupby(in_turn, lambda row: (venue[row], scheme[row]))
+        (UUID(venue[in_turn[first]]), keys[scheme[in_turn[first]]]): timeline_of(
+            map(decision, in_turn[first:end])
+        )
+        for first, end in pairwise([*firsts, len(in_turn)])
     }
 
 

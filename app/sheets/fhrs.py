@@ -8,7 +8,7 @@ from uuid import uuid4
 from sqlalchemy.orm import defer
 from sqlmodel import select
 
-from app.core.batch import Batch
+from app.core.batch import Batch, made
 from app.core.geo import Point
 from app.core.journal import Journal
 from app.core.settings import settings
@@ -24,7 +24,7 @@ from app.sheets.import_report import (
     rejected,
 )
 from app.venues.fields import postcode
-from app.venues.models import Category, Venue, VenueStatus, Ward
+from app.venues.models import Category, Venue, VenueStatus, Ward, searched
 from app.venues.wards import WardMap
 
 CATEGORIES = {
@@ -108,7 +108,8 @@ def import_of(content: bytes, track: Track = iter, most_entries: int | None = No
             if not facts["postcode"] and (given := _text(entry, "PostCode")):
                 reason = f"its postcode {given!r} is left out: it is no whole postcode"
                 report.remark(reference, reason)
-            prospect = Venue(
+            prospect = made(
+                Venue,
                 id=uuid4(),
                 facilities=[],
                 conditions=[],
@@ -116,6 +117,7 @@ def import_of(content: bytes, track: Track = iter, most_entries: int | None = No
                 fhrs_id=fhrs_id,
                 status=VenueStatus.PROSPECT,
                 demonstration=settings().demonstration,
+                folded_name=searched(facts["name"]),
                 **facts,
             )
             stored, columns = prospects.get(reference), []

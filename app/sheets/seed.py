@@ -11,7 +11,6 @@ from app.core.settings import settings
 from app.schemes.season_schemas import SeasonIn
 from app.schemes.seasons import add_season
 from app.sheets.files import EVENT_SHEETS, SheetName, import_sheet
-from app.sheets.wards import import_wards
 from app.venues.models import Venue
 
 ACTOR = "demonstration"
@@ -28,6 +27,9 @@ def load_seed(journal: Journal) -> bool:
     with read_session(journal.engine) as session:
         if session.exec(select(Venue.id).limit(1)).first():
             return False
+    # Brings a library of geometry, once in the life of a demonstration.
+    from app.sheets.wards import import_wards  # noqa: PLC0415
+
     import_wards(journal, (SEED / "wards.geojson").read_bytes(), actor=ACTOR)
     _import(journal, SheetName.VENUES)
     with journal.writing(ACTOR) as session:

@@ -24,7 +24,7 @@ from app.core.db import Instant, find, none_such, read_session, write_session
 from app.core.journal import Journal, now
 from app.http.conditional import PreconditionRequired, Stale, names
 from app.http.fields import Absent, to_json
-from app.sheets import fhrs, files, need, wards
+from app.sheets import fhrs, files, need
 from app.sheets.files import SheetName
 from app.sheets.import_report import Import, ImportReport
 
@@ -48,9 +48,16 @@ class FileKind(StrEnum):
     NEED = "need"
 
 
+def _wards(content: bytes) -> Import:
+    # Brings a library of geometry.
+    from app.sheets.wards import import_of  # noqa: PLC0415
+
+    return import_of(content)
+
+
 IMPORTS: Mapping[FileKind, Callable[[bytes], Import]] = MappingProxyType(
     {
-        FileKind.WARDS: wards.import_of,
+        FileKind.WARDS: _wards,
         FileKind.FHRS: partial(fhrs.import_of, most_entries=MOST_ROWS),
         FileKind.NEED: partial(need.import_of, most_rows=MOST_ROWS),
         **{

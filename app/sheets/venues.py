@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from sqlmodel import Session
 
-from app.core.batch import Batch
+from app.core.batch import Batch, made
 from app.core.geo import Point
 from app.core.journal import now
 from app.core.london import effective, last_day, london_day
@@ -26,7 +26,16 @@ from app.venues.duplicates import likely_twins
 from app.venues.facts import take_effect
 from app.venues.fields import postcode
 from app.venues.hours import Hours, keep_exceptions
-from app.venues.models import Business, Category, Facility, StepFree, Venue, VenueStatus, Ward
+from app.venues.models import (
+    Business,
+    Category,
+    Facility,
+    StepFree,
+    Venue,
+    VenueStatus,
+    Ward,
+    searched,
+)
 from app.venues.wards import Misplaced
 
 _AWARD = ("safe_haven_from", "safe_haven_until")
@@ -250,23 +259,21 @@ def _write(lookup: Lookup, batch: Batch, rows: Sequence[Row]) -> None:
     """Have stored what the rows change."""
     names = {name for row in rows if (name := row.changes.get("business"))}
     for name in sorted(names - lookup.business_ids.keys()):
-        business = Business(name=name)
+        business = made(Business, name=name, folded_name=searched(name))
         batch.add(business)
         lookup.business_ids[name] = business.id
     new = [row for row in rows if row.record is None]
     old = [row for row in rows if row.record is not None]
     for row in new:
-        place = Point(row.values["latitude"], row.values["longitude"])
-        named = {name: row.values[name] for name in ("reference", "name", "category")}
         # What a model makes by itself, it makes slowly.
         own: dict[str, Any] = {"id": uuid4(), "facilities": [], "conditions": []}
-        demonstration = settings().demonstration
-        row.record = Venue(**named, **own, location=place, demonstration=demonstration)
-    for row in rows:
-        _change(lookup, row.record, row.changes)
-    for row in new:
+        own["folded_name"] = searched(row.values["name"])
+        own["demonstration"] = settings().demonstration
+        row.record = made(Venue, **own | _columns(lookup, None, row.changes))
         batch.add(row.record)
     for row in old:
+        for column, value in _columns(lookup, row.record, row.changes).items():
+            setattr(row.record, column, value)
         batch.edit(row.record)
     awards = [
         (row.record.id, first, row.changes["safe_haven_until"])
@@ -282,19 +289,21 @@ def _write(lookup: Lookup, batch: Batch, rows: Sequence[Row]) -> None:
             take_effect(batch.session, row.record, effective(first))
 
 
-def _change(lookup: Lookup, venue: Venue, changes: Values) -> None:
+def _columns(lookup: Lookup, venue: Venue | None, changes: Values) -> dict[str, Any]:
+    """What the changes come to in columns of a venue, or of a new one."""
+    columns: dict[str, Any] = {}
     for column, value in changes.items():
         if column == "business":
-            venue.business_id = lookup.business_ids[value] if value else None
+            columns["business_id"] = lookup.business_ids[value] if value else None
         elif column == "opening_hours":
-            venue.hours = value
+            columns["hours"] = value
         elif column not in (*_PLACE, *_AWARD):
-            setattr(venue, column, value)
+            columns[column] = value
     if changes.keys() & {*_PLACE}:
-        lat = changes.get("latitude", venue.location.lat)
-        lon = changes.get("longitude", venue.location.lon)
-        venue.location = Point(lat, lon)
-        venue.ward_id = lookup.wards.ward_of(venue.location)
+        lat, lon = (venue.location.lat, venue.location.lon) if venue else (0.0, 0.0)
+        place = Point(changes.get("latitude", lat), changes.get("longitude", lon))
+        columns |= {"location": place, "ward_id": lookup.wards.ward_of(place)}
+    return columns
 
 
 def _remark_twins(lookup: Lookup, rows: Iterable[Row], report: ImportReport) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
+from app.core.batch import made
 from app.core.db import find
 from app.core.errors import DomainError, FieldError, Invalid, wrong
 from app.core.events import in_effect, keep, not_in_future, recorded
@@ -67,12 +68,12 @@ def new_session(session: Session, given: SessionIn, known: Container[UUID]) -> T
     if errors := unknown or repeated:
         raise Invalid(errors)
     stamp = {"effective_at": at, **recorded(session)}
-    made = TrainingSession(**given.model_dump(exclude={"on", "attendances"}), **stamp)
-    made.attendances = [
-        Attendance(session_id=made.id, **_counts(attendance), **stamp)
+    training = TrainingSession(**given.model_dump(exclude={"on", "attendances"}), **stamp)
+    training.attendances = [
+        Attendance(session_id=training.id, **_counts(attendance), **stamp)
         for attendance in given.attendances
     ]
-    return made
+    return training
 
 
 def add_attendance(session: Session, session_id: UUID, given: AttendanceIn) -> Attendance:
@@ -101,7 +102,7 @@ def new_attendance(
     if is_counted(training.id, given.venue_id, given.role):
         raise CountedAlready
     stamp = {"effective_at": training.effective_at, **recorded(session)}
-    return Attendance(session_id=training.id, **_counts(given), **stamp)
+    return made(Attendance, session_id=training.id, **_counts(given), **stamp)
 
 
 def _is_counted(session: Session, session_id: UUID, venue_id: UUID, role: str) -> bool:
@@ -136,7 +137,8 @@ def new_headcount(
     at = not_in_future(session, given.on)
     if is_declared(venue_id, at):
         raise DeclaredAlready
-    return Headcount(
+    return made(
+        Headcount,
         venue_id=venue_id,
         effective_at=at,
         staff=given.staff,

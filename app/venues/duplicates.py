@@ -1,7 +1,8 @@
 """Venues that may be there already: shown when one is registered, never decided for the officer."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from math import degrees
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
@@ -91,11 +92,18 @@ class Twin(NamedTuple):
     metres: float
 
 
-def likely_twins(names: Sequence[str], places: Sequence[Point]) -> dict[int, Twin]:
+def likely_twins(names: Sequence[str], places: Sequence[Point]) -> Mapping[int, Twin]:
     """Of venues as given, those that have another one near and named alike: the nearest such.
 
     Near is what `likely_duplicates` calls near, though not across the 180th meridian.
     """
+    return _twins(tuple(names), tuple(places))
+
+
+# Half of what the report on the data's quality takes, of which venues' names and places rarely
+# change between two readings.
+@lru_cache(maxsize=1)
+def _twins(names: Sequence[str], places: Sequence[Point]) -> Mapping[int, Twin]:
     written = [Written.of(name) for name in names]
     twins: dict[int, Twin] = {}
     for first, second in _maybe_alike(written, places):

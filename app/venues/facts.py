@@ -8,7 +8,7 @@ has it, and one as known before this has not.
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 import numpy as np
@@ -18,7 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import UOWTransaction, aliased
 from sqlmodel import Session, col, select
 
-from app.core.batch import Batch
+from app.core.batch import Batch, made
 from app.core.columns import Ints, last_by_day, places, read_columns
 from app.core.events import in_effect, known, recorded
 from app.core.journal import CLOCKS_AGREE, Entry, now
@@ -198,8 +198,11 @@ def _notice(session: Session, _: UOWTransaction) -> None:
 def _note(session: Session, records: Iterable[object]) -> None:
     for record in records:
         if isinstance(record, Venue):
-            attributes = sa.inspect(record).attrs
-            changed = {name for name in FACTS if attributes[name].history.has_changes()}
+            state = sa.inspect(record)
+            # One that is made for a batch alone has no history: all of it is new.
+            changed = {
+                name for name in FACTS if state.transient or state.attrs[name].history.has_changes()
+            }
             if changed:
                 change = _changes(session).setdefault(record.id, _Change(record))
                 change.facts.update(changed)
@@ -209,7 +212,7 @@ def add_facts(batch: Batch) -> None:
     """Have written what a batch changes of venues' facts; its last change but for these."""
     _note(batch.session, batch.records(Venue))
     for facts in _news(batch.session):
-        batch.add(facts)
+        batch.add(made(VenueFacts, **facts))
 
 
 @event.listens_for(Session, "after_rollback")
@@ -221,10 +224,11 @@ def _forget(session: Session) -> None:
 @event.listens_for(Session, "before_commit")
 def _append(session: Session) -> None:
     session.flush()
-    session.add_all(_news(session))
+    session.add_all(VenueFacts(**facts) for facts in _news(session))
 
 
-def _news(session: Session) -> Iterator[VenueFacts]:
+def _news(session: Session) -> Iterator[dict[str, Any]]:
+    """The columns of what is to be appended."""
     changes = session.info.pop(_Change, {}).values()
     if not changes:
         return
@@ -236,7 +240,9 @@ def _news(session: Session) -> Iterator[VenueFacts]:
             yield from _versions(session, change, ahead)
 
 
-def _versions(session: Session, change: _Change, ahead: Collection[UUID]) -> Iterator[VenueFacts]:
+def _versions(
+    session: Session, change: _Change, ahead: Collection[UUID]
+) -> Iterator[dict[str, Any]]:
     stamp = recorded(session)
     facts = Facts.of(change.venue)
     at = change.at or stamp["recorded_at"]
@@ -252,7 +258,7 @@ def _versions(session: Session, change: _Change, ahead: Collection[UUID]) -> Ite
         changed = {name: getattr(facts, name) for name in change.facts}
         versions = [(start, old._replace(**changed)) for start, old in versions]
     for start, held in versions:
-        yield VenueFacts(venue_id=change.venue.id, effective_at=start, **held._asdict(), **stamp)
+        yield {"venue_id": change.venue.id, "effective_at": start, **held._asdict(), **stamp}
 
 
 def _history(session: Session, venue_id: UUID) -> list[tuple[datetime, Facts]]:

@@ -12,7 +12,6 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
-import holidays
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -384,6 +383,9 @@ def times_on(hours: Hours, day: date) -> tuple[Times, ...]:
 @lru_cache(maxsize=200)
 def bank_holidays(year: int) -> frozenset[date]:
     """England's bank holidays, the days themselves and their substitutes."""
+    # Brings the calendars of the world; who answers from the directory asks for none.
+    import holidays  # noqa: PLC0415
+
     return frozenset(holidays.country_holidays("GB", subdiv="ENG", years=year))
 
 

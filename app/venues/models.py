@@ -82,6 +82,11 @@ FOLDED_LENGTH = 200
 """How much of a name can be searched; folding makes some characters longer."""
 
 
+def searched(name: str) -> str:
+    """The `folded_name` of a name."""
+    return folded(name)[:FOLDED_LENGTH]
+
+
 class _Named(SQLModel):
     """A base for what is searched by name: `folded_name` follows it by itself."""
 
@@ -91,7 +96,7 @@ class _Named(SQLModel):
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "folded_name":
             # The constructor too sets it, to the default, and after the name.
-            value = folded(self.name)[:FOLDED_LENGTH]
+            value = searched(self.name)
         super().__setattr__(name, value)
         if name == "name":
             self.folded_name = value

@@ -27,7 +27,7 @@ from app.venues.hours import (
     times_by_weekday,
     weekly_periods,
 )
-from app.venues.osm_rules import ALL_DAY, MONTHS, HoursRefused, Rule, read_rules, valid
+from app.venues.osm_rules import ALL_DAY, MONTHS, HoursRefused, Rule, valid
 
 _Entry = TypeVar("_Entry", Season, DatedException)
 
@@ -37,6 +37,9 @@ MOST_CLOSURES = 366
 
 def parse(text: str) -> Hours:
     """The hours that a text means; raises HoursRefused where `Hours` can't say exactly that."""
+    # Brings a parser and builds its tables, for the few who write hours.
+    from app.venues.osm_grammar import read_rules  # noqa: PLC0415
+
     text = text.strip()
     return valid(text[:40], partial(_hours, read_rules(text)))
 

@@ -3,14 +3,14 @@
 import json
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
-
-import shapely
-from shapely.geometry.base import BaseGeometry
 
 from app.core.geo import EARTH_RADIUS_M, Point
 from app.venues.models import Ward
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
 
 NEAR_WARDS_M = 2_000
 """How far outside the wards a venue can be: at a neighbour's, and not where an error puts it."""
@@ -24,6 +24,9 @@ class WardMap:
     """Finds the ward of a place; a border that wards share belongs to the first by code."""
 
     def __init__(self, wards: Iterable[Ward]) -> None:
+        # Brings a library of geometry, for those who place venues.
+        import shapely  # noqa: PLC0415
+
         self._wards = sorted(wards, key=lambda ward: ward.code)
         self._tree = shapely.STRtree([shape_of(ward.boundary) for ward in self._wards])
 
@@ -36,6 +39,8 @@ class WardMap:
 
     def wards_of(self, places: Sequence[Point]) -> list[UUID | None]:
         """As `ward_of`, for many places at once."""
+        import shapely  # noqa: PLC0415  as above
+
         points = shapely.points([place.lon for place in places], [place.lat for place in places])
         wards: list[UUID | None] = [None] * len(places)
         found = self._tree.query(points, predicate="intersects").tolist()
@@ -64,6 +69,8 @@ class WardMap:
     def _likely(self, place: Point) -> bool:
         if not self:
             return 49 <= place.lat <= 61 and -9 <= place.lon <= 2
+        import shapely  # noqa: PLC0415  as above
+
         # Metres on a plane that touches the earth there: right as far as it matters here.
         high = math.radians(EARTH_RADIUS_M)
         scale = high * math.cos(math.radians(place.lat)), high
@@ -73,5 +80,7 @@ class WardMap:
         return bool(shapely.dwithin(flat, shapely.Point(0, 0), NEAR_WARDS_M).any())
 
 
-def shape_of(boundary: dict[str, Any]) -> BaseGeometry:
+def shape_of(boundary: dict[str, Any]) -> "BaseGeometry":
+    import shapely  # noqa: PLC0415  as above
+
     return shapely.from_geojson(json.dumps(boundary))

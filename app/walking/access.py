@@ -15,6 +15,7 @@ _HIGHWAYS = {
     *("unclassified", "road", "track", "bridleway", "trunk", "trunk_link", "primary"),
     *("primary_link", "secondary", "secondary_link", "tertiary", "tertiary_link"),
 }
+_BIG = {"trunk", "trunk_link", "primary", "primary_link"}
 _SQUARES = {"pedestrian", "footway", "living_street"}
 _ALLOWED = {"yes", "designated", "permissive", "official", "public"}
 _PUBLIC = _ALLOWED | {"destination", "unknown"}
@@ -46,6 +47,12 @@ class Way(IntFlag):
 
     BRIDGE = 64
 
+    BARE = 128
+    """A big road without a pavement, as those down to an underpass: nobody stands on it."""
+
+    UNTIED = STEPS | HIDDEN | BARE
+    """What no place is tied to."""
+
 
 def way(tags: Tags) -> Way | None:
     """What a `highway` is to somebody on foot; None when it can't be counted on."""
@@ -60,8 +67,11 @@ def way(tags: Tags) -> Way | None:
         found |= Way.STEPS | Way.STAIRS | _incline(tags.get("incline", ""))
     if tags.get("wheelchair") == "no":
         found |= Way.STEPS
-    if tags.get("tunnel", "no") not in ("no", "building_passage"):
+    is_under = tags.get("covered") == "yes" and tags.get("layer", "").startswith("-")
+    if is_under or tags.get("tunnel", "no") not in ("no", "building_passage"):
         found |= Way.HIDDEN
+    if highway in _BIG and tags.get("sidewalk") in ("no", "none"):
+        found |= Way.BARE
     if tags.get("bridge", "no") != "no":
         found |= Way.BRIDGE
     return found

@@ -104,8 +104,8 @@ def _grid(drawn: Network) -> tuple[Shorts, list[int], Ints, Shorts]:
     owner[starts[1:] - 1] = -1
     if not len(points):
         return owner, [0, 0, 1, 1, 1], np.zeros(2, dtype=np.int64), owner
-    hidden = drawn.kinds & (Way.STEPS | Way.HIDDEN) != 0
-    chosen = np.flatnonzero((owner >= 0) & ~hidden[owner])
+    untied = drawn.kinds & Way.UNTIED != 0
+    chosen = np.flatnonzero((owner >= 0) & ~untied[owner])
     west, south = points.min(axis=0).tolist()
     # In the north a degree of longitude is the shortest.
     furthest = int(points[:, 1].max())

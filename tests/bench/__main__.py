@@ -9,12 +9,24 @@ import signal
 import sys
 from functools import partial
 
-from tests.bench import audit, growth, imports, open_loop, pages, register, report, soak, staff
+from tests.bench import (
+    audit,
+    growth,
+    imports,
+    open_loop,
+    pages,
+    register,
+    report,
+    soak,
+    staff,
+    start,
+)
 from tests.bench.peers import compare
 
 BENCHMARKS = {
     "peers": compare.main,
     "growth": growth.main,
+    "start": start.main,
     "open-loop": open_loop.main,
     "register": register.main,
     "audit": audit.main,

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from typer.testing import CliRunner
 
 from app.accounts.models import Account, Role
+from app.cli import cli
 from app.core.db import connected
 from app.core.journal import HEAD_FILE, Journal, erase
 from app.core.london import LONDON
@@ -203,7 +204,7 @@ def command(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Command:
     monkeypatch.setattr(journal_cli, "settings", lambda: settings)
 
     def run(name: str) -> tuple[int, str]:
-        result = CliRunner().invoke(journal_cli.journal, name.split())
+        result = CliRunner().invoke(cli, ["journal", *name.split()])
         return result.exit_code, result.output
 
     return run

@@ -52,8 +52,8 @@ class Dijkstra:
 def tied(streets: Streets, lat: float, lon: float, within_m: float = 100) -> tuple[int, int, int]:
     """The edge nearest to a place, how far along, and how far off; -1 where none is that near."""
     owner = streets.owner
-    hidden = streets.kinds & (Way.STEPS | Way.HIDDEN) != 0
-    steps = np.flatnonzero((owner >= 0) & ~hidden[owner])
+    untied = streets.kinds & (Way.STEPS | Way.HIDDEN | Way.BARE) != 0
+    steps = np.flatnonzero((owner >= 0) & ~untied[owner])
     middle, north, east, narrows = streets.scale
     across = east - narrows * (lat * 1e6 - middle)
     here = np.array([lon * 1e6, lat * 1e6])

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-import xlsxwriter
 from pydantic import BaseModel
 
 from app.audit.frame.report import Mark, Report, Table, tables, title_of
@@ -52,6 +51,9 @@ def as_xlsx(report: Report, name: str | None = None) -> bytes:
 
     Numbers, dates and instants (in London's time) are typed; headers stay in view.
     """
+    # Not for reports that are read on a page.
+    import xlsxwriter  # noqa: PLC0415
+
     file = io.BytesIO()
     # As the one who writes it says: no text becomes a formula, a link or a number.
     options = {

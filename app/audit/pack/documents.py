@@ -14,7 +14,6 @@ from app.audit.pack.charts import CHARTS, Headline, headlines
 from app.audit.pack.pack import QuarterlyPack
 from app.audit.pack.svg import Chart
 from app.core.london import LONDON, london_day
-from app.core.typesetting import typeset
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """What a browser may do with the page: show it, and nothing else."""
@@ -147,6 +146,9 @@ def as_html(pack: QuarterlyPack) -> bytes:
 def as_pdf(pack: QuarterlyPack) -> bytes:
     """A tagged PDF, to the rules of PDF/UA-1; the same pack makes the same file."""
     made_at = int((pack.about.issued_at or pack.about.known_at).timestamp())
+    # Brings a typesetter, of 7 MB.
+    from app.core.typesetting import typeset  # noqa: PLC0415
+
     return typeset(_TEMPLATES / "pack.typ", orjson.dumps(_layout(pack)).decode(), made_at)
 
 

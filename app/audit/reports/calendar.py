@@ -10,9 +10,9 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import uuid5
 
-from icalendar import TRANSP, Calendar, Event
 from pydantic import BaseModel, Field
 from sqlmodel import Session, col, select
 
@@ -27,6 +27,9 @@ from app.core.errors import NotFound
 from app.core.journal import now
 from app.core.settings import settings
 from app.http.fields import Absent
+
+if TYPE_CHECKING:
+    from icalendar import Event
 
 DAYS = 90
 """How far ahead the calendar looks."""
@@ -136,6 +139,9 @@ def calendar(session: Session, secret: str, at: datetime) -> bytes:
 
 def written(items: Iterable[DueItem], known_at: datetime) -> bytes:
     """A work list as iCalendar (RFC 5545, 7986): a whole-day event for each item with a day."""
+    # 80 modules, for the few who follow a calendar.
+    from icalendar import Calendar  # noqa: PLC0415
+
     name, about = "Safe Havens: due", f"What lapses within {DAYS} days, or has lapsed"
     if settings().demonstration:
         name, about = f"{name} (demonstration)", f"{about}; {DEMONSTRATION}"
@@ -151,7 +157,9 @@ def written(items: Iterable[DueItem], known_at: datetime) -> bytes:
     return content
 
 
-def _event(item: DueItem, known_at: datetime) -> Event:
+def _event(item: DueItem, known_at: datetime) -> "Event":
+    from icalendar import TRANSP, Event  # noqa: PLC0415  as above
+
     return Event.new(
         # The same for as long as it is about the same, though its day may move.
         uid=str(uuid5(item.venue_id, f"{item.kind}/{item.of}")),

@@ -5,10 +5,10 @@ their last day. Reviews and retests stay until they are held.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from uuid import UUID
 
 import numpy as np
@@ -16,10 +16,17 @@ import sqlalchemy as sa
 from pydantic import Field
 from sqlmodel import Session, col
 
-from app.audit.frame.names import business_names, venue_names, ward_names
+from app.audit.frame.names import (
+    VenueName,
+    WardNames,
+    business_names,
+    venue_names,
+    ward_names,
+)
 from app.audit.frame.question import ReportQuestion, View, counted_venues
 from app.audit.frame.report import Report, Row, about
 from app.audit.frame.rows import AtVenue
+from app.core.columns import read_columns
 from app.core.events import known, within
 from app.core.london import last_day, london_day
 from app.http.fields import Absent
@@ -137,9 +144,9 @@ class _Task(NamedTuple):
 
 def due(session: Session, view: View, days: int) -> Due:
     """The work list as at a day, of the venues that are active then."""
-    facts = counted_venues(session, view)
-    items = work_list(session, view, facts, days)
-    retests = _items(session, view, facts, _retests(session, view, days))
+    facts, names = counted_venues(session, view), _Names.of(session)
+    items = _items(view, facts, names, _tasks(session, view, days))
+    retests = _items(view, facts, names, _retests(session, view, days))
     return Due(
         about=about(session, f"Due within {days} days", view, SOURCES),
         counts=list(_counts([*items, *retests])),
@@ -152,8 +159,12 @@ def work_list(
     session: Session, view: View, facts: Mapping[UUID, Facts], days: int
 ) -> list[DueItem]:
     """All there is to do at some venues but retests, so that it shows nothing of any test."""
-    tasks = [*_accreditations(session, view, days), *_training(session, view, days)]
-    return _items(session, view, facts, tasks)
+    return _items(view, facts, _Names.of(session), _tasks(session, view, days))
+
+
+def _tasks(session: Session, view: View, days: int) -> Iterator[_Task]:
+    yield from _accreditations(session, view, days)
+    yield from _training(session, view, days)
 
 
 _LAPSES = (State.IN_FORCE, State.SUSPENDED)
@@ -210,20 +221,20 @@ def _training(session: Session, view: View, days: int) -> Iterator[_Task]:
             on = date.fromordinal(int(until[place, number]))
             yield _Task(DueKind.TRAINING, course, venue_id, on)
             continue
-        on = last_day(latest[venue_id, course], int(months[place, number]))
+        on = last_day(latest(venue_id, course), int(months[place, number]))
         if on >= view.as_at:
             yield _Task(DueKind.TRAINING, course, venue_id, None, note="those trained have left")
         elif _is_listed(view, on, days):
             yield _Task(DueKind.TRAINING, course, venue_id, on)
 
 
-def _last_trained(session: Session, view: View) -> dict[tuple[UUID, str], date]:
-    """When staff of each venue last took each course."""
-    rows = session.execute(
+def _last_trained(session: Session, view: View) -> Callable[[UUID, str], date]:
+    """What tells when staff of a venue last took a course."""
+    last = (
         sa.select(
             col(Attendance.venue_id),
             col(TrainingSession.course),
-            sa.func.max(Attendance.effective_at),
+            sa.func.max(Attendance.effective_at).label("at"),
         )
         .join(TrainingSession)
         .where(
@@ -232,8 +243,11 @@ def _last_trained(session: Session, view: View) -> dict[tuple[UUID, str], date]:
             *within(Attendance, None, view.as_at),
         )
         .group_by(col(Attendance.venue_id), col(TrainingSession.course))
+        .subquery()
     )
-    return {(venue_id, course): london_day(at) for venue_id, course, at in rows}
+    venue, course, at = read_columns(session, sa.select(*last.columns))
+    latest = dict(zip(zip(venue, course, strict=True), at.tolist(), strict=True))
+    return lambda venue_id, course: london_day(latest[venue_id.hex, course].replace(tzinfo=UTC))
 
 
 def _retests(session: Session, view: View, days: int) -> Iterator[_Task]:
@@ -243,10 +257,22 @@ def _retests(session: Session, view: View, days: int) -> Iterator[_Task]:
             yield _Task(DueKind.RETEST, test.scheme, test.venue_id, by)
 
 
+class _Names(NamedTuple):
+    """What is shown of venues, wards and businesses, by id."""
+
+    venues: Mapping[UUID, VenueName]
+    wards: WardNames
+    businesses: Mapping[UUID | None, str | None]
+
+    @classmethod
+    def of(cls, session: Session) -> Self:
+        """All that there are."""
+        return cls(venue_names(session), ward_names(session), business_names(session))
+
+
 def _items(
-    session: Session, view: View, facts: Mapping[UUID, Facts], tasks: Iterable[_Task]
+    view: View, facts: Mapping[UUID, Facts], names: _Names, tasks: Iterable[_Task]
 ) -> list[DueItem]:
-    names, wards, businesses = venue_names(session), ward_names(session), business_names(session)
     items = []
     for task in tasks:
         if task.venue_id not in facts:
@@ -255,12 +281,12 @@ def _items(
         items.append(
             DueItem(
                 **task._asdict(),
-                **names[task.venue_id]._asdict(),
+                **names.venues[task.venue_id]._asdict(),
                 title=_title(task.kind, task.of),
                 bucket=Bucket.OVERDUE if left is None else bucket(left),
                 days=left,
-                ward=wards[facts[task.venue_id].ward_id].name,
-                business=businesses[facts[task.venue_id].business_id],
+                ward=names.wards[facts[task.venue_id].ward_id].name,
+                business=names.businesses[facts[task.venue_id].business_id],
             )
         )
     kinds = list(DueKind)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-import httpx
 from fastapi import Request
 from starlette.types import Receive, Scope, Send
 
@@ -56,6 +55,9 @@ class Api:
         async def called(scope: Scope, receive: Receive, send: Send) -> None:
             await request.app({**scope, HANDED_OVER: visit, COUNTED: True}, receive, send)
 
+        # Brings a command line and its colours, which nobody who asks for a haven needs.
+        import httpx  # noqa: PLC0415
+
         address = client_address(request, request.app.state.trusted_proxies)
         self._transport = httpx.ASGITransport(called, client=(address, 0))
         self._read: dict[str, Told] = {}
@@ -91,6 +93,8 @@ class Api:
         given = {
             name: value for name, value in (asked or {}).items() if value not in (None, "", [])
         }
+        import httpx  # noqa: PLC0415  as above
+
         # A client of its own for each call costs little, and holds nothing.
         async with httpx.AsyncClient(transport=self._transport, base_url="http://pages") as client:
             answer = await client.request(

@@ -348,7 +348,7 @@ def _about(request: Request, found: Found) -> Operation | None:
     shows = {one.path: one for one in operations.all if one.method == "GET" and not one.is_list}
     path = found.operation.path
     while path.count("/") > 2:
-        if path in shows and "{" in path:
+        if path in shows and ("{" in path or found.operation.asks_seen):
             return shows[path]
         path = path.rpartition("/")[0]
     return None

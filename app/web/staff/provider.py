@@ -5,16 +5,15 @@ back once can't again.
 """
 
 from base64 import urlsafe_b64encode
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
-from cryptography.fernet import Fernet, InvalidToken
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
 from app.accounts.arrivals import NameIsTaken, NoName, NotLetIn, arrive
-from app.accounts.provider import Begun, NotConfirmed, Provider, ProviderDown
+from app.accounts.provided import Begun, NotConfirmed, ProviderDown
 from app.core.errors import NotFound
 from app.core.settings import Settings
 from app.http.database import turns_of
@@ -24,6 +23,11 @@ from app.web.pages import PageRoute
 from app.web.staff.pages import staff_page
 from app.web.staff.sign_in import ask_to_sign_in, held, ours
 from app.web.staff.visits import SIGN_IN, IfAnybody, begun_at_provider, keep_begun, remember
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
+
+    from app.accounts.provider import Provider
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -111,7 +115,7 @@ async def signed_out(request: Request) -> Response:
     return staff_page(request, None, "signed_out.html", "You are signed out", address=address)
 
 
-def _provider(request: Request) -> Provider:
+def _provider(request: Request) -> "Provider":
     provider: Provider | None = request.app.state.provider
     if provider is None:
         raise NotFound
@@ -120,6 +124,9 @@ def _provider(request: Request) -> Provider:
 
 def _begun(request: Request) -> tuple[Begun, str]:
     """What this browser began, and where it leads. Raises `NotConfirmed`."""
+    # Brings all of a library of ciphers, where there is a provider.
+    from cryptography.fernet import InvalidToken  # noqa: PLC0415
+
     try:
         found = _seal(request).decrypt(begun_at_provider(request).encode(), BEGUN_SECONDS)
     except InvalidToken:
@@ -128,6 +135,8 @@ def _begun(request: Request) -> tuple[Begun, str]:
     return Begun("", state, nonce, verifier), back
 
 
-def _seal(request: Request) -> Fernet:
+def _seal(request: Request) -> "Fernet":
+    from cryptography.fernet import Fernet  # noqa: PLC0415  as above
+
     settings: Settings = request.app.state.settings
     return Fernet(urlsafe_b64encode(settings.key("provider")))

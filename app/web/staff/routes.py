@@ -9,6 +9,7 @@ from app.web.finder import InListing
 from app.web.pages import PageRoute
 from app.web.staff import (
     hours,
+    installation,
     journal_check,
     packs,
     reports,
@@ -41,6 +42,7 @@ router.post("/console/bulk/staged/{staged_id:uuid}/confirm")(sheets.confirm)
 router.get("/console/bulk/{kind}/staged")(sheets.show_upload)
 router.post("/console/bulk/{kind}/staged")(sheets.upload)
 router.get("/console/journal/check")(journal_check.show)
+router.get("/console/installation")(installation.show)
 router.get("/audit")(reports.show_front)
 router.get("/audit/packs")(packs.show)
 router.get("/audit/packs/{pack_id:uuid}/check")(packs.show_check)

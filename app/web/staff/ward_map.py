@@ -14,6 +14,9 @@ from app.web.staff.shown import wording
 from app.web.staff.visits import Visitor
 
 WIDTH = 580
+LETTER = 11
+"""How wide a letter of a ward's name is at most, so that it stays within the ward."""
+
 FROM = (25, 40, 50, 63, 75)
 """From how many percent on a ward is one shade lighter."""
 
@@ -37,6 +40,13 @@ class DrawnWard:
     y: int
     percent: int | None
     of: str
+    width: int
+
+    @property
+    def short_name(self) -> str:
+        """What is written into it above its number, if there is room."""
+        name = self.name.partition(" (")[0]
+        return name if len(name) * LETTER < self.width else ""
 
     @property
     def shade(self) -> int:
@@ -151,7 +161,9 @@ def _drawn(
 ) -> DrawnWard:
     # Points that fall together are left out, so the finest outline makes no large page.
     rings = [list(dict.fromkeys(map(projection.at, ring))) for ring in _rings(feature["geometry"])]
-    x, y = _middle(max(rings, key=len))
+    largest = max(rings, key=len)
+    x, y = _middle(largest)
+    across = [x for x, _ in largest]
     return DrawnWard(
         feature["properties"]["name"],
         "".join("M" + "L".join(f"{x} {y}" for x, y in ring) + "z" for ring in rings),
@@ -159,6 +171,7 @@ def _drawn(
         y,
         None if share is None else round(100 * share),
         of,
+        max(across) - min(across),
     )
 
 

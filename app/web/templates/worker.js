@@ -8,13 +8,39 @@ const PAGES = {{ pages|tojson }};
 const OURS = /^havens-(?!directory$)/;
 
 self.addEventListener("install", (event) => {
+  // What is always kept comes from there without this worker, where the browser can do that: to start
+  // it takes an old phone a while.
+  if (event.addRoutes) {
+    const always = FILES.concat(PAGES.slice(0, 2));
+    event.addRoutes(
+      always.map((pathname) => ({
+        condition: { urlPattern: { pathname, search: "" }, requestMethod: "get" },
+        source: { cacheName: KEPT },
+      }))
+    );
+  }
   event.waitUntil(
     caches
       .open(KEPT)
-      .then((kept) => pagesKept().then((pages) => kept.addAll(FILES.concat(pages))))
+      .then((kept) =>
+        Promise.all([
+          kept.addAll(FILES),
+          pagesKept().then((pages) => Promise.all(pages.map((page) => keep(kept, page)))),
+        ])
+      )
       .then(() => self.skipWaiting())
   );
 });
+
+// A page as this phone asks for it: whatever it varies by, there is one of it.
+function keep(kept, page) {
+  return fetch(page).then((answer) => {
+    if (!answer.ok) throw new Error(page + ": " + answer.status);
+    const headers = new Headers(answer.headers);
+    headers.delete("Vary");
+    return kept.put(page, new Response(answer.body, { headers }));
+  });
+}
 
 // The pages of everybody, and what else this phone has kept before: pages in a language of its own,
 // and files that are asked for later, under their names of now.
@@ -54,7 +80,7 @@ self.addEventListener("message", (event) => {
   event.waitUntil(
     caches.open(KEPT).then((kept) =>
       Promise.all(
-        pages.map((page) => kept.match(page).then((found) => found || kept.add(page)))
+        pages.map((page) => kept.match(page).then((found) => found || keep(kept, page)))
       )
     )
   );

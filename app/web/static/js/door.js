@@ -1,7 +1,7 @@
 "use strict";
 // First on the finder: the door. It is small and asked for first, so that on a slow line it can be
 // pressed before the rest has come; a press is kept for `finder.js`, which it fetches together with
-// the directory and the rest of the style.
+// the rest of the style. What lies below waits for its turn, after the door and the answer.
 
 const DIRECTORY = "/v1/havens";
 const KEPT = "havens-directory";
@@ -15,26 +15,34 @@ const policy = window.trustedTypes
   ? trustedTypes.createPolicy("havens", { createScriptURL: (address) => address })
   : { createScriptURL: (address) => address };
 
-// The rest of the style: an answer waits for it, but no longer than this.
-const STYLE_MS = 5000;
-let styled = Promise.resolve();
+// The rest of the style: an answer waits for it, and what lies below the door for an answer, but no
+// longer than this.
+const WAIT_MS = 5000;
+let styled = Promise.resolve(); // and the page read to its end
 
 let words = null;
 let firstDirectory = null; // the answer that is on its way when the finder begins
 let lastDirectory = null; // the document that was kept, if one was and the browser lets us read it
+
+const isRead = new Promise((come) => {
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", come);
+  else come();
+});
 
 async function readKept() {
   const answer = await caches.match(DIRECTORY, { cacheName: KEPT, ignoreVary: true });
   return answer && answer.json();
 }
 
-function addStyle(address, come) {
-  const style = document.createElement("link");
-  style.rel = "stylesheet";
-  style.href = address;
-  ["load", "error"].forEach((end) => style.addEventListener(end, come));
-  setTimeout(come, STYLE_MS);
-  document.head.append(style);
+function addStyle(address) {
+  return new Promise((come) => {
+    const style = document.createElement("link");
+    style.rel = "stylesheet";
+    style.href = address;
+    ["load", "error"].forEach((end) => style.addEventListener(end, come));
+    setTimeout(come, WAIT_MS);
+    document.head.append(style);
+  });
 }
 
 function wait() {
@@ -53,6 +61,7 @@ function addFinder() {
   script.src = policy.createScriptURL(page("first-script").dataset.then);
   // A line that broke: to press again is to try again.
   script.addEventListener("error", () => {
+    showRest();
     if (door.wasPressed) tellStart(words.no_list);
     door.press = () => {
       door.press = wait;
@@ -63,13 +72,22 @@ function addFinder() {
   document.head.append(script);
 }
 
-function begin() {
-  words = JSON.parse(page("words").textContent);
-  if (page("start")) {
-    page("doorway").append(page("door").content.cloneNode(true));
-    page("doorway").firstElementChild.addEventListener("click", () => door.press());
-    page("told").textContent = words.never_see;
-    styled = new Promise((come) => addStyle(page("first-script").dataset.style, come));
+function addDoor() {
+  page("doorway").append(page("door").content.cloneNode(true));
+  page("doorway").firstElementChild.addEventListener("click", () => door.press());
+  page("told").textContent = words.never_see;
+  page("elsewhere").classList.add("sh-later");
+  setTimeout(showRest, WAIT_MS);
+}
+
+function showRest() {
+  page("elsewhere").classList.remove("sh-later");
+}
+
+function fetchRest() {
+  const address = page("first-script").dataset.style;
+  if (address) {
+    styled = Promise.all([addStyle(address), isRead]);
     firstDirectory = fetch(DIRECTORY);
     // Whoever waits for it is told.
     firstDirectory.catch(() => {});
@@ -78,5 +96,16 @@ function begin() {
   addFinder();
 }
 
-if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
-else begin();
+function begin() {
+  words = JSON.parse(page("words").textContent);
+  if (page("start")) addDoor();
+}
+
+const isKept = navigator.serviceWorker && navigator.serviceWorker.controller;
+if (isKept || document.hidden) {
+  fetchRest();
+  isRead.then(begin);
+} else {
+  // To ask for it takes an old phone a tenth of a second: the door is painted before.
+  isRead.then(begin).then(() => requestAnimationFrame(() => setTimeout(fetchRest)));
+}

@@ -5,6 +5,7 @@
 
 const REFRESH_MS = 10 * 60 * 1000;
 const TICK_MS = 15 * 1000;
+const REST_MS = 400; // in which an answer has its turn before what lies below it
 const LATE_MS = 5 * 1000;
 const FAILED_MS = 12 * 1000;
 const LISTED = 5;
@@ -461,6 +462,7 @@ function stopLooking() {
 
 function unplaced(reason) {
   stopLooking();
+  showRest();
   page("start").hidden = true;
   page("answer").hidden = true;
   page("allow").hidden = reason !== words.refused;
@@ -684,7 +686,7 @@ function addStreets() {
       script.addEventListener("load", come);
       script.addEventListener("error", fail);
       document.head.append(script);
-      addStyle(streetsStyle, () => {});
+      addStyle(streetsStyle);
     });
     streetsAdded.then(() => keepFiles([streets, streetsStyle]), () => {
       streetsAdded = null;
@@ -744,6 +746,7 @@ function begun() {
   lastDirectory.then((whole) => whole && !state.directory && hold(whole));
   loadDirectory().then(keepOffline);
   if (door.wasPressed) look();
+  setTimeout(showRest, REST_MS);
   setInterval(show, TICK_MS);
   setInterval(loadDirectory, REFRESH_MS);
   window.addEventListener("online", loadDirectory);

@@ -1,0 +1,13 @@
+"""Backup and health at a glance, on their page."""
+
+from app.accounts.models import Role
+from tests.web.staff.conftest import Staff, text
+
+
+def test_what_is_wrong_comes_first(staff: Staff) -> None:
+    page = staff.browser(Role.ADMINISTRATOR).get("/console/installation")
+    said = text(page).partition("as far as can be told at once")[2]
+    assert said.index("To look at") < said.index("Backup") < said.index("Disk")
+    assert "none was made from here" in said
+    assert "havens backup FILE" in said
+    assert staff.browser(Role.OFFICER).get("/console/installation").status_code == 403
