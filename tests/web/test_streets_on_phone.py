@@ -215,7 +215,7 @@ def city(template: str, made: Streets, places: Sequence[Point], documents: int) 
         with engine.execution_options(writes=True).begin() as writing:
             for number, text in enumerate(made.texts):
                 writing.exec_driver_sql(
-                    "UPDATE venue SET address = ? WHERE abs(random()) % ? = ?",
+                    "UPDATE venue SET address = ? WHERE substr(reference, 2) % ? = ?",
                     (f"{number} {text}", len(made.texts), number),
                 )
         with read_session(engine) as session:
@@ -238,7 +238,7 @@ def hold(page: Page, of: City, questions: list[Json]) -> None:
             for haven in havens:
                 walking[haven["walking"]] += 1
     # Each must have been there often enough for this to prove anything.
-    assert min(entries.values()) > 30, entries
+    assert min(entries.values()) > 10, entries
     assert min(walking.values()) > 30, walking
 
 
