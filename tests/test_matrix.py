@@ -40,6 +40,7 @@ PUBLIC = {
     ("GET", "/v1/wards"),
     ("GET", "/v1/changes"),
     ("GET", "/v1/postcodes"),
+    ("GET", "/v1/streets"),
     ("GET", "/v1/help"),
     ("GET", "/oruk"),
     *(

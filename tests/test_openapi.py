@@ -32,6 +32,7 @@ from app.venues.models import Facility
 from app.web.pages import PageRoute
 from tests.factories import utc
 from tests.servers import add_venue, serving_directory, settings_for, until
+from tests.walking.towns import grid, place
 
 PUBLISHED = Path(__file__).parent.parent / "openapi"
 NEAREST = "/v1/havens/nearest"
@@ -45,6 +46,9 @@ POSTER = f"/print/poster/{examples.ONE['id']}.pdf"
 VERIFY = "/v1/verify/{code}"
 GEOJSON = "application/geo+json"
 PDF = "application/pdf"
+OF_NO_SCHEMA = {PDF: b"%PDF-", "application/octet-stream": b"havens streets for phones "}
+"""How what is no JSON begins."""
+
 PROBLEM = "application/problem+json"
 NOT_PUBLISHED = {"/metrics", "/docs", "/docs/{name}", "/static/{name}", "/openapi.json"}
 OF_STANDARDS = ("/oruk", "/ogc")
@@ -202,10 +206,10 @@ def test_only_what_can_be_cleared_may_be_null(either: Json) -> None:
 
 def test_the_public_operations_are_these(contract: Json) -> None:
     assert sorted(operation["operationId"] for _, _, operation in operations(contract)) == [
-        *("all_postcodes", "all_wards", "directory_changes", "health_live", "health_ready"),
-        *("nearest_havens", "nearest_havens_in_body", "one_haven", "print_leaflet"),
-        *("print_poster", "report_problem", "route_to_haven", "route_to_haven_in_body", "verify"),
-        *("whole_directory", "whom_to_call"),
+        *("all_postcodes", "all_streets", "all_wards", "directory_changes", "health_live"),
+        *("health_ready", "nearest_havens", "nearest_havens_in_body", "one_haven"),
+        *("print_leaflet", "print_poster", "report_problem", "route_to_haven"),
+        *("route_to_haven_in_body", "verify", "whole_directory", "whom_to_call"),
     ]
 
 
@@ -587,7 +591,7 @@ def test_the_examples_are_real_answers(live: httpx.Client, contract: Json) -> No
             # The example of changes shows some, and the first answer is the whole. There are no
             # streets here: the example of `nearest` is of who has none.
             others = ("report_problem", "print_leaflet", "print_poster", "directory_changes")
-            on_foot = ("route_to_haven", "route_to_haven_in_body")
+            on_foot = ("all_streets", "route_to_haven", "route_to_haven_in_body")
             assert operation["operationId"] in (*others, *on_foot)
             continue
         content = operation["responses"]["200"]["content"]
@@ -600,6 +604,7 @@ def test_the_examples_are_real_answers(live: httpx.Client, contract: Json) -> No
 
 
 HERE = {"lat": 51.5155, "lon": -0.0922}
+IN_TOWN = dict(zip(("from_lat", "from_lon"), place(130, 10), strict=True))
 FROM_HERE = {f"from_{name}": degrees for name, degrees in HERE.items()}
 COMPRESSED = {"Content-Encoding": "gzip"}
 REQUESTS: list[tuple[str, str, str, Json, int]] = [
@@ -646,6 +651,7 @@ REQUESTS: list[tuple[str, str, str, Json, int]] = [
     ("GET", "/v1/wards", "/v1/wards", {"headers": {"If-None-Match": "*"}}, 304),
     ("GET", "/v1/postcodes", "/v1/postcodes", {}, 200),
     ("GET", "/v1/postcodes", "/v1/postcodes", {"headers": {"If-None-Match": "*"}}, 304),
+    ("GET", "/v1/streets", "/v1/streets", {}, 404),
     ("GET", "/v1/help", "/v1/help", {}, 200),
     ("GET", LEAFLET, LEAFLET, {}, 200),
     ("GET", LEAFLET, LEAFLET, {"params": {"size": "a5", "lang": "pl"}}, 200),
@@ -665,6 +671,12 @@ TOO_MANY: tuple[str, str, str, Json, int] = (
     *("POST", REPORTS, f"{HAVEN}/problem-reports", {"json": {"kind": "closed"}}, 429),
 )
 WITHOUT_ADDRESS: tuple[str, str, str, Json, int] = ("GET", POSTERS, POSTER, {}, 409)
+WITH_STREETS: list[tuple[str, str, str, Json, int]] = [
+    ("GET", "/v1/streets", "/v1/streets", {}, 200),
+    ("GET", "/v1/streets", "/v1/streets", {"headers": {"If-None-Match": "*"}}, 304),
+    ("GET", ROUTES, f"{HAVEN}/route", {"params": IN_TOWN}, 200),
+    ("POST", ROUTES, f"{HAVEN}/route", {"json": IN_TOWN}, 200),
+]
 WITHOUT_DIRECTORY: list[tuple[str, str, str, Json, int]] = [
     ("GET", NEAREST, NEAREST, {"params": HERE}, 503),
     ("POST", NEAREST, NEAREST, {"json": HERE}, 503),
@@ -697,8 +709,8 @@ def check(contract: Json, client: httpx.Client, request: tuple[str, str, str, Js
         assert not answer.content
         return
     schema = published["content"][answer.headers["Content-Type"]]["schema"]
-    if answer.headers["Content-Type"] == PDF:
-        assert answer.content.startswith(b"%PDF-")
+    if begins := OF_NO_SCHEMA.get(answer.headers["Content-Type"]):
+        assert answer.content.startswith(begins)
         return
     body = answer.json()
     validator(contract, schema).validate(body)
@@ -726,7 +738,8 @@ def test_more_reports_than_are_kept_are_answered_by_the_contract(
 def test_every_published_answer_was_tried(contract: Json) -> None:
     tried = {
         (path, method, str(status))
-        for method, path, _, _, status in (*REQUESTS, *WITHOUT_DIRECTORY, WITHOUT_ADDRESS, TOO_MANY)
+        for asked in (REQUESTS, WITH_STREETS, WITHOUT_DIRECTORY, [WITHOUT_ADDRESS, TOO_MANY])
+        for method, path, _, _, status in asked
     }
     # For a way there must be streets, and here are none: `directory/test_on_foot.py` has some, and
     # holds every way to its model.
@@ -736,6 +749,18 @@ def test_every_published_answer_was_tried(contract: Json) -> None:
         for path, method, operation in operations(contract)
         for status in operation["responses"]
     }
+
+
+def test_answers_of_who_has_streets_keep_the_contract(
+    tmp_path: Path, sqlite_url: str, contract: Json
+) -> None:
+    lat, lon = place(300, 220)
+    add_venue(sqlite_url, id=UUID(examples.ONE["id"]), location=Point(lat, lon))
+    grid().streets(tmp_path)
+    with serving_directory(tmp_path, sqlite_url) as client:
+        until(lambda: "streets" in client.get("/v1/havens").json()["directory"])
+        for request in WITH_STREETS:
+            check(contract, client, request)
 
 
 def test_answers_without_a_directory_keep_the_contract(tmp_path: Path, contract: Json) -> None:

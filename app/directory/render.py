@@ -146,13 +146,14 @@ class Document:
 
 def about_whole(search: Search, hour: int, confirmed_hour: int) -> dict[str, Any]:
     """What the directory document of a full hour says of itself, last confirmed in another."""
-    snapshot = search.snapshot
+    snapshot, streets = search.snapshot, search.streets
     return _directory(snapshot.version, snapshot.demonstration) | {
         "generated_at": instant(hour),
         "valid_from": instant(snapshot.start),
         "valid_until": instant(snapshot.horizon),
         "confirm_by": instant(confirmed_hour + CONFIRM_WITHIN),
         "walking_factor": search.walking_factor,
+        **({"streets": streets.checksum} if streets else {}),
     }
 
 

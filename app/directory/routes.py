@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -38,12 +38,16 @@ from app.directory.snapshot import LOOKS_AHEAD, PROVIDES, STEP_FREE
 from app.http.conditional import JournalOutOfTurn
 from app.http.headers import described, is_known, parameter, preferred, takes_gzip
 
+if TYPE_CHECKING:
+    from app.walking.streets import Streets
+
 router = APIRouter(tags=["havens"])
 
 NEAREST = "/v1/havens/nearest"
 LOOKS_BACK_SECONDS = 5 * 60
 NO_STORE = {"Cache-Control": "no-store"}
 GEOJSON = "application/geo+json"
+BINARY = "application/octet-stream"
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -316,6 +320,51 @@ async def all_postcodes(request: Request, postcodes: Known) -> Response:
 @lru_cache(maxsize=1)
 def _of_postcodes(postcodes: Postcodes) -> render.Document:
     return render.Document(postcodes.document)
+
+
+@router.get(
+    "/v1/streets",
+    summary="The streets",
+    response_class=Response,
+    response_description="The streets around the havens, © OpenStreetMap contributors",
+    responses={
+        200: {
+            "headers": TAG,
+            "content": {
+                BINARY: {
+                    "schema": {"type": "string", "contentMediaType": BINARY},
+                    "example": "(a file)",
+                }
+            },
+        },
+        304: {"description": "You have the newest already", "headers": TAG},
+        **responses(NotFound("street network")),
+    },
+    openapi_extra={"parameters": [_IF_NONE_MATCH]},
+)
+async def all_streets(request: Request, directory: Live) -> Response:
+    """The streets around the havens as one small file, so that a phone that has the directory
+    ranks havens by the way on foot as `nearest` does, and without a connection.
+
+    © OpenStreetMap contributors, under the [Open Database Licence](
+    https://opendatacommons.org/licenses/odbl/1-0/): say so wherever you show them or send them on.
+    The file says so itself, and what it holds is told in the project's `docs/streets.md`. There is
+    none where the operator has imported no streets; `streets` in the directory says which there
+    are.
+    """
+    streets = directory.streets.current
+    if streets is None:
+        raise NotFound("street network")
+    document = await run_in_threadpool(_of_streets, streets)
+    return await unless_known(request, document, document.tag, BINARY, "Accept-Encoding")
+
+
+@lru_cache(maxsize=1)
+def _of_streets(streets: "Streets") -> render.Document:
+    # Brings the compiler with it, as the search does.
+    from app.walking.phone import on_phone  # noqa: PLC0415
+
+    return render.Document(on_phone(streets))
 
 
 @router.get(

@@ -175,6 +175,12 @@ class WholeDirectoryInfo(DirectoryInfo):
         " are metres, by the distance on the sphere, times this, divided by 80, rounded up.",
         examples=[1.7],
     )
+    streets: str | Absent = Field(
+        default=None,
+        description="Which streets `GET /v1/streets` has, where there are any: another value, other"
+        " streets",
+        examples=["8d1f7c1f6f1b4d0e9f3a1c5b7e2d4a60"],
+    )
 
 
 class ProblemReportTaken(BaseModel):

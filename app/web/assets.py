@@ -31,6 +31,8 @@ BUNDLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "page.js": ("js/page.js",),
         "door.js": ("js/page.js", "js/door.js"),
         "finder.js": ("js/search.js", "js/places.js", "js/finder.js"),
+        "streets.js": ("js/streets.js", "js/steps.js", "js/way.js"),
+        "streets.css": ("css/streets.css",),
         "console.js": ("vendor/govuk-frontend.js",),
         "map.css": ("vendor/leaflet.css", "css/map.css"),
         "leaflet.js": ("vendor/leaflet.js",),

@@ -50,6 +50,7 @@ def card(haven: Mapping[str, Any], request: Request, language: Language, now: da
             "min": str(say["min"]).format(n=haven["walking_minutes"]),
             "bearing": haven["bearing_deg"],
             "direction": direction(language, haven["bearing_deg"]),
+            "walking": say[f"walking_{haven['walking']}"],
         }
     return parts
 

@@ -21,6 +21,7 @@ from app.directory.routes import Live, answer
 from app.directory.rules import NEAR_M
 from app.http.languages import IN_LANGUAGE, InLanguage, Language
 from app.venues.models import Facility
+from app.walking.wording import phrases
 from app.web.cards import Card, card
 from app.web.pages import PageRoute, page
 from app.web.places import Places
@@ -80,6 +81,7 @@ def finder(request: Request, language: Language, listing: Listing, **state: Any)
         status=422 if state.get("problem") else 200,
         **{"title": language.gettext("Safe Havens: the nearest open door"), "typed": ""} | state,
         words=say,
+        phrases=phrases(language),
         facilities=[(facility.value, say[facility]) for facility in Facility],
         wards=listing.wards,
         postcodes=listing.postcodes,

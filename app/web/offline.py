@@ -16,6 +16,9 @@ from app.web.pages import PageRoute, link, script
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _PAGES = ["/", "/help", *(f"/{code}{page}" for code in LANGUAGES for page in ("", "/help"))]
+_LATER = ["streets.js", "streets.css"]
+"""What a page asks for later, if at all; it is kept from then on."""
+
 _FILES = ["first.css", "finder.css", "door.js", "finder.js", "page.js", "mark.svg"]
 
 
@@ -23,11 +26,11 @@ _FILES = ["first.css", "finder.css", "door.js", "finder.js", "page.js", "mark.sv
 async def worker(request: Request, contacts: Help, listing: InListing) -> Response:
     """The service worker. It changes with whatever it keeps, and so has a phone keep that anew."""
     assets: Assets = request.app.state.assets
-    files = [assets.url(name) for name in _FILES]
+    files, later = ([assets.url(name) for name in names] for names in (_FILES, _LATER))
     by_ward = [(ward.name, len(ward.havens)) for ward in listing.wards]
-    kept = orjson.dumps([_written(), files, by_ward]) + contacts.body
+    kept = orjson.dumps([_written(), files, later, by_ward]) + contacts.body
     build = hashlib.sha256(kept).hexdigest()[:16]
-    return script(request, "worker.js", build=build, files=files, pages=_PAGES)
+    return script(request, "worker.js", build=build, files=files, later=later, pages=_PAGES)
 
 
 @router.get("/havens.webmanifest")

@@ -1,20 +1,36 @@
 """A few havens around Bank, and the way to them: what every journey has to do with."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
+from shutil import copyfile
 
 import httpx
 from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 
+from app.core.db import connected
 from app.schemes.registry import SchemeKey
 from app.venues.models import Category, Facility, StepFree
 from tests.factories import BANK, award, make_venue, make_ward, utc
+from tests.servers import serving_directory
+from tests.walking.towns import Town
 from tests.web.phones import Phone
 
 FRIDAY_NIGHT = utc("2026-11-27T23:31")
 MONDAY_MORNING = utc("2026-11-30T03:52")
 SECOND, MINUTE, HOUR = 1000, 60 * 1000, 3600 * 1000
 """In milliseconds, as a page's clock counts."""
+
+KEPT_STREETS = """async () => {
+  const kept = [];
+  for (const name of await caches.keys()) {
+    for (const request of await (await caches.open(name)).keys()) kept.push(request.url);
+  }
+  return kept.filter((address) => address.includes("streets"));
+}"""
+"""What a browser keeps of the streets: them, and what reads and shows them."""
 
 DOOR = "Find the nearest open door"
 
@@ -26,6 +42,20 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@contextmanager
+def serving_city(
+    folder: Path, template: Path, clock: Clock, town: Town | None = None
+) -> Iterator[httpx.Client]:
+    """A service with a few havens around Bank, on a Friday night; maybe in a town with streets."""
+    url = f"sqlite:///{copyfile(template, folder / 'havens.sqlite')}"
+    with connected(url) as engine:
+        make_city(engine)
+    if town:
+        town.streets(folder)
+    with serving_directory(folder, url, clock) as client:
+        yield client
 
 
 def make_city(engine: Engine) -> None:

@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import copyfile
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from app.core.db import connected
 from tests.browsers import ARGUMENTS, NO_CHROMIUM, find_chromium
 from tests.conftest import CI
-from tests.servers import PATIENCE_SECONDS, serving_directory
-from tests.web.city import Clock, make_city
+from tests.servers import PATIENCE_SECONDS
+from tests.web.city import Clock, serving_city
 
 # A machine that has much to do is no fault of a page.
 expect.set_options(timeout=1000 * PATIENCE_SECONDS)
@@ -50,9 +48,5 @@ def city(
     sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, clock: Clock
 ) -> Iterator[httpx.Client]:
     """A service with a few havens around Bank, on a Friday night."""
-    folder = tmp_path_factory.mktemp("city")
-    url = f"sqlite:///{copyfile(sqlite_template, folder / 'havens.sqlite')}"
-    with connected(url) as engine:
-        make_city(engine)
-    with serving_directory(folder, url, clock) as client:
+    with serving_city(tmp_path_factory.mktemp("city"), sqlite_template, clock) as client:
         yield client

@@ -55,6 +55,11 @@ UNDECIDED = [
     ),
     Undecided(
         "color-contrast",
+        ".sh-map text",
+        "ink on sunken ground, and round it a rim of that: 13:1 by hand, at the least",
+    ),
+    Undecided(
+        "color-contrast",
         ".leaflet-control-zoom span",
         "a minus, in ink on paper, 14.8:1 by hand: axe takes it for no text",
     ),

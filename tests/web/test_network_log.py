@@ -12,6 +12,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,8 +20,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from app.core.geo import Point
-from tests.servers import METRICS
-from tests.web.city import FRIDAY_NIGHT, kept, press
+from tests.servers import METRICS, until
+from tests.walking.towns import grid
+from tests.web.city import FRIDAY_NIGHT, KEPT_STREETS, Clock, kept, press, serving_city
 from tests.web.phones import Phone, phone
 from tests.web.wire import Wire, wire_to
 
@@ -51,6 +53,17 @@ STORED = """async () => {
 
 
 @pytest.fixture(scope="module")
+def city(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, clock: Clock
+) -> Iterator[httpx.Client]:
+    """The few havens in a town whose streets reach both places."""
+    town = grid()
+    town.way([(1000, 1100), (948, 2300)], name="North Road")
+    with serving_city(tmp_path_factory.mktemp("city"), sqlite_template, clock, town) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
 def wire(city: httpx.Client) -> Iterator[Wire]:
     with wire_to(city) as wire:
         yield wire
@@ -65,6 +78,7 @@ def test_the_service_is_sent_the_same_from_two_places(
     addresses = {request.split(b" ", 2)[1] for request in sent}
     # Had nothing been asked for, nothing would differ.
     assert {b"/", b"/v1/havens", b"/worker.js", b"/help"} < addresses
+    assert any(address.startswith(b"/v1/streets?of=") for address in addresses)
     assert any(address.startswith(b"/havens/") for address in addresses)
     checks = [checks_of_the_worker(requests) for requests in (sent, sent_there)]
     assert len(checks[0] | checks[1]) <= 1
@@ -113,6 +127,7 @@ def journey(browser: Browser, wire: Wire, place: Point) -> tuple[Counter[bytes],
         page.goto(wire.url)
         kept(page)
         find(held)
+        walk(held)
         page.get_by_role("button", name="Toilet").click()
         expect(page.locator("#nearest h2")).to_have_text("Mothlight Bar")
         page.get_by_role("button", name="Toilet").click()
@@ -154,11 +169,23 @@ def checks_of_the_worker(requests: Counter[bytes]) -> Counter[bytes]:
 def find(held: Phone) -> None:
     """Press, and look at the next one, which is another one from each of the places."""
     press(held.page)
+    # The order changes once more when the streets have come.
+    expect(held.page.locator("#nearest")).to_contain_text("over the streets")
     following = held.page.locator("#havens .sh-next").first
     name = following.locator(".sh-next__name").inner_text()
     following.click()
     expect(held.page.locator("#nearest h2")).to_have_text(name)
     held.page.get_by_role("link", name="Start again").click()
+
+
+def walk(held: Phone) -> None:
+    """Look at the way, until the streets are kept, too."""
+    page = held.page
+    page.get_by_role("button", name="Show the way").click()
+    expect(page.locator("#way-steps li").first).to_be_visible()
+    until(lambda: len(page.evaluate(KEPT_STREETS)) == 3)
+    page.get_by_role("link", name="Start again").click()
+    expect(page.locator("#way")).to_be_hidden()
 
 
 def ready(held: Phone) -> None:

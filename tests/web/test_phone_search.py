@@ -244,7 +244,7 @@ class Directory:
         return states
 
 
-SEEN = ("id", "distance_m", "bearing_deg", "walking_minutes", "open", "neighbour")
+SEEN = ("id", "distance_m", "bearing_deg", "walking_minutes", "walking", "open", "neighbour")
 
 ANSWERS_JS = """(text) => {
     const [whole, questions, parts, seen] = JSON.parse(text);
@@ -369,7 +369,7 @@ BROKEN = [
     ("!entry.listed || openUntil(entry.listed, at)", "true"),
     ("start > at && end > arrival", "start > at"),
     ("a.entry.haven.id < b.entry.haven.id ? -1 : 1", "0"),
-    ("if (metres <= reach)", "if (true)"),
+    ("&& metres <= reach", ""),
 ]
 
 

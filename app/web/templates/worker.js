@@ -3,6 +3,7 @@
 // The directory is the page's own to keep, and what goes to the service passes by.
 const KEPT = "havens-{{ build }}";
 const FILES = {{ files|tojson }};
+const LATER = {{ later|tojson }};
 const PAGES = {{ pages|tojson }};
 const OURS = /^havens-(?!directory$)/;
 
@@ -41,13 +42,16 @@ function keep(kept, page) {
   });
 }
 
-// The pages of everybody, and those in a language of its own that this phone has kept before.
+// The pages of everybody, and what else this phone has kept before: pages in a language of its own,
+// and files that are asked for later, under their names of now.
 async function pagesKept() {
   const pages = new Set(PAGES.slice(0, 2));
+  const stem = (path) => path.split(".")[0];
   for (const name of (await caches.keys()).filter((one) => OURS.test(one))) {
     for (const kept of await (await caches.open(name)).keys()) {
       const path = new URL(kept.url).pathname;
       if (PAGES.includes(path)) pages.add(path);
+      LATER.filter((file) => stem(file) === stem(path)).forEach((file) => pages.add(file));
     }
   }
   return Array.from(pages);
@@ -68,9 +72,11 @@ self.addEventListener("activate", (event) => {
   );
 });
 
-// A finder in a language of its own is kept when it is first seen, with whom to call.
+// A finder in a language of its own is kept when it is first seen, with whom to call; and a file
+// that is asked for later, when it has come.
 self.addEventListener("message", (event) => {
-  const pages = PAGES.filter((page) => page === event.data || page === event.data + "/help");
+  const known = PAGES.concat(LATER);
+  const pages = known.filter((page) => page === event.data || page === event.data + "/help");
   event.waitUntil(
     caches.open(KEPT).then((kept) =>
       Promise.all(
@@ -92,7 +98,7 @@ self.addEventListener("fetch", (event) => {
   const address = new URL(event.request.url);
   const isPage = event.request.mode === "navigate";
   const isOurs = address.origin === self.location.origin && event.request.method === "GET";
-  if (!isOurs || !(isPage || FILES.includes(address.pathname))) return;
+  if (!isOurs || !(isPage || FILES.concat(LATER).includes(address.pathname))) return;
   event.respondWith(
     caches.open(KEPT).then((kept) =>
       kept.match(address.pathname, { ignoreVary: true }).then(

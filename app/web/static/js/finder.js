@@ -25,6 +25,9 @@ const state = {
   isLost: false, // whether the phone has since lost where it is
   needs: [], // which filters are on
   chosen: null, // the haven that is shown instead of the nearest
+  streets: null, // which streets were last asked for, by the directory's name for them
+  isStreetless: false, // whether they did not come
+  way: null, // the haven to which the way is shown
   heading: null, // where the phone points, in degrees, if it says so
   watch: null,
   looking: [], // timers
@@ -130,9 +133,11 @@ function card(match, now) {
     can_share: Boolean(navigator.share),
     own: !match.neighbour,
     source: match.neighbour ? source(match.neighbour) : "",
+    has_way: Boolean(state.whole.directory.streets),
     step_free: words["step_free_" + match.step_free],
     angela: match.schemes.some((one) => one.scheme === "ask_for_angela"),
     min: put(words.min, { n: match.walking_minutes }),
+    walking: words["walking_" + match.walking],
     bearing: match.bearing_deg,
     direction: words[eighth],
   };
@@ -245,6 +250,10 @@ function show() {
     view.others[part] = cards[part].filter((one) => one !== first);
   });
   draw(view);
+  page("way").hidden = !first || state.way !== first.id;
+  if (!page("way").hidden) drawn(match, minutes);
+  // Whoever saves data asks for the streets by asking for the way.
+  if (!(navigator.connection && navigator.connection.saveData)) whenIdle(wantStreets);
   if (chosen) {
     say([first.name, minutes, first.direction, first.state].join(", "), first.id + first.state);
   } else if (isOpen) {
@@ -308,6 +317,8 @@ function draw(view) {
     if (view.first) page("nearest").append(filled("card", view.first));
     const share = box.querySelector("[data-key=share]");
     if (share) share.addEventListener("click", () => tell(view.first));
+    const way = box.querySelector("[data-key=way]");
+    if (way) way.addEventListener("click", () => openWay(view.first.id));
   }
   Object.keys(view.others).forEach((part) => {
     if (!isNew(part, view.others[part])) return;
@@ -358,6 +369,7 @@ function arrive() {
 // Another haven in place of the nearest, in the same entry of the history.
 function choose(id) {
   state.chosen = id;
+  state.way = null;
   show();
   arrive();
 }
@@ -379,6 +391,7 @@ function leaveAnswer() {
   stopLooking();
   state.origin = null;
   state.chosen = null;
+  state.way = null;
   state.isLost = false;
   state.spoken = "";
   page("answer").hidden = true;
@@ -388,6 +401,7 @@ function toggle(need) {
   const isOn = state.needs.includes(need);
   state.needs = isOn ? state.needs.filter((one) => one !== need) : state.needs.concat(need);
   state.chosen = null;
+  state.way = null;
   show();
 }
 
@@ -624,8 +638,12 @@ function notCome() {
 }
 
 function hold(whole) {
+  const streets = state.directory && state.directory.streets;
   state.whole = whole;
   state.directory = readDirectory(whole);
+  if (state.isStreetless) state.streets = null;
+  // Those from before serve until there are newer ones.
+  if (streets && whole.directory.streets) tieHavens(state.directory, streets);
   state.places = null;
   document.documentElement.dataset.directory = "ready";
   page("place-sent").hidden = true;
@@ -642,6 +660,80 @@ function countOpen() {
   });
 }
 
+// --- the streets ---------------------------------------------------------------------------------
+
+// They come after an answer, when the phone has nothing else to do; from then on it is given over
+// them. What reads them, finds ways and draws them comes with them: `streets.js`, `steps.js` and
+// `way.js`.
+function wantStreets() {
+  const name = state.whole.directory.streets;
+  if (!name || state.streets === name) return;
+  state.streets = name;
+  state.isStreetless = false;
+  addStreets()
+    .then(() => fetchStreets(name))
+    .then((streets) => {
+      tieHavens(state.directory, streets);
+      show();
+    })
+    .catch(() => {
+      // They are tried again when the list comes again, or somebody asks for the way.
+      state.isStreetless = true;
+      if (state.way) show();
+    });
+}
+
+function whenIdle(run) {
+  if (window.requestIdleCallback) window.requestIdleCallback(run);
+  else setTimeout(run);
+}
+
+let streetsAdded = null;
+
+function addStreets() {
+  if (!streetsAdded) {
+    const { streets, streetsStyle } = page("answer").dataset;
+    streetsAdded = new Promise((come, fail) => {
+      const script = document.createElement("script");
+      script.src = policy.createScriptURL(streets);
+      script.addEventListener("load", come);
+      script.addEventListener("error", fail);
+      document.head.append(script);
+      addStyle(streetsStyle);
+    });
+    streetsAdded.then(() => keepFiles([streets, streetsStyle]), () => {
+      streetsAdded = null;
+    });
+  }
+  return streetsAdded;
+}
+
+function openWay(id) {
+  // As somebody follows it, it must not become the way to another one.
+  state.chosen = id;
+  state.way = id;
+  if (state.isStreetless) state.streets = null;
+  wantStreets();
+  show();
+  page("way-heading").focus();
+}
+
+function drawn(match, minutes) {
+  const { streets, entries } = state.directory;
+  written(page("way-heading"), put(words.way, { minutes }));
+  const isStepFree = state.needs.includes("step_free");
+  // Within ten metres it is as it was.
+  const from = [state.origin.lat.toFixed(4), state.origin.lon.toFixed(4)];
+  if (streets && isNew("way", [match.id, from, isStepFree, streets.about.source])) {
+    const phrases = JSON.parse(page("phrases").textContent);
+    const entry = entries.find((one) => one.haven.id === match.id);
+    page("way-shown").hidden = !fillWay(streets, state.origin, entry, isStepFree, words, phrases);
+  }
+  const without = state.isStreetless ? words.no_streets : words.way_loading;
+  const isKnown = streets && !page("way-shown").hidden;
+  written(page("way-told"), isKnown ? "" : streets ? words.no_way : without);
+}
+
 // --- beginning -----------------------------------------------------------------------------------
 
 // So that the finder starts without a connection, too; when what is asked for now has come.
@@ -650,6 +742,13 @@ function keepOffline() {
   navigator.serviceWorker.register(policy.createScriptURL("/worker.js")).catch(() => {});
   navigator.serviceWorker.ready.then((found) => {
     found.active.postMessage(window.location.pathname);
+  });
+}
+
+function keepFiles(addresses) {
+  if (!navigator.serviceWorker) return;
+  navigator.serviceWorker.ready.then((found) => {
+    addresses.forEach((address) => found.active.postMessage(address));
   });
 }
 

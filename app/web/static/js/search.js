@@ -11,6 +11,10 @@ const CLOSES_SOON = 30 * 60;
 const METRES_A_MINUTE = 80;
 const EARTH_RADIUS_M = 6371008.77;
 
+// A way over the streets is as long as the crow's flight at least, but for what rounding and the
+// flat map of an edge may take from it.
+const SHRUNK = 1 - 1e-5, SLACK_M = 0.05;
+
 // The directory document made searchable: its instants as seconds since 1970, in which everything
 // below counts, and each haven with its place on the unit sphere. Read once, asked often.
 function readDirectory(whole) {
@@ -29,12 +33,23 @@ function readDirectory(whole) {
   });
   const own = covered(whole.directory);
   return Object.assign(own, {
+    factor: whole.directory.walking_factor,
     minutesPerM: whole.directory.walking_factor / METRES_A_MINUTE,
+    streets: null, // as `streets.js` reads them, once it has
     entries: entries(own, whole),
     // What neighbours tell, each haven with whose it is, and for which time that is known.
     beyond: (whole.neighbours || []).flatMap((told) => entries(covered(told), told, {
       neighbour: { name: told.name, as_of: told.as_of, confirm_by: told.confirm_by },
     })),
+  });
+}
+
+// So that what is asked next is answered over the streets, as `streets.js` reads them.
+function tieHavens(directory, streets) {
+  directory.streets = streets;
+  directory.entries.forEach((entry) => {
+    const { location, address } = entry.haven;
+    entry.tie = tiedTo(streets, location.lat, location.lon, address);
   });
 }
 
@@ -64,37 +79,124 @@ function nearestAmong(directory, entries, question) {
   const limit = question.limit || 5;
   const reach = question.max_distance_m || Infinity;
   const origin = pointOnSphere(question.lat, question.lon);
-  const havens = [], closing = [], waiting = [];
+  const walk = walkFrom(directory, question);
+  const candidates = [];
   for (const entry of covers(directory, at) ? entries : []) {
     if (!covers(entry.side, at)) continue;
     if (!entry.availability || !provides(entry.haven, question)) continue;
     const metres = metresBetween(origin, entry.place);
-    const minutes = Math.ceil(metres * directory.minutesPerM);
-    const arrival = at + 60 * minutes;
-    const match = { entry, metres, minutes, until: openUntil(entry.availability, at), rank: 0 };
-    if (match.until > arrival) {
-      if (metres <= reach) (match.until >= arrival + MARGIN ? havens : closing).push(match);
-    } else if (!entry.listed || openUntil(entry.listed, at)) {
-      // The first opening after `at` that somebody who arrives then does not find over.
-      const opening = entry.availability.find(([start, end]) => start > at && end > arrival);
-      const rank = opening && Math.max(opening[0], arrival);
-      if (opening) waiting.push(Object.assign(match, { opensAt: opening[0], rank }));
-    }
+    const way = walk.least(metres);
+    const arrival = at + 60 * walk.leastMinutes(metres);
+    const until = openUntil(entry.availability, at);
+    candidates.push({ entry, metres, way, arrival, until, rank: 0 });
   }
-  const nearest = havens.sort(inOrder).slice(0, limit);
-  const near = nearest.filter((match) => match.metres <= NEAR_M).length;
+  // Who comes up is looked at on foot, unless that is farther than `most`, or than anybody walks in
+  // so many seconds, and a metre for what rounding does.
+  const onFoot = (candidate, most, seconds) => {
+    const way = walk.to(candidate, Math.min(most, METRES_A_MINUTE * Math.floor(seconds / 60) + 1));
+    return way && Object.assign({}, candidate, way, { arrival: at + 60 * way.minutes });
+  };
+  const open = candidates.filter(({ until, arrival, metres }) =>
+    until > arrival && metres <= reach);
+  const lasting = open.filter(({ until, arrival }) => until >= arrival + MARGIN);
+  const havens = best(lasting, limit, (candidate, most) => {
+    const match = onFoot(candidate, most, candidate.until - MARGIN - at);
+    return match && match.until >= match.arrival + MARGIN && match;
+  });
   // Nobody goes far, past as many open doors as they asked for, to one about to shut.
-  const far = nearest.length < limit ? Infinity : Math.max(NEAR_M, nearest[limit - 1].metres);
-  const shutting = closing.filter((match) => match.metres <= far).sort(inOrder).slice(0, limit);
-  const next = near < limit ? waiting.sort(inOrder).slice(0, limit) : [];
-  const shown = ({ entry, metres, minutes, until, opensAt }) => Object.assign({
+  const farthest = havens.length < limit ? Infinity : havens[limit - 1].way;
+  const short = open.filter(({ until, metres }) =>
+    until < at + 60 * walk.mostMinutes(metres) + MARGIN);
+  const closing = best(short, limit, (candidate, most) => {
+    const { metres, until } = candidate;
+    const match = onFoot(candidate, metres > NEAR_M ? Math.min(most, farthest) : most, until - at);
+    return match && until > match.arrival && until < match.arrival + MARGIN && match;
+  });
+  const near = havens.filter((match) => match.metres <= NEAR_M).length;
+  const listed = near < limit ? candidates.filter(({ entry }) =>
+    !entry.listed || openUntil(entry.listed, at)) : [];
+  const waiting = listed.map((candidate) => opensFor(candidate, at)).filter(Boolean);
+  const next = best(waiting, limit, (candidate, most) => {
+    const match = onFoot(candidate, most, Infinity);
+    return match && match.until <= match.arrival && opensFor(match, at);
+  });
+  const shown = ({ entry, metres, minutes, walking, until, opensAt }) => Object.assign({
     distance_m: Math.round(metres),
     bearing_deg: bearing(question, entry.haven.location),
     walking_minutes: minutes,
+    walking,
     open: openState(entry.side, at, until, opensAt),
   }, entry.haven);
-  return { havens: nearest.map(shown), closing: shutting.map(shown), opens_next: next.map(shown) };
+  return { havens: havens.map(shown), closing: closing.map(shown), opens_next: next.map(shown) };
 }
+
+// A candidate with its first opening after an instant that somebody who arrives then does not find
+// over, and ranked by when it can be entered; nothing without one.
+function opensFor(candidate, at) {
+  const { entry, arrival } = candidate;
+  const opening = entry.availability.find(([start, end]) => start > at && end > arrival);
+  if (!opening) return null;
+  return Object.assign({}, candidate, { opensAt: opening[0], rank: Math.max(opening[0], arrival) });
+}
+
+// The first so many of some candidates by rank, way on foot and id. Each comes with a rank and a
+// way that it can't beat; `look` tells where it stands, or nothing when it is of another kind or,
+// at that rank, farther than `most`. So nobody works out ways that are too long to count.
+function best(candidates, limit, look) {
+  const found = [];
+  for (const candidate of candidates.sort((a, b) => a.rank - b.rank || a.way - b.way)) {
+    const last = found.length < limit ? null : found[limit - 1];
+    if (last && (candidate.rank - last.rank || candidate.way - last.way) > 0) break;
+    const match = look(candidate, last && candidate.rank === last.rank ? last.way : Infinity);
+    if (!match) continue;
+    found.push(match);
+    found.sort(inOrder).splice(limit);
+  }
+  return found;
+}
+
+// How far havens are on foot from where somebody asks: over the streets where both are on them,
+// else by the estimate.
+function walkFrom(directory, question) {
+  const { streets, factor, minutesPerM } = directory;
+  const tie = streets && tiedTo(streets, question.lat, question.lon);
+  const estimate = (metres) => ({
+    way: metres * factor,
+    minutes: Math.ceil(metres * minutesPerM),
+    walking: "estimate",
+  });
+  if (!tie) {
+    return {
+      least: (metres) => metres * factor,
+      leastMinutes: (metres) => Math.ceil(metres * minutesPerM),
+      mostMinutes: (metres) => Math.ceil(metres * minutesPerM),
+      to: ({ metres }, most) => (metres * factor <= most ? estimate(metres) : null),
+    };
+  }
+  const ways = waysFrom(streets, tie, Boolean(question.step_free));
+  const least = (metres) => Math.max(metres - SLACK_M, 0) * SHRUNK;
+  return {
+    least,
+    leastMinutes: (metres) => Math.ceil(least(metres) / METRES_A_MINUTE),
+    mostMinutes: (metres) => Math.max(estimate(metres).minutes, ways.mostMinutes),
+    to({ metres, entry }, most) {
+      let way = estimate(metres);
+      if (entry.tie) {
+        // Where no way is known, it is taken to be as long as any can be.
+        const cm = ways.to(entry.tie, 100 * most < ways.noWay ? 100 * most : Infinity);
+        if (cm < Infinity) {
+          way = { way: cm / 100, minutes: minutesOf(cm), walking: "streets" };
+        } else {
+          way.way = Math.max(way.way, ways.noWay / 100);
+          way.minutes = Math.max(way.minutes, minutesOf(ways.noWay));
+        }
+      }
+      return way.way <= most ? way : null;
+    },
+  };
+}
+
+const minutesOf = (cm) => Math.ceil(cm / (100 * METRES_A_MINUTE));
 
 // Whether a haven is open at an instant in milliseconds, as `GET /v1/havens/{id}` says `open`.
 function stateOfHaven(directory, id, milliseconds) {
@@ -130,7 +232,7 @@ const provides = (haven, { facilities = [], step_free: stepFree = false }) =>
   (!stepFree || haven.step_free === "yes");
 
 const inOrder = (a, b) =>
-  a.rank - b.rank || a.metres - b.metres || (a.entry.haven.id < b.entry.haven.id ? -1 : 1);
+  a.rank - b.rank || a.way - b.way || (a.entry.haven.id < b.entry.haven.id ? -1 : 1);
 
 const radians = (degrees) => degrees * (Math.PI / 180);
 
