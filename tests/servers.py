@@ -55,7 +55,7 @@ _SERVE = """
 import sys
 from app.serve import serve
 from app.core.settings import settings
-serve(settings(), "127.0.0.1", 0, int(sys.argv[1]))
+serve(settings(), "127.0.0.1", int(sys.argv[2]), int(sys.argv[1]))
 """
 
 # Without the certificates of the world: nothing here is encrypted, and to read them for each client
@@ -129,18 +129,22 @@ def running(
     log_level: str = "info",
     by: Sequence[str] = (),
     log_format: str = "text",
+    port: int = 0,
+    **more: str,
 ) -> Iterator[Service]:
-    """The service in processes of its own, on a free port, once every one of them answers.
+    """The service in processes of its own, on a free port unless one is named, once every one of
+    them answers.
 
-    `by` is a command that runs another one.
+    `by` is a command that runs another one; `more` is its environment, too.
     """
     process, output = _launch(
         data_dir,
-        [*by, sys.executable, "-c", _SERVE, str(workers)],
+        [*by, sys.executable, "-c", _SERVE, str(workers), str(port)],
         HAVENS_DATABASE_URL=database_url,
         HAVENS_ENVIRONMENT=environment,
         HAVENS_LOG_LEVEL=log_level,
         HAVENS_LOG_FORMAT=log_format,
+        **more,
     )
     try:
         address = r"answering on (http://127\.0\.0\.1:\d+)"

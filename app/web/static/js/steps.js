@@ -11,7 +11,7 @@ const NORTH_M = 0.111195;
 const HEADINGS = ["N", "NE", "E", "SE", "S", "SW", "W", "NW"];
 
 const IS_HIDDEN_WAY = 2, IS_SQUARE = 4, HAS_STAIRS = 8, LEADS_UP = 16, LEADS_DOWN = 32;
-const IS_BRIDGE = 64;
+const IS_BRIDGE = 64, IS_BARE = 128;
 
 // What an edge of a kind and a name is to who walks it, maybe against its direction.
 function courseOf(kind, name, isBackwards) {
@@ -21,7 +21,7 @@ function courseOf(kind, name, isBackwards) {
   }
   if (name) return "street";
   if (kind & IS_SQUARE) return "square";
-  if (kind & IS_HIDDEN_WAY) return "tunnel";
+  if (kind & IS_HIDDEN_WAY && !(kind & IS_BARE)) return "tunnel";
   return kind & IS_BRIDGE ? "bridge" : "path";
 }
 
