@@ -17,6 +17,7 @@ COMMANDS = {
     "migrate": "Make the database, or bring it up to date.",
     "doctor": "Say what is wrong here, and what to do: settings, disk, directory, database, clock,"
     " journal.",
+    "neighbours": "Ask each of HAVENS_NEIGHBOURS now, and say how it stands with them.",
     "tidy": "Remove what has been kept for long enough, as HAVENS_KEEP_DAYS says; for every day.",
     "remind": "Write to contacts about what ends soon, and to officers what waits for them; for"
     " every day.",

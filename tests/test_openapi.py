@@ -51,8 +51,8 @@ OF_NO_SCHEMA = {PDF: b"%PDF-", "application/octet-stream": b"havens streets for 
 
 PROBLEM = "application/problem+json"
 NOT_PUBLISHED = {"/metrics", "/docs", "/docs/{name}", "/static/{name}", "/openapi.json"}
-OF_STANDARDS = ("/oruk", "/ogc")
-"""Where addresses begin whose contract is a standard of others."""
+NOT_OURS_TO_SAY = ("/oruk", "/ogc", "/published")
+"""Where addresses begin whose contract is a standard of others, or which only our own hosts ask."""
 
 Json = dict[str, Any]
 
@@ -149,7 +149,7 @@ def is_published(context: RouteContext) -> bool:
     """Whether the contract has to say it: pages, and what they are made of, are for people."""
     return not (
         context.path in NOT_PUBLISHED
-        or str(context.path).startswith(OF_STANDARDS)
+        or str(context.path).startswith(NOT_OURS_TO_SAY)
         or isinstance(context.original_route, PageRoute)
     )
 

@@ -19,6 +19,7 @@ _KINDS: dict[type[Any], Any] = {
     sa.BOOLEAN: sa.Boolean(),
     sa.DATE: sa.Date(),
     sa.INTEGER: sa.Integer(),
+    sa.FLOAT: sa.Float(),
 }
 """What a column of each type holds where SQLite keeps it; every other holds text."""
 

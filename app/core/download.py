@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import httpx
-
 from app.core.trouble import Trouble
 
+# The library is loaded by who reads something: a start should not wait for what few need.
 if TYPE_CHECKING:
+    import httpx
     from tenacity import RetryCallState
 
 LARGEST_MB = 24
 """Of one document, unpacked."""
 
-TIMEOUT = httpx.Timeout(10)
+TIMEOUT_SECONDS = 10.0
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip"}
 
 PASSES = frozenset({429, 500, 502, 503, 504})
@@ -52,10 +52,12 @@ class Document(NamedTuple):
 
 
 def client_of(
-    *, timeout: float | httpx.Timeout = TIMEOUT, transport: httpx.BaseTransport | None = None
-) -> httpx.Client:
+    *, timeout: float = TIMEOUT_SECONDS, transport: "httpx.BaseTransport | None" = None
+) -> "httpx.Client":
     """A client that trusts what all browsers trust and sends nothing of ours: no name, no password,
     no cookie; and that goes where it is sent and no further."""
+    import httpx  # noqa: PLC0415
+
     return httpx.Client(
         timeout=timeout,
         transport=transport,
@@ -66,7 +68,7 @@ def client_of(
 
 
 def read(
-    client: httpx.Client,
+    client: "httpx.Client",
     address: str,
     *,
     tag: str = "",
@@ -74,6 +76,8 @@ def read(
     **params: Any,
 ) -> Document:
     """What is at an address. Raises `NotRead`."""
+    import httpx  # noqa: PLC0415
+
     known = {"If-None-Match": tag} if tag else {}
     # Kept by the client, they would be sent back.
     client.cookies.clear()
@@ -101,12 +105,12 @@ def read(
         raise NotRead("it can't be reached", passes=True) from None
 
 
-def _wanted_pause(response: httpx.Response) -> float:
+def _wanted_pause(response: "httpx.Response") -> float:
     wanted = response.headers.get("Retry-After", "")
     return float(wanted) if wanted.isascii() and wanted.isdigit() else 0.0
 
 
-def _pieces(response: httpx.Response) -> Iterator[bytes]:
+def _pieces(response: "httpx.Response") -> Iterator[bytes]:
     size = 0
     for piece in response.iter_bytes():
         size += len(piece)
@@ -116,7 +120,7 @@ def _pieces(response: httpx.Response) -> Iterator[bytes]:
 
 
 def read_patiently(
-    client: httpx.Client,
+    client: "httpx.Client",
     address: str,
     *,
     sleep: Callable[[float], None] = time.sleep,
@@ -126,7 +130,6 @@ def read_patiently(
 ) -> bytes:
     """As `read`, asked again when that may help, after at most the `longest` pause. Raises
     `NotRead`."""
-    # Here alone: a start should not wait for what hardly anybody needs.
     from tenacity import Retrying, retry_if_exception, stop_after_attempt  # noqa: PLC0415
 
     def is_worth_it(error: BaseException) -> bool:

@@ -25,6 +25,8 @@ def configure(level: str, form: Format) -> None:
     logging.getLogger("uvicorn.access").disabled = True
     # It would tell to the second when a problem report was written.
     logging.getLogger("filelock").setLevel(logging.WARNING)
+    # It tells of each of its own parts when it is loaded.
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
     # Pages call the API through it: what an officer looks for would stand in its lines.
     logging.getLogger("httpx").setLevel(logging.WARNING)
 

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -16,7 +17,6 @@ from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
-import httpx
 import sqlalchemy as sa
 from pydantic import BaseModel
 from sqlalchemy import Engine
@@ -198,7 +198,7 @@ class Addresses:
             body = self._read(f"{self._base('postcodes')}/postcodes/{quote(code)}")
         except NotRead as error:
             # Never given out, or no more: to both there is no place.
-            if error.status == httpx.codes.NOT_FOUND:
+            if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
         result = _PostcodesAnswer.model_validate_json(body).result

@@ -322,7 +322,7 @@ def test_a_broken_journal_is_kept_as_it_is_and_said(
 def test_every_kind_of_column_is_known(sqlite_engine: Engine) -> None:
     with sqlite_engine.connect() as connection:
         copied = {table.name: table for table in _tables(connection)}
-    exact = (sa.Uuid, Instant, GeoPoint, sa.LargeBinary, sa.Boolean, sa.Date, sa.Integer)
+    exact = (sa.Uuid, Instant, GeoPoint, sa.LargeBinary, sa.Boolean, sa.Date, sa.Integer, sa.Float)
     for table in SQLModel.metadata.sorted_tables:
         for column in table.columns:
             kinds: list[Any] = [kind for kind in exact if isinstance(column.type, kind)]

@@ -425,9 +425,9 @@ def test_an_outage_is_reported_and_passes(
     with serving_directory(
         settings.data_dir, own_database, lambda: NOW + 600, neighbours=[NORTH]
     ) as client:
-        ready = client.get("/health/ready").json()
         # It is not this service that something is wrong with.
-        assert ready["status"] == "ok"
+        until(lambda: client.get("/health/ready").json()["status"] == "ok")
+        ready = client.get("/health/ready").json()
         assert ready["neighbours"][0]["held"] == "it answers 500"
         metrics = client.get("/metrics", headers=METRICS).text
         assert 'havens_neighbour_held{neighbour="North Borough"} 1.0' in metrics

@@ -365,7 +365,7 @@ BROKEN = [
     ("NEAR_M = 2000", "NEAR_M = 1500"),
     ("METRES_A_MINUTE = 80", "METRES_A_MINUTE = 81"),
     ("CLOSES_SOON = 30 * 60", "CLOSES_SOON = 31 * 60"),
-    ("whole.havens.concat(whole.upcoming)", "whole.havens"),
+    ("told.havens.concat(told.upcoming)", "told.havens"),
     ("!entry.listed || openUntil(entry.listed, at)", "true"),
     ("start > at && end > arrival", "start > at"),
     ("a.entry.haven.id < b.entry.haven.id ? -1 : 1", "0"),

@@ -198,7 +198,10 @@ class City(NamedTuple):
         question = Question(origin, asked["at"], asked["limit"], needs, most)
         answer = self.search.answer(question)
         body = json.loads(render.nearest(self.search.snapshot, question, answer, 0, b"[]"))
-        return [[{name: haven[name] for name in SEEN} for haven in body[part]] for part in PARTS]
+        return [
+            [{name: haven[name] for name in SEEN if name in haven} for haven in body[part]]
+            for part in PARTS
+        ]
 
 
 def city(template: str, made: Streets, places: Sequence[Point], documents: int) -> City:

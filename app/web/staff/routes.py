@@ -37,7 +37,7 @@ router.post("/console/venues/{venue_id:uuid}/hours/edit")(hours.take)
 router.get("/console/bulk")(sheets.show)
 router.get("/console/bulk/staged/{staged_id:uuid}")(sheets.show_staged)
 # Whom a sign-in that ended has led back to what was to be confirmed.
-router.get("/console/bulk/staged/{staged_id:uuid}/confirm")(sheets.show_staged)
+router.get("/console/bulk/staged/{staged_id:uuid}/confirm")(sheets.show_unconfirmed)
 router.post("/console/bulk/staged/{staged_id:uuid}/confirm")(sheets.confirm)
 router.get("/console/bulk/{kind}/staged")(sheets.show_upload)
 router.post("/console/bulk/{kind}/staged")(sheets.upload)

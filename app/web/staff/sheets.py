@@ -83,6 +83,12 @@ async def show_staged(request: Request, visitor: Somebody, staged_id: UUID) -> R
     return _staged(request, visitor, await visitor.api.get(f"/v1/admin/bulk/staged/{staged_id}"))
 
 
+async def show_unconfirmed(request: Request, visitor: Somebody, staged_id: UUID) -> Response:
+    """The same to whoever may confirm it, as they come back to after signing in again."""
+    _for_officers(visitor)
+    return await show_staged(request, visitor, staged_id)
+
+
 async def confirm(
     request: Request, visitor: Somebody, staged_id: UUID, token: Typed = "", seen: Typed = ""
 ) -> Response:
