@@ -10,4 +10,9 @@ def test_what_is_wrong_comes_first(staff: Staff) -> None:
     assert said.index("To look at") < said.index("Backup") < said.index("Disk")
     assert "none was made from here" in said
     assert "havens backup FILE" in said
-    assert staff.browser(Role.OFFICER).get("/console/installation").status_code == 403
+
+
+def test_who_has_another_role_is_told_so(staff: Staff) -> None:
+    refused = staff.browser(Role.OFFICER).get("/console/installation")
+    assert refused.status_code == 403
+    assert "This page is not for your account" in text(refused)
