@@ -1,5 +1,7 @@
 """Whatever is wrong with the database or the disk, the last good directory answers."""
 
+import io
+import logging
 import os
 import shutil
 import subprocess
@@ -16,6 +18,7 @@ from sqlalchemy import make_url, text
 from sqlmodel import select
 
 from app.cli import main
+from app.core import logs
 from app.core.db import connected, migrate
 from app.core.journal import HEAD_FILE, Journal
 from app.core.settings import settings
@@ -55,15 +58,19 @@ def ready(service: Service | httpx.Client) -> tuple[int, str]:
 
 
 @pytest.fixture
-def said(capfd: pytest.CaptureFixture[str]) -> Said:
-    """What has been logged since the test began."""
-    heard: list[str] = []
+def said() -> Iterator[Said]:
+    """What the service has logged since the test began.
 
-    def so_far() -> str:
-        heard.append(capfd.readouterr().err)
-        return "".join(heard)
-
-    return so_far
+    Not by pytest's own capture: what is written while it is read may be lost there.
+    """
+    heard = io.StringIO()
+    handler = logging.StreamHandler(heard)
+    handler.setFormatter(logs.TextLines())
+    # Not of the root, of which a service that starts takes all handlers away.
+    ours = logging.getLogger("app")
+    ours.addHandler(handler)
+    yield heard.getvalue
+    ours.removeHandler(handler)
 
 
 def answers(service: Service | httpx.Client) -> list[Any]:
@@ -219,19 +226,18 @@ def test_a_start_with_something_wrong(
     assert said().count(why) == 1, "said once"
 
 
-def is_said(capfd: pytest.CaptureFixture[str], what: str) -> bool:
-    """Whether it has been logged since this was asked last."""
-    return what in capfd.readouterr().err
+def is_told(said: Said, what: str) -> bool:
+    return what in said()
 
 
 def test_a_database_that_goes_backwards_under_a_running_service(
-    url: str, data_dir: Path, capfd: pytest.CaptureFixture[str]
+    url: str, data_dir: Path, said: Said
 ) -> None:
     with serving_directory(data_dir, url, is_started=True) as client:
         before = answers(client)
         for fault, why in BACKWARDS:
             mend = fault(url)
-            until(partial(is_said, capfd, why))
+            until(partial(is_told, said, why))
             assert ready(client) == (200, "degraded")
             assert answers(client) == before
             mend()
@@ -252,13 +258,17 @@ def test_a_start_with_nothing_to_answer_from(
 
 
 def test_only_an_accepted_database_is_published(
-    url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    url: str,
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    said: Said,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     with serving_directory(data_dir, url, is_started=True) as client:
         before = answers(client)
         older(url)
         rename(url, data_dir, "The Bell")
-        until(partial(is_said, capfd, "is older than"))
+        until(lambda: "is older than" in said())
         assert answers(client) == before
 
         monkeypatch.setenv("HAVENS_DATA_DIR", str(data_dir))
