@@ -9,6 +9,21 @@ from app.walking.steps import SHORT_CM, Course, Step, Turn
 Phrases = Mapping[str, str]
 
 
+def headings(language: Language) -> dict[str, str]:
+    """What each of `app.walking.steps.HEADINGS` is called."""
+    _ = language.gettext
+    return {
+        "N": _("north"),
+        "NE": _("north-east"),
+        "E": _("east"),
+        "SE": _("south-east"),
+        "S": _("south"),
+        "SW": _("south-west"),
+        "W": _("west"),
+        "NW": _("north-west"),
+    }
+
+
 def phrases(language: Language) -> dict[str, str]:
     """Every phrase of a step, by what it stands for."""
     _ = language.gettext
@@ -35,14 +50,7 @@ def phrases(language: Language) -> dict[str, str]:
         Course.STEPS_DOWN: _("down the steps"),
         Course.STEPS: _("by the steps"),
         Course.OFF: _("to the nearest street"),
-        "N": _("north"),
-        "NE": _("north-east"),
-        "E": _("east"),
-        "SE": _("south-east"),
-        "S": _("south"),
-        "SW": _("south-west"),
-        "W": _("west"),
-        "NW": _("north-west"),
+        **headings(language),
         "step": _("{turn} {course}, {metres} m"),
         "no_known_steps": _("No known steps"),
         "door": _("{door}, {metres} m"),

@@ -10,6 +10,8 @@ from functools import cache
 from app.core.london import LONDON
 from app.http.languages import Language
 from app.venues.models import Category, Facility, StepFree
+from app.walking.steps import HEADINGS
+from app.walking.wording import headings
 
 Words = dict[str, str | list[str]]
 
@@ -46,14 +48,7 @@ def words(language: Language) -> Words:
         "no_streets": _("The streets can’t be loaded. Try again when there is a connection."),
         "no_way": _("No way over the streets is known from here. Follow the arrow."),
         "minutes": language.forms("{n} minute", "{n} minutes"),
-        "N": _("north"),
-        "NE": _("north-east"),
-        "E": _("east"),
-        "SE": _("south-east"),
-        "S": _("south"),
-        "SW": _("south-west"),
-        "W": _("west"),
-        "NW": _("north-west"),
+        **headings(language),
         # What there is
         Category.PUB: _("Pub"),
         Category.BAR: _("Bar"),
@@ -155,7 +150,7 @@ def weekday(language: Language, day: date) -> str:
 
 def direction(language: Language, bearing_deg: int) -> str:
     """One of eight directions."""
-    eighth = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")[round(bearing_deg / 45) % 8]
+    eighth = HEADINGS[round(bearing_deg / 45) % 8]
     return str(words(language)[eighth])
 
 
