@@ -213,7 +213,7 @@ def compose(
         rows.QualityFigures.based_on(result, share=result.found / result.of if result.of else None)
         for result in quality(session, view, sections.CHECKS).checks
     ]
-    by_night, night_sources = sections.night(session, view, on_foot) if on_foot else ({}, [])
+    by_night, night_sources = sections.night(session, view, on_foot, wards) if on_foot else ({}, [])
     pack = QuarterlyPack(
         about=_about(session, quarter, view, [*SOURCES, *night_sources]),
         activity=sections.measures(done.whole, before.whole),

@@ -4,19 +4,18 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
-from uuid import UUID
 
 from sqlmodel import Session
 
 from app.audit.cover.on_foot import OnFoot
 from app.audit.frame.activity import Activity, Place, Scope, Tally
-from app.audit.frame.names import FORMER_WARD, WardName, venue_names, words
+from app.audit.frame.names import WardName, WardNames, venue_names, words
 from app.audit.frame.question import View
 from app.audit.pack import rows
 from app.audit.pack.quarters import Quarter
 from app.audit.reports.coverage import Covered, InScheme, Training
 from app.audit.reports.ground import Ground
-from app.audit.reports.night import tables
+from app.audit.reports.night import by_ward, things, totals
 from app.audit.reports.quality import Check
 from app.audit.reports.scheme_tests import TestFigures, WardTests
 from app.audit.reports.survey import Told, counted, told
@@ -27,13 +26,11 @@ from app.schemes.rules import State
 from app.schemes.timelines import LOST, WON, Timelines, Turn, changes, standings
 from app.training.courses import COURSES, CourseKey
 
-Wards = Mapping[UUID | None, WardName]
 
-
-def _ward_name(place: Place, wards: Wards) -> WardName:
+def _ward_name(place: Place, wards: WardNames) -> WardName:
     if isinstance(place, str):
         return WardName("", "businesses as a whole")
-    return wards.get(place, WardName("", FORMER_WARD))
+    return wards[place]
 
 
 # --- activity --------------------------------------------------------------------------------
@@ -96,7 +93,7 @@ def courses_delivered(
     ]
 
 
-def ward_activity(done: Activity, wards: Wards) -> list[rows.WardActivity]:
+def ward_activity(done: Activity, wards: WardNames) -> list[rows.WardActivity]:
     by_ward = [
         rows.WardActivity(ward_id=str(place), code=code, ward=name, **tally.numbers())
         for place, tally in done.by_ward.items()
@@ -141,7 +138,7 @@ def quarter_ends(covered: Covered, courses: Collection[CourseKey]) -> Iterator[r
 
 
 def ward_coverage(
-    covered: Covered, courses: Collection[str], wards: Wards
+    covered: Covered, courses: Collection[str], wards: WardNames
 ) -> Iterator[rows.WardCoverage]:
     """Coverage in each ward where a venue counts, on the last of the days and a quarter before."""
     facts = covered.grid.facts
@@ -274,7 +271,7 @@ def tests_by_ward(wards: Sequence[WardTests]) -> list[rows.Tests]:
 # --- the survey ------------------------------------------------------------------------------
 
 
-def survey(session: Session, quarter: Quarter, wards: Wards) -> list[rows.Survey]:
+def survey(session: Session, quarter: Quarter, wards: WardNames) -> list[rows.Survey]:
     """What people said in a quarter, in all and by ward, as far as it may be told."""
     counts = counted(session).get(quarter.first, {})
     if not counts:
@@ -304,12 +301,17 @@ def _survey(key: str, code: str, ward: str, of: Told) -> rows.Survey:
 # --- coverage by night -----------------------------------------------------------------------
 
 
-def night(session: Session, view: View, on_foot: OnFoot) -> tuple[dict[str, Any], list[str]]:
+def night(
+    session: Session, view: View, on_foot: OnFoot, wards: WardNames
+) -> tuple[dict[str, Any], list[str]]:
     """How much has an open haven near by night, as tables of the pack, and what from."""
     ground = Ground.read(session, view, on_foot)
-    found = tables(session, view, ground)
-    of_nights = [row for row in found.wards if row.hours == "nights"]
-    in_pack = {"night": found.totals, "night_wards": of_nights, "night_sources": found.need}
+    covered = things(session, view, ground)
+    in_pack = {
+        "night": totals(covered),
+        "night_wards": [row for row in by_ward(covered, wards) if row.hours == "nights"],
+        "night_sources": ground.need.sources,
+    }
     return in_pack, ground.sources()
 
 

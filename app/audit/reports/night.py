@@ -114,59 +114,66 @@ class Night(Report):
 def night(session: Session, view: View, on_foot: OnFoot) -> Night:
     """Coverage by night at the end of a day; the filters say which havens count."""
     ground = Ground.read(session, view, on_foot)
-    title = "A door within five minutes, by night"
+    covered, names = things(session, view, ground), ward_names(session)
+    of_need, of_licensed, *_ = covered
+    hours = [door.hours for door in _counted(ground, view)]
     return Night(
-        about=about(session, title, view, ground.sources()),
-        **vars(tables(session, view, ground)),
+        about=about(session, "A door within five minutes, by night", view, ground.sources()),
+        totals=totals(covered),
+        wards=list(by_ward(covered, names)),
+        hours=list(_hours(of_need, of_licensed, ground.open_by_hour(hours))),
+        ward_hours=[
+            NightWardHour(**_ward(ward, names), **row)
+            for ward, number in _in_order(of_need.wards, names)
+            for row in of_need.at(number).by_hour()
+        ],
+        need=ground.need.sources,
     )
 
 
-@dataclass(frozen=True)
-class Tables:
-    """The tables of coverage by night."""
+def things(session: Session, view: View, ground: Ground) -> "list[Thing]":
+    """What may have an open haven near: need, licensed premises, and streets where there are any.
 
-    totals: list[NightTotal]
-    wards: list[NightWard]
-    hours: list[NightHour]
-    ward_hours: list[NightWardHour]
-    need: list[NeedSourceRow]
-
-
-def tables(session: Session, view: View, ground: Ground) -> Tables:
-    """Coverage by night on what has been read of a view."""
+    On what has been read of a view.
+    """
     view_before = replace(view, as_at=_quarter_before(view.as_at))
     before = replace(ground, doors=doors(session, view_before), day=view_before.as_at)
-    havens = [door for door in ground.havens if view.counts(door.facts)]
-    havens_before = [door for door in before.havens if view.counts(door.facts)]
+    havens, havens_before = _counted(ground, view), _counted(before, view)
     licensed = [
         door
         for door in ground.doors
         if door.facts.licensed and door.facts.status == VenueStatus.ACTIVE
     ]
     need, at_licensed = ground.need, [door.location for door in licensed]
-    of_need, of_licensed, *_ = things = [
-        _Thing.of("need", "Need", ground, havens, before, havens_before, need.places, need.wards,
-                  need.by_hour),
-        _Thing.of(
+    return [
+        Thing.of("need", "Need", ground, havens, before, havens_before, need.places, need.wards,
+                 need.by_hour),
+        Thing.of(
             "licensed", "Licensed premises", ground, havens, before, havens_before, at_licensed,
             [door.facts.ward_id for door in licensed], np.ones((len(licensed), HOURS)),
         ),
-        *_Thing.of_streets(ground, havens, before, havens_before),
+        *Thing.of_streets(ground, havens, before, havens_before),
     ]  # fmt: skip
-    names = ward_names(session)
-    return Tables(
-        totals=[NightTotal(**row) for thing in things for row in thing.totals()],
-        wards=list(_wards(things, names)),
-        hours=list(
-            _hours(of_need, of_licensed, ground.open_by_hour([door.hours for door in havens]))
-        ),
-        ward_hours=[
-            NightWardHour(**_ward(ward, names), **row)
-            for ward, number in _in_order(of_need.wards, names)
-            for row in of_need.at(number).by_hour()
-        ],
-        need=need.sources,
-    )
+
+
+def _counted(ground: Ground, view: View) -> list[Door]:
+    """The havens that a view's filters let count."""
+    return [door for door in ground.havens if view.counts(door.facts)]
+
+
+def totals(covered: "Sequence[Thing]") -> list[NightTotal]:
+    """How much of each is near, over each of `SPANS`."""
+    return [NightTotal(**row) for thing in covered for row in thing.totals()]
+
+
+def by_ward(covered: "Sequence[Thing]", names: WardNames) -> Iterator[NightWard]:
+    """The same in each ward."""
+    everywhere = [ward for thing in covered for ward in thing.wards]
+    for ward, _ in _in_order(everywhere, names):
+        for thing in covered:
+            there = thing.at(np.array([one == ward for one in thing.wards], bool))
+            if there.weight.size:
+                yield from (NightWard(**_ward(ward, names), **row) for row in there.totals())
 
 
 def _quarter_before(day: date) -> date:
@@ -175,7 +182,7 @@ def _quarter_before(day: date) -> date:
 
 
 @dataclass(frozen=True)
-class _Thing:
+class Thing:
     """Something at places that has a weight by hour: which part of it is near, within each of
     `REACHES`, and was within the first a quarter before; all are of [place, hour]."""
 
@@ -198,7 +205,7 @@ class _Thing:
         places: Sequence[Point],
         wards: Sequence[UUID | None],
         weight: Floats,
-    ) -> "_Thing":
+    ) -> "Thing":
         near = ground.met(havens, REACHES, places)
         [was_near] = before.met(havens_before, REACHES[:1], places)
         return cls(key, title, wards, weight, near, was_near)
@@ -206,7 +213,7 @@ class _Thing:
     @classmethod
     def of_streets(
         cls, ground: Ground, havens: Sequence[Door], before: Ground, havens_before: Sequence[Door]
-    ) -> Iterator["_Thing"]:
+    ) -> Iterator["Thing"]:
         """The streets of each ward, by their length; nothing where an installation has none."""
         if ground.on_foot.streets is None:
             return
@@ -232,7 +239,7 @@ class _Thing:
             part(before, havens_before, REACHES[0]),
         )
 
-    def at(self, number: Bools) -> "_Thing":
+    def at(self, number: Bools) -> "Thing":
         """The same at some of the places."""
         return replace(
             self,
@@ -284,16 +291,7 @@ def _ward(ward: UUID | None, names: WardNames) -> dict[str, Any]:
     return {"ward_id": str(ward), "code": names[ward].code, "ward": names[ward].name}
 
 
-def _wards(things: Sequence[_Thing], names: WardNames) -> Iterator[NightWard]:
-    everywhere = [ward for thing in things for ward in thing.wards]
-    for ward, _ in _in_order(everywhere, names):
-        for thing in things:
-            there = thing.at(np.array([one == ward for one in thing.wards], bool))
-            if there.weight.size:
-                yield from (NightWard(**_ward(ward, names), **row) for row in there.totals())
-
-
-def _hours(need: _Thing, licensed: _Thing, open_: Bools) -> Iterator[NightHour]:
+def _hours(need: Thing, licensed: Thing, open_: Bools) -> Iterator[NightHour]:
     whole = float(need.weight.sum())
     open_havens = open_.sum(axis=0)
     by_hour = zip(need.by_hour(), licensed.by_hour(), strict=True)
