@@ -12,7 +12,7 @@ from statistics import median
 import psutil
 
 from tests.bench.report import say, table
-from tests.bench.servers import Server, get, ours
+from tests.bench.servers import APPLICATION, Server, beginning, get, ours
 from tests.bench.venues import SHUT_AT_NIGHT, fill
 
 SIZE, ROUNDS = 60, 5
@@ -33,9 +33,9 @@ def main() -> None:
             first, rest, memory = [], [], 0.0
             for _ in range(ROUNDS):
                 began = time.monotonic()
-                with ours(folder, workers) as server:
+                with beginning(folder, workers) as server:
                     first.append((server.start_seconds, _processor_seconds(server)))
-                    get(f"{server.url}/v1/help")
+                    get(f"{server.url}{APPLICATION}")
                     rest.append((time.monotonic() - began, _processor_seconds(server)))
                     time.sleep(SETTLED_SECONDS)
                     memory = max(memory, _megabytes(server))
