@@ -212,6 +212,8 @@ async def _nobody(*_: object) -> None:
 class _Early(Shortcut):
     """A connection on which the plain question is answered, and anything else waits."""
 
+    answers_last = True
+
     _came = b""
     """What came on it and was not answered."""
 

@@ -82,6 +82,9 @@ class Caller:
         finally:
             self._socket.settimeout(PATIENCE_SECONDS)
 
+    def is_over(self) -> bool:
+        return not self._file.read(1)
+
     def hears(self) -> tuple[int, dict[str, Any]]:
         status = int(self._file.readline().split()[1])
         length = 0
@@ -131,6 +134,11 @@ def test_the_nearest_is_answered_before_the_rest_is_there_and_all_else_waits(
         status, found = asks.hears()
         assert status == 200
         assert len(found["havens"]) == 1
+        # As a proxy asks that keeps no connections.
+        with Caller(port) as once:
+            once.say(GET.replace(b"1.1", b"1.0"))
+            assert once.hears()[1]["havens"] == found["havens"]
+            assert once.is_over()
         tells.say(POST[:-5])
         tells.say(POST[-5:])
         assert tells.hears()[1]["havens"] == found["havens"]
