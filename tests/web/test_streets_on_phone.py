@@ -14,12 +14,12 @@ from playwright.sync_api import Browser, Page
 
 import app.web
 from app.core.db import connected, read_session
-from app.core.geo import Point
+from app.core.places import Point
 from app.directory import render
 from app.directory.build import build
 from app.directory.engine.search import Question, Search
 from app.directory.snapshot import HOUR, PROVIDES, STEP_FREE
-from app.venues.models import Facility
+from app.venues.kinds import Facility
 from app.walking.extract import read_extract
 from app.walking.made import streets
 from app.walking.phone import on_phone
