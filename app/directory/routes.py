@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -19,9 +19,10 @@ from app.core.errors import DomainError, FieldError, NotFound, responses, wrong
 from app.core.geo import Point
 from app.core.postcodes import Postcodes, postcodes_of
 from app.core.settings import Settings
-from app.directory import beyond, examples, render
+from app.directory import examples, render
+from app.directory.beyond import Doors, doors, of_neighbours
 from app.directory.contacts import Contacts, HelpJson
-from app.directory.engine.search import Question, Search
+from app.directory.engine.search import Answer, Question, Search
 from app.directory.live import Directory, NotReady
 from app.directory.nearest_question import Asked, NearestQuestion
 from app.directory.schemas import (
@@ -166,8 +167,28 @@ async def json_body(request: Request) -> bytes:
     return await request.body()
 
 
+class Found(NamedTuple):
+    """What the search found; `doors` are those of all sides, None where there are no neighbours."""
+
+    search: Search
+    question: Question
+    ours: Answer
+    doors: Doors | None
+
+    def rendered(self, age_seconds: int, contacts: bytes) -> bytes:
+        """A `NearestAnswer`."""
+        seen = of_neighbours(self.doors) if self.doors else None
+        snapshot = self.search.snapshot
+        return render.nearest(snapshot, self.question, self.ours, age_seconds, contacts, seen)
+
+
 def answer(question: NearestQuestion, directory: Directory, contacts: bytes) -> bytes:
     """The answer in JSON. Raises `Invalid` and `NotReady`."""
+    return find(question, directory).rendered(directory.age_seconds, contacts)
+
+
+def find(question: NearestQuestion, directory: Directory) -> Found:
+    """The nearest havens. Raises `Invalid` and `NotReady`."""
     now = directory.clock()
     at = question.at.timestamp() if question.at else now
     if not now - LOOKS_BACK_SECONDS <= at <= now + LOOKS_AHEAD:
@@ -185,10 +206,9 @@ def answer(question: NearestQuestion, directory: Directory, contacts: bytes) -> 
     search = directory.search
     if not search.snapshot.covers(of_search.at):
         raise NotReady
-    matches = search.answer(of_search)
-    seen = beyond.answer(of_search, search, matches, sides) if (sides := directory.sides) else None
-    age = directory.age_seconds
-    return render.nearest(search.snapshot, of_search, matches, age, contacts, seen)
+    ours, sides = search.answer(of_search), directory.sides
+    all_of_them = doors(of_search, search, ours, sides) if sides else None
+    return Found(search, of_search, ours, all_of_them)
 
 
 def _json(body: bytes, headers: Mapping[str, str] = NOTHING) -> Response:
