@@ -113,10 +113,10 @@ async def near_place(
     if len(found.places) == 1 and not found.guessed:
         origin = found.places[0]
         question = NearestQuestion(lat=origin.lat, lon=origin.lon)
-        found_doors = find(question, directory)
-        told = orjson.loads(found_doors.rendered(directory.age_seconds, b"[]"))
-        several = with_neighbours(told, found_doors.doors)
-        shown = _answer(several, instant(told["at"]), request, language, origin.name)
+        nearest = find(question, directory)
+        told = orjson.loads(nearest.rendered(directory.age_seconds, b"[]"))
+        lists = with_neighbours(told, nearest.doors)
+        shown = _answer(lists, instant(told["at"]), request, language, origin.name)
         return finder(request, language, listing, **shown)
     several = "place_meant" if found.guessed else "place_several"
     heading = str(say[several if found.places else "place_unknown"])
