@@ -22,8 +22,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
 from app.core.backup import last_backup
-from app.core.copies import revision_of
-from app.core.db import MIGRATIONS, database_clock, make_engine, read_session, replication_lag
+from app.core.db import (
+    MIGRATIONS,
+    database_clock,
+    make_engine,
+    read_session,
+    replication_lag,
+    revision_of,
+)
 from app.core.journal import CLOCKS_AGREE, HEAD_FILE, Journal, command_actor, newest_entry
 from app.core.settings import Settings, UnsafeSettings
 from app.directory.beyond import Kept

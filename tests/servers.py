@@ -37,6 +37,7 @@ from app.start import prepare, prepare_database
 from tests.applications import application
 from tests.factories import make_venue
 from tests.faults import noting_faults, watch
+from tests.processes import ending_with_us
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_SECONDS = 120
@@ -220,7 +221,7 @@ def _launch(
     watch(output)
     with output.open("wb") as file:
         process = psutil.Popen(
-            command,
+            ending_with_us(command),
             env=inherited | given,
             stdin=subprocess.DEVNULL,
             stdout=file,

@@ -109,7 +109,7 @@ def assembled(found: Found, schedules: "Schedules", **about: Any) -> Snapshot:
         "by_id": by_id,
         "rank": np.argsort(by_id),
         "cuts": np.cumsum([0, *map(len, ordered)]),
-        "ties": np.array(ties, dtype=np.int64).reshape(-1, 3)[order if about["streets"] else ()],
+        "ties": np.array(ties, dtype=np.int64).reshape(-1, 3)[order if ties else ()],
         "text": np.frombuffer(b"".join(ordered), dtype=np.uint8),
         "wards": about.pop("wards"),
         **schedules.columns(),

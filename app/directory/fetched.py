@@ -220,6 +220,8 @@ class Source:
             # A host that has a database never needs it.
             import httpx  # noqa: PLC0415
 
+            # It is the operator's own: unlike for documents of others, the certificates and the
+            # proxy that this host's environment names count.
             self._http = httpx.Client(timeout=TIMEOUT_SECONDS)
         return self._http
 

@@ -1,11 +1,13 @@
 """The answer to the question for the nearest havens."""
 
 import math
+from typing import NamedTuple
 
 from app.core.errors import wrong
 from app.core.places import Point
-from app.directory import beyond, render
-from app.directory.engine.search import Question
+from app.directory import render
+from app.directory.beyond import Doors, doors, of_neighbours
+from app.directory.engine.search import Answer, Question, Search
 from app.directory.nearest_question import NearestQuestion
 from app.directory.read_side import NotReady, ReadSide
 from app.directory.snapshot import LOOKS_AHEAD, PROVIDES, STEP_FREE
@@ -15,8 +17,28 @@ LOOKS_BACK_SECONDS = 5 * 60
 NO_STORE = {"Cache-Control": "no-store"}
 
 
+class Found(NamedTuple):
+    """What the search found; `doors` are those of all sides, None where there are no neighbours."""
+
+    search: Search
+    question: Question
+    ours: Answer
+    doors: Doors | None
+
+    def rendered(self, age_seconds: int, contacts: bytes) -> bytes:
+        """A `NearestAnswer`."""
+        seen = of_neighbours(self.doors) if self.doors else None
+        snapshot = self.search.snapshot
+        return render.nearest(snapshot, self.question, self.ours, age_seconds, contacts, seen)
+
+
 def answer(question: NearestQuestion, directory: ReadSide, contacts: bytes) -> bytes:
     """The answer in JSON. Raises `Invalid` and `NotReady`."""
+    return find(question, directory).rendered(directory.age_seconds, contacts)
+
+
+def find(question: NearestQuestion, directory: ReadSide) -> Found:
+    """The nearest havens. Raises `Invalid` and `NotReady`."""
     now = directory.clock()
     at = question.at.timestamp() if question.at else now
     if not now - LOOKS_BACK_SECONDS <= at <= now + LOOKS_AHEAD:
@@ -34,7 +56,6 @@ def answer(question: NearestQuestion, directory: ReadSide, contacts: bytes) -> b
     search = directory.search
     if not search.snapshot.covers(of_search.at):
         raise NotReady
-    matches = search.answer(of_search)
-    seen = beyond.answer(of_search, search, matches, sides) if (sides := directory.sides) else None
-    age = directory.age_seconds
-    return render.nearest(search.snapshot, of_search, matches, age, contacts, seen)
+    ours, sides = search.answer(of_search), directory.sides
+    all_of_them = doors(of_search, search, ours, sides) if sides else None
+    return Found(search, of_search, ours, all_of_them)

@@ -106,8 +106,7 @@ _PATH = "/v1/havens/{haven_id}/route"
     response_class=GeoJson,
     response_model=Route,
     response_description="The way, and its steps in words",
-    responses=_ANSWER
-    | responses(wrong("from_lat", "Input should be less than or equal to 90"), *_ERRORS),
+    responses=_ANSWER | responses(wrong("from_lat", "must be less than or equal to 90"), *_ERRORS),
     openapi_extra={"parameters": documented_parameters(RouteQuestion)},
 )
 async def route_to_haven(

@@ -114,7 +114,7 @@ def _answers(example: dict[str, Any], *errors: DomainError) -> dict[int | str, d
     response_model=NearestAnswer,
     response_description="What is open, what opens next, and whom to call",
     responses=_answers(
-        examples.NEAREST, wrong("lat", "Input should be less than or equal to 90"), NotReady()
+        examples.NEAREST, wrong("lat", "must be less than or equal to 90"), NotReady()
     ),
     openapi_extra={"parameters": documented_parameters(NearestQuestion)},
 )

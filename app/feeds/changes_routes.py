@@ -87,7 +87,7 @@ _EXAMPLE: dict[str, Any] = {
     responses={
         200: {"headers": TAG, "content": {"application/json": {"example": _EXAMPLE}}},
         304: {"description": "You have this answer already", "headers": TAG},
-        **responses(wrong("wait", "Input should be less than or equal to 30")),
+        **responses(wrong("wait", "must be less than or equal to 30")),
         **responses(NotReady(), TooManyFollowers()),
     },
 )

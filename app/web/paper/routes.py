@@ -233,7 +233,7 @@ _IN_FORCE = {
     response_description="What the code says of an award",
     responses={
         200: {"content": {"application/json": {"example": _IN_FORCE}}},
-        **responses(wrong("code", "String should have at most 100 characters"), NotVerified()),
+        **responses(wrong("code", "must have at most 100 characters"), NotVerified()),
     },
 )
 async def verify(
