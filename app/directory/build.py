@@ -16,7 +16,7 @@ from sqlalchemy.orm import configure_mappers
 from sqlmodel import Session, col, select
 
 from app.core.db import as_hex, many_rows
-from app.core.geo import Point, nearness
+from app.core.places import Point, nearness
 from app.directory.engine.nearest import LEAF
 from app.directory.engine.tree import blocks
 from app.directory.outlines import outlines
@@ -35,7 +35,8 @@ from app.directory.snapshot import (
 from app.schemes.listing import Shown, listings
 from app.venues import osm_hours
 from app.venues.hours import Hours, bank_holidays, stored_hours
-from app.venues.models import DirectoryState, Facility, StepFree, Venue, VenueStatus, Ward
+from app.venues.kinds import Facility, StepFree
+from app.venues.models import DirectoryState, Venue, VenueStatus, Ward
 from app.walking.streets import Streets
 
 

@@ -15,12 +15,13 @@ from fastapi.concurrency import run_in_threadpool
 from app.core.london import instant
 from app.core.postcodes import Postcodes, postcodes_of
 from app.directory.beyond import Doors
-from app.directory.live import NotReady
+from app.directory.nearest import find
 from app.directory.nearest_question import NearestQuestion
+from app.directory.read_side import NotReady
 from app.directory.render import Document
-from app.directory.routes import Live, find
+from app.directory.routes import Live
 from app.http.languages import IN_LANGUAGE, InLanguage, Language
-from app.venues.models import Facility
+from app.venues.kinds import Facility
 from app.walking.wording import phrases
 from app.web.cards import Card, card
 from app.web.pages import PageRoute, page

@@ -26,7 +26,7 @@ from app import doctor
 from app.cli import cli
 from app.core.db import connected, read_session
 from app.core.download import LARGEST_MB, NotRead, at_most, client_of
-from app.core.geo import Point
+from app.core.places import Point
 from app.core.settings import Neighbour, Settings
 from app.core.settings import settings as service_settings
 from app.directory import beyond, render
@@ -41,7 +41,7 @@ from app.directory.neighbours.fetching import ask, ask_due, forget_others
 from app.directory.rules import NEAR_M
 from app.directory.schemas import WholeDirectory
 from app.directory.snapshot import HOUR, save
-from app.venues.models import Facility, StepFree
+from app.venues.kinds import Facility, StepFree
 from app.walking.streets import Streets
 from tests.factories import BANK, make_venue, utc
 from tests.servers import METRICS, Service, running, serving_directory, settings_for, until

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from app.core.db import connected, read_session
-from app.core.geo import Point
+from app.core.places import Point
 from app.directory.build import build
 from app.directory.engine.search import Question, Search
 from app.directory.snapshot import STEP_FREE

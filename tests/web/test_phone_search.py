@@ -23,7 +23,7 @@ from sqlmodel import Session
 
 import app.web
 from app.core.db import connected, read_session, write_session
-from app.core.geo import Point
+from app.core.places import Point
 from app.core.settings import Neighbour
 from app.directory import render
 from app.directory.beyond import Side, doors, of_neighbours
@@ -32,7 +32,8 @@ from app.directory.engine.search import Question, Search
 from app.directory.neighbours.columns import columns
 from app.directory.schemas import WholeDirectory
 from app.directory.snapshot import HOUR, LOOKS_AHEAD, PROVIDES, STEP_FREE
-from app.venues.models import Category, Facility, StepFree, Venue, VenueStatus
+from app.venues.kinds import Category, Facility, StepFree
+from app.venues.models import Venue, VenueStatus
 from tests.factories import BANK, award, make_venue, utc
 
 Json = dict[str, Any]

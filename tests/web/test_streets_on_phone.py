@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 
 import app.web
 from app.core.db import connected, read_session
-from app.core.geo import Point
+from app.core.places import Point
 from app.core.settings import Neighbour
 from app.directory import render
 from app.directory.beyond import Side, doors, of_neighbours
@@ -23,7 +23,7 @@ from app.directory.engine.search import Question, Search
 from app.directory.neighbours.columns import columns
 from app.directory.schemas import WholeDirectory
 from app.directory.snapshot import HOUR, PROVIDES, STEP_FREE
-from app.venues.models import Facility
+from app.venues.kinds import Facility
 from app.walking.extract import read_extract
 from app.walking.made import streets
 from app.walking.phone import on_phone

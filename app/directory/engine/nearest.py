@@ -29,7 +29,7 @@ from app.core.compiled import (
     compiled_part,
     unpacked,
 )
-from app.core.geo import EARTH_RADIUS_M
+from app.core.places import EARTH_RADIUS_M
 
 LEAF, FAN_OUT = 32, 8
 """How many rows a block of rows holds, and how many blocks a block of blocks: fewer take a search

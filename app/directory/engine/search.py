@@ -8,7 +8,7 @@ from uuid import UUID
 
 import numpy as np
 
-from app.core.geo import Point
+from app.core.places import Point
 from app.core.settings import WALKING_FACTOR
 from app.directory.rules import MARGIN, NEAR_M
 from app.directory.snapshot import STEP_FREE, Snapshot

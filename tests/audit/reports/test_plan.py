@@ -16,11 +16,12 @@ from app.audit.cover.on_foot import OnFoot
 from app.audit.frame.question import View
 from app.audit.reports.plan import Planning
 from app.core.db import read_session
-from app.core.geo import haversine_m
 from app.core.london import today
+from app.core.places import haversine_m
 from app.sheets.need import import_need
 from app.venues import osm_hours
-from app.venues.models import Category, Venue, VenueStatus
+from app.venues.kinds import Category
+from app.venues.models import Venue, VenueStatus
 from app.venues.open_week import Floats
 from app.walking.extract import read_extract
 from app.walking.made import streets
