@@ -14,7 +14,7 @@ from random import Random
 from shutil import copytree
 
 from app.core.db import connected, read_session
-from app.core.geo import Point
+from app.core.places import Point
 from app.directory.build import build
 from app.directory.engine.search import Question, Search
 from app.walking.extract import read_extract
