@@ -17,6 +17,8 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from tests.processes import ending_with_us
+
 NO_POSTGIS = (
     "PostgreSQL with PostGIS is not installed, so nothing is tested on it "
     "(on Debian and Ubuntu: apt-get install postgresql-postgis)"
@@ -266,14 +268,15 @@ class PgBouncer:
     """PgBouncer in transaction mode, in front of a server."""
 
     def __init__(self, program: str, server: Postgres) -> None:
-        self._home = Path(tempfile.mkdtemp(prefix="havens-pgb-", dir=workplace()))
+        # In a directory that goes with the server, however this ends.
+        self._home = Path(tempfile.mkdtemp(prefix="havens-pgb-", dir=server.home))
         self._configure(server)
         as_ = _unprivileged()
         if as_:
             os.chown(self._home, as_["user"], as_["group"])
         with (self._home / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                [program, self._home / "pgbouncer.ini"],
+                ending_with_us([program, self._home / "pgbouncer.ini"]),
                 **{"cwd": self._home, **as_},
                 stdout=log,
                 stderr=log,
@@ -305,10 +308,15 @@ class PgBouncer:
         shutil.rmtree(self._home)
 
 
+def find_pgbouncer() -> str | None:
+    """PgBouncer's program, if it is here."""
+    return shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+
+
 @contextmanager
 def pooled(server: Postgres) -> Iterator[PgBouncer | None]:
     """PgBouncer in front of a server; None where it is not installed."""
-    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    program = find_pgbouncer()
     if program is None:
         yield None
         return

@@ -17,8 +17,8 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwr
 from app.accounts.demo import demo_accounts
 from app.accounts.models import Role
 from app.core.db import connected, migrate
-from app.core.geo import Point
 from app.core.journal import Journal
+from app.core.places import Point
 from app.sheets.seed import load_seed
 from tests.browsers import ARGUMENTS, NO_CHROMIUM, find_chromium
 from tests.factories import utc

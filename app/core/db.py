@@ -40,9 +40,10 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel
 
+from app.core.database_errors import DATABASE_ERRORS
 from app.core.errors import NotFound
 from app.core.geo import sqlite_functions
-from app.core.trouble import DATABASE_ERRORS, Trouble
+from app.core.trouble import Trouble
 
 if TYPE_CHECKING:
     from alembic.config import Config

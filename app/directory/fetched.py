@@ -19,8 +19,9 @@ from app.core import files
 from app.core.journal import CLOCKS_AGREE, Journal
 from app.core.settings import Settings
 from app.core.trouble import Trouble
-from app.directory.live import DEGRADED_AFTER_SECONDS, Clock, Directory
+from app.directory.live import Directory
 from app.directory.publication import FILES, LONGEST, NAME, Publication, PublishedFile, Refused
+from app.directory.read_side import DEGRADED_AFTER_SECONDS, Clock
 from app.directory.sealed import Stamp
 from app.directory.snapshot import CURRENT, Unusable, check, put
 
@@ -219,6 +220,8 @@ class Source:
             # A host that has a database never needs it.
             import httpx  # noqa: PLC0415
 
+            # It is the operator's own: unlike for documents of others, the certificates and the
+            # proxy that this host's environment names count.
             self._http = httpx.Client(timeout=TIMEOUT_SECONDS)
         return self._http
 

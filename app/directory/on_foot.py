@@ -14,12 +14,13 @@ from pydantic import Field
 from app.core.errors import DomainError, FieldError, NotFound, responses, wrong
 from app.directory import examples
 from app.directory.engine.search import REACH_M, Search
-from app.directory.live import Directory, NotReady
+from app.directory.live import Directory
+from app.directory.nearest import NO_STORE
 from app.directory.nearest_question import Asked, Number
+from app.directory.read_side import NotReady
 from app.directory.render import DEMONSTRATION_HAVEN
 from app.directory.routes import (
     GEOJSON,
-    NO_STORE,
     GeoJson,
     HavenId,
     Live,

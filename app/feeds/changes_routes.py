@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from app.core.errors import responses, wrong
 from app.directory import examples
-from app.directory.live import NotReady
+from app.directory.read_side import NotReady
 from app.directory.routes import TAG, unless_known
 from app.directory.schemas import DirectoryHaven, WholeDirectoryInfo
 from app.feeds.changes import Changes, order_of

@@ -11,9 +11,9 @@ from uuid import uuid4
 from sqlmodel import Session
 
 from app.core.batch import Batch, made
-from app.core.geo import Point
 from app.core.journal import now
 from app.core.london import effective, last_day, london_day
+from app.core.places import Point
 from app.core.settings import settings
 from app.core.text import key, line
 from app.schemes.imported import awards_from_import
@@ -26,16 +26,8 @@ from app.venues.duplicates import likely_twins
 from app.venues.facts import take_effect
 from app.venues.fields import postcode
 from app.venues.hours import Hours, keep_exceptions
-from app.venues.models import (
-    Business,
-    Category,
-    Facility,
-    StepFree,
-    Venue,
-    VenueStatus,
-    Ward,
-    searched,
-)
+from app.venues.kinds import Category, Facility, StepFree
+from app.venues.models import Business, Venue, VenueStatus, Ward, searched
 from app.venues.wards import Misplaced
 
 _AWARD = ("safe_haven_from", "safe_haven_until")

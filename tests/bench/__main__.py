@@ -5,8 +5,6 @@ machines differ, and are noisy.
 """
 
 import argparse
-import signal
-import sys
 from functools import partial
 
 from tests.bench import (
@@ -50,8 +48,6 @@ def main() -> None:
     }
     if unknown := set(given.names) - set(benchmarks):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
-    # Ends every server that was started, as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     report.begin()
     for name in given.names or BENCHMARKS:
         benchmarks[name]()

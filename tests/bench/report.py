@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from tests.processes import unwind_when_told_to_end
+
 FILE = Path("data/bench.md")
 
 
 def begin() -> None:
-    """Start the file anew, with the date and the machine."""
+    """Start the file anew, with the date and the machine; told to end, leave nothing behind."""
+    unwind_when_told_to_end()
     model = next(
         (
             line.partition(":")[2].strip()

@@ -16,6 +16,8 @@ from urllib.request import urlopen
 
 import psutil
 
+from tests.processes import ending_with_us
+
 QUESTION = "/v1/havens/nearest?lat=51.5155&lon=-0.0922&limit=5"
 START_SECONDS = 600
 """A first start at a million venues builds their directory."""
@@ -79,7 +81,7 @@ def started(
         port = free.getsockname()[1]
     began = time.monotonic()
     process = psutil.Popen(
-        [word.format(port=port) for word in command],
+        ending_with_us([word.format(port=port) for word in command]),
         env=os.environ | environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -13,7 +13,6 @@ import asyncio
 import multiprocessing
 import random
 import resource
-import signal
 import socket
 import sys
 import tempfile
@@ -196,7 +195,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.drills.connections")
     parser.add_argument("--seconds", type=float, default=15, help="how long each attack lasts")
     seconds = parser.parse_args().seconds
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     havens = Path(sys.executable).with_name("havens")
     command = ["sh", "-c", f"ulimit -n {FILES} && exec {havens} serve --port {{port}}"]
     begin()

@@ -16,7 +16,6 @@ import json
 import multiprocessing
 import os
 import random
-import signal
 import socket
 import sys
 import tempfile
@@ -45,6 +44,7 @@ from tests.accounts import make_app, signed_in
 from tests.bench.report import begin, say, table
 from tests.databases import NO_POSTGIS, Postgres, find_postgis
 from tests.drills.load import PATIENCE_SECONDS
+from tests.processes import end_with_parent
 
 BATCH = 20
 """Kills on one database before it is looked through."""
@@ -178,6 +178,7 @@ class Service:
 
     def _serve(self) -> None:
         os.setsid()
+        end_with_parent()
         config = uvicorn.Config(
             self.app, http=Shortcut, ws="none", loop="uvloop", log_config=None, access_log=False
         )
@@ -303,7 +304,6 @@ def main() -> None:
         "--count", type=Path, default=Path("data/kills.json"), help="where those held are counted"
     )
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     begin()
     counted: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
     with suppress(FileNotFoundError):

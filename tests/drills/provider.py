@@ -25,7 +25,9 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from playwright.sync_api import Browser, BrowserContext, Page, Response, sync_playwright
 
+from tests.bench.report import begin
 from tests.browsers import ARGUMENTS, NO_CHROMIUM, find_chromium
+from tests.processes import ending_with_us
 from tests.servers import until
 
 PACKAGE = "oidc-provider@9"
@@ -58,7 +60,7 @@ def started(command: list[str], folder: Path, address: str, **more: str) -> Iter
     log = folder / f"{time.monotonic_ns()}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=folder, env=inherited | more, stdout=output, stderr=output
+            ending_with_us(command), cwd=folder, env=inherited | more, stdout=output, stderr=output
         )
     try:
 
@@ -230,6 +232,7 @@ def programs(drill: Drill) -> None:
 
 
 def main() -> int:
+    begin()
     chromium = find_chromium()
     if not (shutil.which("node") and shutil.which("npm")):
         print("skipped: there is no Node here, which the identity provider of this drill runs on")

@@ -71,7 +71,6 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=200, help="requests a second")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     havens = str(Path(sys.executable).with_name("havens"))
     command = [havens, "serve", "--port", "{port}", "--workers", str(given.workers)]
     rows: list[list[str]] = []

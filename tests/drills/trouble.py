@@ -129,7 +129,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="how long each trouble lasts")
     parser.add_argument("--rate", type=float, default=200, help="requests a second")
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     bin_ = find_postgis()
     if bin_ is None:
         sys.exit(NO_POSTGIS)

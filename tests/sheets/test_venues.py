@@ -16,12 +16,13 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from app.core.db import connected, read_session
-from app.core.geo import Point
 from app.core.london import effective, last_day
+from app.core.places import Point
 from app.sheets.import_report import BadCell, CellChange, Change, ImportRejected, ImportReport
 from app.sheets.venues import VENUES
 from app.venues import osm_hours
-from app.venues.models import Business, Category, Facility, StepFree, Venue, VenueFacts, VenueStatus
+from app.venues.kinds import Category, Facility, StepFree
+from app.venues.models import Business, Venue, VenueFacts, VenueStatus
 from tests.factories import journal_of, make_venue
 from tests.sheets.register import awards, import_fhrs, import_venues, import_wards, stored, version
 
