@@ -32,9 +32,9 @@ from app.backup_cli import backup, publish_accepted, restore
 from app.core import db
 from app.core.backup import BackupError
 from app.core.journal import HEAD_FILE, Journal, command_actor, written_in
-from app.core.settings import SECRET_BYTES, Settings, settings
+from app.core.settings import SECRET_BYTES, Settings, settings, wrong_settings
 from app.core.trouble import Trouble
-from app.endings import MENDED, said_of, wrong_settings
+from app.endings import MENDED, said_of
 from app.http.fields import to_json
 from app.publish_cli import keys, publish
 from app.register import tidy as tidying

@@ -22,24 +22,22 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
 from app.core.backup import last_backup
-from app.core.copies import revision_of
-from app.core.db import MIGRATIONS, database_clock, make_engine, read_session, replication_lag
+from app.core.db import (
+    MIGRATIONS,
+    database_clock,
+    make_engine,
+    read_session,
+    replication_lag,
+    revision_of,
+)
 from app.core.journal import CLOCKS_AGREE, HEAD_FILE, Journal, command_actor, newest_entry
 from app.core.settings import Settings, UnsafeSettings
 from app.directory.beyond import Kept
+from app.directory.continuity import refuse_mixed_database
 from app.directory.fetched import NotFetched, Source
-from app.directory.live import DEGRADED_AFTER_SECONDS
 from app.directory.publication import Refused
-from app.directory.snapshot import (
-    CURRENT,
-    HOUR,
-    MINUTE,
-    MixedData,
-    Snapshot,
-    Unusable,
-    load,
-    refuse_mixed_database,
-)
+from app.directory.read_side import DEGRADED_AFTER_SECONDS
+from app.directory.snapshot import CURRENT, HOUR, MINUTE, MixedData, Snapshot, Unusable, load
 from app.venues.models import DirectoryState
 from app.walking.file import ATTRIBUTION, STREETS, UnusableStreets
 

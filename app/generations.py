@@ -28,7 +28,8 @@ from app.core import logs
 log = logging.getLogger("app.generations")  # as a program it has another name
 
 HANDED_OVER = "HAVENS_HANDED_OVER"
-"""In the environment of a generation: the numbers of its socket, and of where to say it accepts."""
+"""In the environment of a generation: the numbers of its socket, and of where to say it accepts;
+and 1 if there is no other one that answers."""
 
 AGAIN_SECONDS = 1
 
@@ -38,15 +39,24 @@ Answer = Callable[[socket.socket, int], None]
 """What a generation does: answer at a socket, and write a byte to a file when each worker does."""
 
 
-def handed_over() -> tuple[socket.socket, int] | None:
+class Handed(NamedTuple):
+    """What a generation has that a keeper started by a command."""
+
+    door: socket.socket
+    ready: int
+    alone: bool
+    """Whether there is no other one that answers."""
+
+
+def handed_over() -> Handed | None:
     """What this process was handed, if it is a generation that a keeper started by a command."""
     numbers = os.environ.pop(HANDED_OVER, "")
     if not numbers:
         return None
-    door, ready = map(int, numbers.split())
+    door, ready, alone = map(int, numbers.split())
     for number in (door, ready):
         os.set_inheritable(number, False)
-    return socket.socket(fileno=door), ready
+    return Handed(socket.socket(fileno=door), ready, bool(alone))
 
 
 class Kept(NamedTuple):
@@ -177,7 +187,7 @@ class _Keeper:
         pid = os.posix_spawn(
             sys.executable,
             [sys.executable, *self._command],
-            os.environ | {HANDED_OVER: f"{self._door.fileno()} {tell}"},
+            os.environ | {HANDED_OVER: f"{self._door.fileno()} {tell} {int(not self._all)}"},
         )
         os.close(tell)
         self._all.append(_Generation(pid, ready, self._workers))

@@ -7,7 +7,8 @@ from pydantic import BaseModel, Field
 
 from app.accounts.guards import Administrator
 from app.core.journal import Journal
-from app.directory.live import Directory, NotReady
+from app.directory.live import Directory
+from app.directory.read_side import NotReady
 from app.directory.routes import Live
 from app.http.conditional import TheJournal, unstored
 from app.http.fields import Absent, to_json

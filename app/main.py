@@ -31,11 +31,12 @@ from app.core.settings import Settings
 from app.core.settings import settings as from_environment
 from app.directory.contacts import Contacts
 from app.directory.fetched import directory_of
-from app.directory.live import Clock, Directory
+from app.directory.live import Directory
 from app.directory.on_foot import router as on_foot
 from app.directory.problem_reports import router as reports
 from app.directory.published import Published
 from app.directory.published import router as published
+from app.directory.read_side import Clock
 from app.directory.reporters import Reporters
 from app.directory.routes import health
 from app.directory.routes import router as havens

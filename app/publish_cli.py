@@ -12,9 +12,10 @@ from app.core import db, logs
 from app.core.journal import Journal
 from app.core.settings import UnsafeSettings, settings
 from app.directory.fetched import directory_of
-from app.directory.live import POLL_SECONDS, NotReady
+from app.directory.live import POLL_SECONDS
 from app.directory.publication import new_keys
 from app.directory.published import Published
+from app.directory.read_side import NotReady
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", file_okay=False, show_default=False)]
 Once = Annotated[bool, typer.Option("--once", help="Publish what there is now, and end.")]

@@ -1,7 +1,6 @@
 """Serving, in one process or in several."""
 
 import asyncio
-import ctypes
 import gc
 import hashlib
 import os
@@ -14,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 import uvicorn._subprocess
@@ -21,9 +21,12 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import multiprocess
 
 from app.core import logs
+from app.core.process import ends_with_parent
 from app.core.settings import Settings
 from app.generations import Kept, handed_over, keep
-from app.http.headers import on_every_answer
+
+if TYPE_CHECKING:
+    from app.early import First
 
 GRACE_SECONDS = 40
 """How long a process that stops goes on answering: longer than the database may take."""
@@ -34,7 +37,8 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     logs.configure(settings.log_level, settings.log_format)
     answer = partial(_answer, settings, workers)
     if handed := handed_over():
-        answer(*handed)
+        door, ready, alone = handed
+        answer(door, ready, alone=alone)
         return
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     # Each connection is one, and the usual 1,024 are soon gone. Some systems promise more than
@@ -47,7 +51,11 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     folder = _folder_of_metrics(settings.data_dir) if workers > 1 else None
     if folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    keep(door, Kept(workers, settings.log_level, settings.log_format, str(folder or "")), answer)
+    keep(
+        door,
+        Kept(workers, settings.log_level, settings.log_format, str(folder or "")),
+        partial(answer, alone=True),
+    )
     sys.exit()
 
 
@@ -67,13 +75,20 @@ def _folder_of_metrics(data_dir: Path) -> Path | None:
     return None
 
 
-def _answer(settings: Settings, workers: int, door: socket.socket, ready: int) -> None:
-    """Prepare, then answer whoever comes to the door, as one generation."""
+def _answer(
+    settings: Settings, workers: int, door: socket.socket, ready: int, *, alone: bool
+) -> None:
+    """Prepare, then answer whoever comes to the door, as one generation; `alone` when no other one
+    does meanwhile."""
     _begin()
     # What is imported stays, and to look through it again and again is a tenth of the start.
     gc.disable()
-    # Brings what counts, which reads where to as it is imported; and the compiler, which the
-    # builder and the workers share as they share all that is there before them.
+    # Brings what counts, which reads where to as it is imported.
+    from app.early import answer_first, config_of  # noqa: PLC0415
+
+    first = answer_first(settings, door) if alone else None
+    # Brings the compiler, which the builder and the workers share as they share all that is there
+    # before them.
     import app.directory.engine.nearest  # noqa: F401, PLC0415
     from app.directory.builder import builder  # noqa: PLC0415
     from app.start import prepare, started_app  # noqa: PLC0415
@@ -93,24 +108,17 @@ def _answer(settings: Settings, workers: int, door: socket.socket, ready: int) -
         warm_up()
     # Up to here nobody has sent anything, and what goes wrong had better say all of it.
     logs.take_what_nobody_catches()
-    config = uvicorn.Config(
+    config = config_of(
         # Made here, so that those who are forked share it.
         started_app(),
+        settings,
         workers=workers,
-        loop="uvloop",
-        http="app.directory.shortcut:Shortcut",
-        ws="none",
-        access_log=False,
-        log_config=None,
-        proxy_headers=False,
-        server_header=False,
-        headers=on_every_answer(settings.public_url),
         timeout_graceful_shutdown=GRACE_SECONDS,
         # On a busy machine a worker may be held up for longer than the usual five seconds.
         timeout_worker_healthcheck=60,
     )
     if workers == 1:
-        server = _Server(config, ready, builds=settings.has_register)
+        server = _Server(config, ready, first, builds=settings.has_register)
         server.run([door])
         if not server.started:
             sys.exit(STARTUP_FAILURE)
@@ -124,14 +132,25 @@ def _answer(settings: Settings, workers: int, door: socket.socket, ready: int) -
     # Workers that began with nothing would each import for two seconds, one that replaces a dead
     # one too.
     uvicorn._subprocess.spawn = get_context("fork")  # type: ignore[assignment]  # noqa: SLF001
-    server_of = partial(_Server, ready=ready, builds=settings.has_register)
+    server_of = partial(_Server, ready=ready, first=first, builds=settings.has_register)
     multiprocess.Server = server_of  # type: ignore[assignment,attr-defined]
-    _Workers(config, [door]).run()
+    _Workers(config, [door], first).run()
     del shared
 
 
 class _Workers(multiprocess.Multiprocess):
     """The processes of a generation that has several."""
+
+    def __init__(
+        self, config: uvicorn.Config, sockets: list[socket.socket], first: "First | None"
+    ) -> None:
+        super().__init__(config, sockets)
+        self._first = first
+
+    def keep_subprocess_alive(self) -> None:
+        super().keep_subprocess_alive()
+        if self._first:
+            self._first.reap()
 
     def handle_hup(self) -> None:
         """Nothing: it is for the keeper, and whoever signals all of the processes means that."""
@@ -146,9 +165,12 @@ class _Workers(multiprocess.Multiprocess):
 class _Server(uvicorn.Server):
     """Uvicorn's, which says when it accepts, and answers everybody who came before it stopped."""
 
-    def __init__(self, config: uvicorn.Config, ready: int, *, builds: bool) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready: int, first: "First | None", *, builds: bool
+    ) -> None:
         super().__init__(config)
         self._ready = ready
+        self._first = first
         self._builds = builds
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
@@ -165,6 +187,8 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         with suppress(BrokenPipeError):
             os.write(self._ready, b".")
+        if self._first:
+            self._first.take_over(self.config, self.server_state, self.lifespan.state)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         came = [connection for door in sockets or [] for connection in _waiting(door)]
@@ -197,6 +221,4 @@ def _begin() -> None:
     # A worker is forked with what its parent does at them.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+    ends_with_parent()

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from app import serve as serving
-from app.core.settings import settings
-from app.endings import MENDED, said_of, wrong_settings
+from app.core.settings import settings, wrong_settings
 
 
 def serve(
@@ -34,5 +33,10 @@ def main() -> None:
     alone.command()(serve)
     try:
         alone(args=sys.argv[2:], prog_name="havens serve")
-    except MENDED as error:
+    except Exception as error:
+        # Brings what knows a database's errors, which the first answers do without.
+        from app.endings import MENDED, said_of  # noqa: PLC0415
+
+        if not isinstance(error, MENDED):
+            raise
         sys.exit(said_of(error))

@@ -13,10 +13,10 @@ from app.accounts.demo import demo_accounts
 from app.core.db import is_migrated, make_engine, migrate, read_session
 from app.core.journal import Journal
 from app.core.settings import Settings
+from app.directory.continuity import refuse_mixed_database
 from app.directory.fetched import directory_of
 from app.directory.live import Directory
 from app.directory.sealed import Shared
-from app.directory.snapshot import refuse_mixed_database
 from app.main import create_app
 from app.sheets.seed import load_seed
 

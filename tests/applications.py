@@ -14,7 +14,8 @@ from app.core.journal import Journal
 from app.core.settings import Settings
 from app.directory.engine.search import Search
 from app.directory.fetched import Fetched
-from app.directory.live import Clock, Directory
+from app.directory.live import Directory
+from app.directory.read_side import Clock
 from app.main import create_app
 
 _routes: list[BaseRoute] = []

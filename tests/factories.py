@@ -14,15 +14,16 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine, insert, inspect
 from sqlmodel import Session, SQLModel
 
-from app.core.geo import Point
 from app.core.journal import Journal
 from app.core.london import effective
+from app.core.places import Point
 from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind
 from app.venues import osm_hours
 from app.venues.hours import Hours
-from app.venues.models import Category, Venue, Ward
+from app.venues.kinds import Category
+from app.venues.models import Venue, Ward
 
 LONDON = ZoneInfo("Europe/London")
 BANK = Point(51.5134, -0.0890)

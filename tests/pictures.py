@@ -15,8 +15,8 @@ from typing import Literal
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.core.db import connected, migrate
-from app.core.geo import Point
 from app.core.journal import Journal
+from app.core.places import Point
 from app.sheets.seed import load_seed
 from tests.browsers import ARGUMENTS, NO_CHROMIUM, find_chromium
 from tests.factories import utc

@@ -27,8 +27,9 @@ from app.core import logs
 from app.core.db import connected
 from app.core.settings import Settings
 from app.directory.builder import NAME
-from app.directory.live import Clock
+from app.directory.read_side import Clock
 from app.directory.shortcut import Shortcut
+from app.early import NAME as FIRST
 from app.http.connections import Guarded
 from app.http.headers import on_every_answer
 from app.main import FOLLOWER
@@ -52,7 +53,7 @@ sys.argv[1:] = ["serve", "--port", "9119"]
 main()
 """
 
-_SERVE = """
+SERVE = """
 import sys
 from app.serve import serve
 from app.core.settings import settings
@@ -114,7 +115,7 @@ def answering(keeper: psutil.Process) -> list[psutil.Process]:
             commands.append(child.cmdline())
     for child in keeper.children(recursive=True):
         with suppress(psutil.NoSuchProcess):
-            if child.cmdline() in commands and child.name() != NAME.decode():
+            if child.cmdline() in commands and child.name().encode() not in (NAME, FIRST):
                 alike.append(child)
     parents = {child.ppid() for child in alike}
     return [child for child in alike if child.pid not in parents]
@@ -138,16 +139,9 @@ def running(
 
     `by` is a command that runs another one; `more` is its environment, too.
     """
-    process, output = _launch(
-        data_dir,
-        [*by, sys.executable, "-c", _SERVE, str(workers), str(port)],
-        HAVENS_DATABASE_URL=database_url,
-        HAVENS_ENVIRONMENT=environment,
-        HAVENS_LOG_LEVEL=log_level,
-        HAVENS_LOG_FORMAT=log_format,
-        **more,
-    )
-    try:
+    command = [*by, sys.executable, "-c", SERVE, str(workers), str(port)]
+    more |= {"HAVENS_LOG_LEVEL": log_level, "HAVENS_LOG_FORMAT": log_format}
+    with starting(data_dir, database_url, command, environment, **more) as (process, output):
         address = r"answering on (http://127\.0\.0\.1:\d+)"
         found = until(lambda: _alive(process, output) and re.search(address, output.read_text()))
         with client_of(found[1], {"Connection": "close"} | METRICS) as strangers:
@@ -155,6 +149,26 @@ def running(
             until(lambda: _alive(process, output) and service.started() == workers)
             assert service.get("/health/live").status_code == 200
             yield service
+
+
+@contextmanager
+def starting(
+    data_dir: Path,
+    database_url: str,
+    command: Sequence[str] = (sys.executable, "-c", SERVE, "1", "0"),
+    environment: str = "production",
+    **more: str,
+) -> Iterator[tuple[psutil.Popen, Path]]:
+    """A service that begins to start, and what it prints."""
+    process, output = _launch(
+        data_dir,
+        command,
+        HAVENS_DATABASE_URL=database_url,
+        HAVENS_ENVIRONMENT=environment,
+        **more,
+    )
+    try:
+        yield process, output
     finally:
         _stop(process)
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
-from app.venues.models import Facility
+from app.venues.kinds import Facility
 from tests.factories import utc
 from tests.servers import PATIENCE_SECONDS, add_venue, serving_directory
 

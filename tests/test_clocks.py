@@ -24,7 +24,8 @@ from app.core.journal import Entry, Journal, Misdated
 from app.core.settings import Settings
 from app.register import journal_cli
 from app.venues.facts import facts_as
-from app.venues.models import Category, Venue, VenueFacts
+from app.venues.kinds import Category
+from app.venues.models import Venue, VenueFacts
 from tests.accounts import add_account, sign_in
 from tests.factories import journal_of, make_venue
 

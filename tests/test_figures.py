@@ -11,15 +11,16 @@ from fastapi import FastAPI
 from sqlmodel import Session
 
 from app.core.events import void
-from app.core.geo import Point
 from app.core.journal import Journal, now
+from app.core.places import Point
 from app.outreach.engagements import record_engagement
 from app.outreach.models import EngagementKind, Outcome
 from app.outreach.schemas import EngagementIn
 from app.training.actions import add_attendance, record_session
 from app.training.courses import CourseKey, StaffRole
 from app.training.schemas import AttendanceIn, SessionIn
-from app.venues.models import Business, Category, Venue
+from app.venues.kinds import Category
+from app.venues.models import Business, Venue
 
 FIRST, LAST = date(2023, 10, 1), date(2025, 4, 30)
 PERIOD = {"from": str(FIRST), "until": str(LAST)}

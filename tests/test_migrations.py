@@ -13,9 +13,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 from app.core.db import MIGRATIONS, _migration, _revisions, connected, downgrade, migrate
-from app.core.geo import GeoPoint, Point
+from app.core.geo import GeoPoint
 from app.core.journal import Journal
 from app.core.london import LONDON, effective
+from app.core.places import Point
 from app.schemes.actions import decide, void_decision
 from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey

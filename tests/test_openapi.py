@@ -22,13 +22,13 @@ from sqlalchemy import text
 from app import contract as openapi
 from app.accounts.guards import Guard, visiting
 from app.core.db import connected
-from app.core.geo import Point
+from app.core.places import Point
 from app.core.postcodes import Postcodes
 from app.core.settings import Settings
 from app.directory import examples
 from app.http.conditional import register_of
 from app.main import create_app
-from app.venues.models import Facility
+from app.venues.kinds import Facility
 from app.web.pages import PageRoute
 from tests.factories import utc
 from tests.servers import add_venue, serving_directory, settings_for, until

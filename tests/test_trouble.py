@@ -19,7 +19,7 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy import Engine, event
 
 from app.contract import _calls
-from app.core import trouble, writes
+from app.core import database_errors, trouble, writes
 from app.http.database import Turns, Unavailable, turn
 from tests.accounts import make_app, signed_in
 from tests.databases import Postgres
@@ -230,7 +230,7 @@ def test_a_fault_of_ours_is_no_trouble_of_the_database(
 ) -> None:
     with pytest.raises(sa.exc.DBAPIError) as raised, engine.connect() as connection:
         connection.execute(sa.text(statement))
-    assert bool(trouble.trouble(raised.value)) is expected
+    assert bool(database_errors.trouble(raised.value)) is expected
 
 
 def test_trouble_is_said_once_a_minute(

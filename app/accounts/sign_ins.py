@@ -11,9 +11,9 @@ from sqlmodel import Session, col, select
 
 from app.accounts.models import Account, SignIn, SignInUse
 from app.accounts.schemas import SignInShown
+from app.core.database_errors import DATABASE_ERRORS
 from app.core.events import shown
 from app.core.settings import Settings
-from app.core.trouble import DATABASE_ERRORS
 
 NOTED = timedelta(minutes=1)
 """How exactly it is known when a sign-in was used."""

@@ -113,7 +113,7 @@ class TrainingFigures(_OfPeriod, Figures):
     tags=["training"],
     summary="Training figures",
     response_model=TrainingFigures,
-    responses=responses(wrong("until", "Input should be a valid date")),
+    responses=responses(wrong("until", "must be a valid date")),
 )
 def training_figures(question: PeriodQuestion, register: Register, _: Reader) -> Response:
     """How many sessions there were in a period, how many people they trained, and from where."""

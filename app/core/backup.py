@@ -27,8 +27,15 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from app.core import files
-from app.core.copies import replace_rows, revision_of, sqlite_url
-from app.core.db import NewerSchema, connected, migrate, read_session, write_session
+from app.core.copies import replace_rows, sqlite_url
+from app.core.db import (
+    NewerSchema,
+    connected,
+    migrate,
+    read_session,
+    revision_of,
+    write_session,
+)
 from app.core.journal import HEAD_FILE, Break, Journal, lacks, newest_entry
 from app.core.journal_head import Newest
 from app.core.settings import Settings

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
 from app.core.db import Instant
@@ -30,11 +29,6 @@ _BYTES = {("staged_upload", "content")}
 def sqlite_url(file: Path) -> str:
     """The URL of a SQLite database in a file, whatever that is called."""
     return sa.URL.create("sqlite", database=str(file.absolute())).render_as_string()
-
-
-def revision_of(connection: Connection) -> str | None:
-    """Which revision a database is of; None if no migration has touched it."""
-    return MigrationContext.configure(connection).get_current_revision()
 
 
 def replace_rows(source: Connection, target: Connection) -> dict[str, int]:

@@ -40,9 +40,10 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel
 
+from app.core.database_errors import DATABASE_ERRORS
 from app.core.errors import NotFound
 from app.core.geo import sqlite_functions
-from app.core.trouble import DATABASE_ERRORS, Trouble
+from app.core.trouble import Trouble
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -324,15 +325,21 @@ class NewerSchema(Trouble):
 def is_migrated(engine: Engine) -> bool:
     """Whether a database has the newest schema that this code knows. Raises `NewerSchema`."""
     with read_session(engine) as session:
-        return _revision(session.connection()) == _revisions()[0]
+        return _known_revision(session.connection()) == _revisions()[0]
 
 
-def _revision(connection: Connection) -> str | None:
-    """The database's; None when it is empty."""
-    is_new = not inspect(connection).has_table("alembic_version")
-    revision = (
-        None if is_new else connection.scalar(text("SELECT version_num FROM alembic_version"))
-    )
+def revision_of(connection: Connection) -> str | None:
+    """Which revision a database is of; None if no migration has touched it."""
+    # Alembic would log what kind of database it met each time that it is asked.
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
+
+
+def _known_revision(connection: Connection) -> str | None:
+    """The same. Raises `NewerSchema`."""
+    revision = revision_of(connection)
     if revision is not None and revision not in _revisions():
         raise NewerSchema(revision)
     return revision
@@ -382,7 +389,7 @@ def _migration(url: str) -> Iterator[tuple[Any, "Config"]]:
                 connection.execute(text(f"SET LOCAL {setting}"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATE_LOCK})
             connection.execute(text("SET LOCAL lock_timeout = '10s'"))
-        _revision(connection)
+        _known_revision(connection)
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection

@@ -1,5 +1,6 @@
 """Errors as the client sees them: RFC 9457 problem details, never with the input in them."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
@@ -24,7 +25,7 @@ class FieldError(BaseModel):
     """What is wrong with one field."""
 
     field: str = Field(description="The parameter, header or JSON field", examples=["lat"])
-    message: str = Field(examples=["Input should be less than or equal to 90"])
+    message: str = Field(examples=["must be less than or equal to 90"])
 
 
 class Problem(BaseModel):
@@ -149,15 +150,26 @@ def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
     by_field: dict[str, FieldError] = {}
     for error in errors:
         name = field_name(() if error["type"] == "json_invalid" else error["loc"])
-        ours = _MESSAGES.get(error["type"])
-        said = ours.format_map(error.get("ctx", {})) if ours else error["msg"]
-        message = said.removeprefix("Value error, ")
-        by_field.setdefault(name, FieldError(field=name, message=message))
+        by_field.setdefault(name, FieldError(field=name, message=reason(error)))
     return list(by_field.values())
 
 
+def reason(error: Mapping[str, Any]) -> str:
+    """What is wrong by one of Pydantic's errors, to be read after the name of what it is about."""
+    if ours := _MESSAGES.get(error["type"]):
+        return ours.format_map(error.get("ctx", {}))
+    return _SHOULD.sub("must ", error["msg"].removeprefix("Value error, "))
+
+
+_SHOULD = re.compile(r"^\w+ should ")
+"""How Pydantic's own words begin: "Input should be", "String should have"."""
+
+_WHOLE_NUMBER = "must be a whole number, like 6"
 _MESSAGES = {
     "extra_forbidden": "is not a known field",
+    "int_from_float": _WHOLE_NUMBER,
+    "int_parsing": _WHOLE_NUMBER,
+    "int_type": _WHOLE_NUMBER,
     "json_invalid": "is not valid JSON",
     "missing": "is required",
     "model_attributes_type": "must be a JSON object, sent as application/json",

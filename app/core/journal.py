@@ -36,12 +36,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstanceState, ORMExecuteState, UOWTransaction
 from sqlmodel import Field, Session, SQLModel, col, select
 
+from app.core.database_errors import DATABASE_ERRORS, trouble
 from app.core.db import Instant, database_clock, make_engine, read_session, write_session
 from app.core.errors import DomainError
 from app.core.journal_changes import Change, Content, changes_of, to_text
 from app.core.journal_head import MISSING, Head, Newest
 from app.core.settings import Settings
-from app.core.trouble import DATABASE_ERRORS, trouble
 from app.core.writes import Writes
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import InstanceState
 from sqlmodel import Session, SQLModel
 
-from app.core.geo import Point
+from app.core.places import Point
 
 Columns = dict[str, Any]
 

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from app.core import files
-from app.core.geo import Point
+from app.core.places import Point
 
 log = logging.getLogger(__name__)
 

@@ -5,6 +5,7 @@ import re
 import secrets
 from base64 import b64decode
 from binascii import Error as NotBase64
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,11 +21,12 @@ from pydantic import (
     HttpUrl,
     IPvAnyNetwork,
     SecretStr,
+    ValidationError,
     field_validator,
     model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from app.core.text import marked
 
@@ -610,3 +612,19 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """The settings of this process, read once."""
     return Settings()
+
+
+def wrong_settings() -> list[str]:
+    """What is wrong with the settings, a line for each."""
+    try:
+        settings()
+    except ValidationError as error:
+        return [_setting(one["loc"], one["msg"]) for one in error.errors()]
+    except SettingsError as error:
+        return [str(error)]
+    return []
+
+
+def _setting(location: Sequence[str | int], message: str) -> str:
+    name = f"HAVENS_{str(location[0]).upper()}: " if location else ""
+    return name + message.removeprefix("Value error, ")

@@ -6,8 +6,8 @@ import time
 
 from sqlalchemy import Engine, text
 
+from app.core.database_errors import DATABASE_ERRORS, trouble
 from app.core.db import write_session
-from app.core.trouble import DATABASE_ERRORS, trouble
 
 log = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ answers takes up what is kept. Nothing of it is ever in the register, or among o
 
 import hashlib
 import logging
+import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -175,6 +175,25 @@ def _stamp(file: Path) -> Stamp | None:
 # --- answering -------------------------------------------------------------------------------
 
 
+class Door(NamedTuple):
+    """A haven in an answer of several sides; `side` is None for one of ours."""
+
+    side: Side | None
+    search: Search
+    match: Match
+
+    def order(self, at: int) -> tuple[int, float, bytes]:
+        """By (instant, way on foot, id), as the search orders those of one side."""
+        instant = 0
+        if self.match.opens_at:
+            instant = max(self.match.opens_at, at + MINUTE * self.match.walking_minutes)
+        return instant, self.match.way_m, self.search.snapshot.ids[self.match.row].tobytes()
+
+
+Doors = tuple[list[Door], list[Door], list[Door]]
+"""As an `Answer`, of all sides."""
+
+
 class Seen(NamedTuple):
     """A neighbour's haven in an answer."""
 
@@ -186,48 +205,64 @@ Beyond = tuple[list[Seen], list[Seen], list[Seen]]
 """As an `Answer`, of neighbours alone."""
 
 
-class _Ranked(NamedTuple):
-    """By (instant, minutes, metres, id): as the search orders, over the streets or without."""
-
-    order: tuple[int, int, float, bytes]
-    side: Side | None
-    match: Match
-
-
-def answer(question: Question, own: Search, ours: Answer, sides: Iterable[Side]) -> Beyond:
-    """The havens of neighbours that would be in the answer if they were ours.
+def of_neighbours(doors: Doors) -> Beyond:
+    """The havens of neighbours among all.
 
     So who puts both together has the nearest of all, and who does not has all of ours.
     """
-    several = [(None, own, ours)] + [
-        (side, side.search, side.search.answer(question))
+    havens, closing, opens_next = (
+        [Seen(door.side, door.match) for door in part if door.side] for part in doors
+    )
+    return havens, closing, opens_next
+
+
+class _Told(NamedTuple):
+    """What one side answers by itself."""
+
+    side: Side | None
+    search: Search
+    answer: Answer
+
+    def doors(self, matches: Iterable[Match]) -> list[Door]:
+        return [Door(self.side, self.search, match) for match in matches]
+
+    def closing(self, question: Question, farthest_m: float) -> list[Match]:
+        """Those in the answer, when nobody goes more than so far past enough open doors."""
+        found = self.answer.closing
+        wanted = [one for one in found if one.distance_m <= NEAR_M or one.way_m <= farthest_m]
+        if len(wanted) < len(found) == question.limit:
+            # What is not wanted took the place of some that is near, if far on foot.
+            near = question._replace(max_distance_m=min(question.max_distance_m, NEAR_M))
+            rows = {match.row for match in wanted}
+            wanted += [one for one in self.search.answer(near).closing if one.row not in rows]
+        return wanted
+
+    def opens_next(self, question: Question) -> list[Match]:
+        if _near(self.answer.havens) < question.limit:
+            return self.answer.opens_next
+        # Enough are near here, but not among the nearest of all: so as if none were.
+        return self.search.answer(question._replace(max_distance_m=-1.0)).opens_next
+
+
+def doors(question: Question, own: Search, ours: Answer, sides: Iterable[Side]) -> Doors:
+    """What the answer would be if the havens of neighbours were ours."""
+    limit = question.limit
+    several = [_Told(None, own, ours)] + [
+        _Told(side, side.search, side.search.answer(question))
         for side in sides
         if side.search.snapshot.covers(question.at)
     ]
-    parts: tuple[list[_Ranked], list[_Ranked], list[_Ranked]] = ([], [], [])
-    for side, search, found in several:
-        for part, matches in zip(parts, found, strict=True):
-            part += [_ranked(search, side, match, question.at) for match in matches]
-    for part in parts:
-        part.sort(key=itemgetter(0))
-    limit = question.limit
-    havens, closing, opens_next = parts
-    if len(havens) >= limit:
-        # Nobody goes far, past as many open doors as they asked for, to one about to shut.
-        last = havens[limit - 1].order
-        closing = [one for one in closing if one.match.distance_m <= NEAR_M or one.order < last]
-        if sum(one.match.distance_m <= NEAR_M for one in havens[:limit]) >= limit:
-            opens_next = []
-    return _beyond(havens[:limit]), _beyond(closing[:limit]), _beyond(opens_next[:limit])
+
+    def first(matches: Callable[[_Told], Iterable[Match]]) -> list[Door]:
+        found = [door for told in several for door in told.doors(matches(told))]
+        return sorted(found, key=lambda door: door.order(question.at))[:limit]
+
+    havens = first(lambda told: told.answer.havens)
+    farthest_m = havens[-1].match.way_m if len(havens) == limit else math.inf
+    closing = first(lambda told: told.closing(question, farthest_m))
+    is_enough = _near(door.match for door in havens) >= limit
+    return havens, closing, [] if is_enough else first(lambda told: told.opens_next(question))
 
 
-def _ranked(search: Search, side: Side | None, match: Match, at: int) -> _Ranked:
-    instant = 0
-    if match.opens_at:
-        instant = max(match.opens_at, at + MINUTE * match.walking_minutes)
-    key = search.snapshot.ids[match.row].tobytes()
-    return _Ranked((instant, match.walking_minutes, match.distance_m, key), side, match)
-
-
-def _beyond(ranked: Sequence[_Ranked]) -> list[Seen]:
-    return [Seen(one.side, one.match) for one in ranked if one.side]
+def _near(matches: Iterable[Match]) -> int:
+    return sum(match.distance_m <= NEAR_M for match in matches)

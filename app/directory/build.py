@@ -16,7 +16,7 @@ from sqlalchemy.orm import configure_mappers
 from sqlmodel import Session, col, select
 
 from app.core.db import as_hex, many_rows
-from app.core.geo import Point, nearness
+from app.core.places import Point, nearness
 from app.directory.engine.nearest import LEAF
 from app.directory.engine.tree import blocks
 from app.directory.outlines import outlines
@@ -35,7 +35,8 @@ from app.directory.snapshot import (
 from app.schemes.listing import Shown, listings
 from app.venues import osm_hours
 from app.venues.hours import Hours, bank_holidays, stored_hours
-from app.venues.models import DirectoryState, Facility, StepFree, Venue, VenueStatus, Ward
+from app.venues.kinds import Facility, StepFree
+from app.venues.models import DirectoryState, Venue, VenueStatus, Ward
 from app.walking.streets import Streets
 
 
@@ -108,7 +109,7 @@ def assembled(found: Found, schedules: "Schedules", **about: Any) -> Snapshot:
         "by_id": by_id,
         "rank": np.argsort(by_id),
         "cuts": np.cumsum([0, *map(len, ordered)]),
-        "ties": np.array(ties, dtype=np.int64).reshape(-1, 3)[order if about["streets"] else ()],
+        "ties": np.array(ties, dtype=np.int64).reshape(-1, 3)[order if ties else ()],
         "text": np.frombuffer(b"".join(ordered), dtype=np.uint8),
         "wards": about.pop("wards"),
         **schedules.columns(),

@@ -1,7 +1,6 @@
 """The process that builds the directory, from the side of those who want it built."""
 
 import atexit
-import ctypes
 import json
 import os
 import select
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from app.core.journal_head import Newest
+from app.core.process import called
 from app.directory.outcome import Answer, Outcome
 
 MEANWHILE_SECONDS = 0.5
@@ -143,10 +143,7 @@ def _forked() -> _Process:
 
 def _be_builder(orders: int, answers: int) -> None:
     os.setpgid(0, 0)  # as above
-    if sys.platform == "linux":
-        # What it is called in a list of processes, in which it looks like the service otherwise.
-        pr_set_name = 15
-        ctypes.CDLL(None).prctl(pr_set_name, NAME)
+    called(NAME)
     os.dup2(orders, 0)
     os.dup2(answers, 1)
     # Above all the door, which would stay open behind this one.

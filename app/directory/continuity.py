@@ -13,8 +13,8 @@ from app.core.db import replication_lag
 from app.core.journal import lacks, newest_entry
 from app.core.journal_head import Newest
 from app.core.trouble import Trouble
-from app.directory.snapshot import Origin
-from app.venues.models import DirectoryState
+from app.directory.snapshot import MixedData, Origin
+from app.venues.models import DirectoryState, Venue
 
 
 class WentBack(Trouble):
@@ -68,3 +68,10 @@ def continued(session: Session, last: Origin | None, known: Newest | None) -> Di
 def _newest(session: Session) -> int:
     newest = newest_entry(session)
     return newest.number if newest else 0
+
+
+def refuse_mixed_database(session: Session, *, demonstration: bool) -> None:
+    """Raise `MixedData` when demonstration venues stand where real ones belong, or vice versa."""
+    foreign = select(Venue.reference).where(Venue.demonstration != demonstration)
+    if session.exec(foreign.limit(1)).first() is not None:
+        raise MixedData("this database", demonstration=demonstration)

@@ -19,8 +19,9 @@ from app.core import files
 from app.core.journal import CLOCKS_AGREE, Journal
 from app.core.settings import Settings
 from app.core.trouble import Trouble
-from app.directory.live import DEGRADED_AFTER_SECONDS, Clock, Directory
+from app.directory.live import Directory
 from app.directory.publication import FILES, LONGEST, NAME, Publication, PublishedFile, Refused
+from app.directory.read_side import DEGRADED_AFTER_SECONDS, Clock
 from app.directory.sealed import Stamp
 from app.directory.snapshot import CURRENT, Unusable, check, put
 

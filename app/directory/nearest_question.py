@@ -18,7 +18,7 @@ from pydantic import (
 
 from app.core.errors import FieldError, Invalid, field_errors, field_name, wrong
 from app.core.london import instant
-from app.venues.models import Facility
+from app.venues.kinds import Facility
 
 
 def _facilities(value: object) -> tuple[Facility, ...]:

@@ -14,12 +14,13 @@ from pydantic import Field
 from app.core.errors import DomainError, FieldError, NotFound, responses, wrong
 from app.directory import examples
 from app.directory.engine.search import REACH_M, Search
-from app.directory.live import Directory, NotReady
+from app.directory.live import Directory
+from app.directory.nearest import NO_STORE
 from app.directory.nearest_question import Asked, Number
+from app.directory.read_side import NotReady
 from app.directory.render import DEMONSTRATION_HAVEN
 from app.directory.routes import (
     GEOJSON,
-    NO_STORE,
     GeoJson,
     HavenId,
     Live,
@@ -105,8 +106,7 @@ _PATH = "/v1/havens/{haven_id}/route"
     response_class=GeoJson,
     response_model=Route,
     response_description="The way, and its steps in words",
-    responses=_ANSWER
-    | responses(wrong("from_lat", "Input should be less than or equal to 90"), *_ERRORS),
+    responses=_ANSWER | responses(wrong("from_lat", "must be less than or equal to 90"), *_ERRORS),
     openapi_extra={"parameters": documented_parameters(RouteQuestion)},
 )
 async def route_to_haven(

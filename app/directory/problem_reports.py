@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Response
 
+from app.core.database_errors import DATABASE_ERRORS, trouble
 from app.core.errors import (
     PROBLEM_JSON,
     DomainError,
@@ -18,10 +19,12 @@ from app.core.errors import (
     responses,
 )
 from app.core.journal import WrongClock
-from app.core.trouble import DATABASE_ERRORS, say, trouble
-from app.directory.live import Directory, NotReady
+from app.core.trouble import say
+from app.directory.live import Directory
+from app.directory.nearest import NO_STORE
+from app.directory.read_side import NotReady
 from app.directory.reporters import Reporter, TheReporter, TooManyFromOneAddress
-from app.directory.routes import NO_STORE, HavenId, Help, Live, listed_row
+from app.directory.routes import HavenId, Help, Live, listed_row
 from app.directory.schemas import ProblemReportTaken
 from app.http.database import Unavailable
 from app.outreach import reports

@@ -23,8 +23,9 @@ from app.core import files
 from app.core.column_file import WRONG
 from app.core.errors import NotFound
 from app.core.settings import Settings
-from app.directory.live import Directory, NotReady
+from app.directory.live import Directory
 from app.directory.publication import FILES, NAME, Publication, PublishedFile
+from app.directory.read_side import NotReady
 from app.directory.sealed import Stamp
 from app.directory.snapshot import ACCEPTED, CURRENT, Origin, origin_of
 from app.http.conditional import etag

@@ -78,7 +78,7 @@ def _add(
     label: bytes = b"",
 ) -> None:
     """Add havens as seen from where somebody stands, with a comma after each."""
-    for _, begin, end, bearing, minutes, until, opens_at, by_streets, metres in matches:
+    for _, begin, end, bearing, minutes, until, opens_at, by_streets, metres, _ in matches:
         state = _open_state(until, 0 < until <= at + CLOSES_SOON, opens_at)
         near = _NEAR % (round(metres), bearing, minutes, _WALKING[by_streets], state)
         parts += near, label, fragments[begin:end], b","

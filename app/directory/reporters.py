@@ -22,9 +22,10 @@ from uuid import UUID
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
+from app.core.database_errors import DATABASE_ERRORS, trouble
 from app.core.errors import DomainError
 from app.core.journal import Journal, WrongClock
-from app.core.trouble import DATABASE_ERRORS, say, trouble
+from app.core.trouble import say
 from app.http.database import Unavailable
 from app.http.headers import client_address
 from app.outreach.reports import PUBLIC, TooManyReports, report_problem

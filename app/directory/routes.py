@@ -3,7 +3,6 @@
 Where somebody stands is read, answered and forgotten: the rule is in `app.core.privacy`.
 """
 
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,14 +15,15 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from app.core.errors import DomainError, FieldError, NotFound, responses, wrong
-from app.core.geo import Point
 from app.core.postcodes import Postcodes, postcodes_of
 from app.core.settings import Settings
-from app.directory import beyond, examples, render
+from app.directory import examples, render
 from app.directory.contacts import Contacts, HelpJson
-from app.directory.engine.search import Question, Search
-from app.directory.live import Directory, NotReady
+from app.directory.engine.search import Search
+from app.directory.live import Directory
+from app.directory.nearest import NEAREST, NO_STORE, answer
 from app.directory.nearest_question import Asked, NearestQuestion
+from app.directory.read_side import NotReady
 from app.directory.schemas import (
     Health,
     HelpAnswer,
@@ -34,7 +34,6 @@ from app.directory.schemas import (
     WardOutlines,
     WholeDirectory,
 )
-from app.directory.snapshot import LOOKS_AHEAD, PROVIDES, STEP_FREE
 from app.http.conditional import JournalOutOfTurn
 from app.http.headers import described, is_known, parameter, preferred, takes_gzip
 
@@ -43,9 +42,6 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["havens"])
 
-NEAREST = "/v1/havens/nearest"
-LOOKS_BACK_SECONDS = 5 * 60
-NO_STORE = {"Cache-Control": "no-store"}
 GEOJSON = "application/geo+json"
 BINARY = "application/octet-stream"
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -118,7 +114,7 @@ def _answers(example: dict[str, Any], *errors: DomainError) -> dict[int | str, d
     response_model=NearestAnswer,
     response_description="What is open, what opens next, and whom to call",
     responses=_answers(
-        examples.NEAREST, wrong("lat", "Input should be less than or equal to 90"), NotReady()
+        examples.NEAREST, wrong("lat", "must be less than or equal to 90"), NotReady()
     ),
     openapi_extra={"parameters": documented_parameters(NearestQuestion)},
 )
@@ -164,31 +160,6 @@ async def json_body(request: Request) -> bytes:
     if content_type != "application/json":
         raise UnsupportedMediaType
     return await request.body()
-
-
-def answer(question: NearestQuestion, directory: Directory, contacts: bytes) -> bytes:
-    """The answer in JSON. Raises `Invalid` and `NotReady`."""
-    now = directory.clock()
-    at = question.at.timestamp() if question.at else now
-    if not now - LOOKS_BACK_SECONDS <= at <= now + LOOKS_AHEAD:
-        raise wrong("at", "must lie between 5 minutes ago and 7 days ahead")
-    needs = STEP_FREE if question.step_free else 0
-    for facility in question.facilities:
-        needs |= PROVIDES[facility]
-    of_search = Question(
-        origin=Point(question.lat, question.lon),
-        at=int(at),
-        limit=question.limit,
-        needs=needs,
-        max_distance_m=question.max_distance_m or math.inf,
-    )
-    search = directory.search
-    if not search.snapshot.covers(of_search.at):
-        raise NotReady
-    matches = search.answer(of_search)
-    seen = beyond.answer(of_search, search, matches, sides) if (sides := directory.sides) else None
-    age = directory.age_seconds
-    return render.nearest(search.snapshot, of_search, matches, age, contacts, seen)
 
 
 def _json(body: bytes, headers: Mapping[str, str] = NOTHING) -> Response:

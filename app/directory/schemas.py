@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from app.core.settings import Contact
 from app.http.fields import Absent
 from app.schemes.registry import SchemeKey
-from app.venues.models import Category, Facility, StepFree
+from app.venues.kinds import Category, Facility, StepFree
 from app.walking.file import ATTRIBUTION, LICENCE
 from app.walking.steps import Course, Turn
 

@@ -15,8 +15,8 @@ from typing import ClassVar
 
 from app.core.errors import DomainError
 from app.core.metrics import measure
+from app.directory.nearest import NEAREST, NO_STORE, answer
 from app.directory.nearest_question import NearestQuestion
-from app.directory.routes import NEAREST, NO_STORE, answer
 from app.http.connections import Guarded
 from app.http.middleware import BODY_LIMIT, CORS_HEADERS
 

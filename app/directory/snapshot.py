@@ -12,19 +12,21 @@ from functools import cached_property
 from io import BufferedIOBase
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlmodel import Session, select
 
 from app.core import column_file, files
 from app.core.column_file import WRONG
 from app.core.trouble import Trouble
 from app.directory.rules import Interval
 from app.directory.sealed import sealed
-from app.venues.models import DirectoryState, Facility, Venue
+from app.venues.kinds import Facility
+
+if TYPE_CHECKING:
+    from app.venues.models import DirectoryState
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ class Origin:
     streets: str
     """The checksum of the streets to which its havens are tied; empty without any."""
 
-    def is_of_state(self, state: DirectoryState) -> bool:
+    def is_of_state(self, state: "DirectoryState") -> bool:
         """Whether it was built from this state of this database."""
         return (self.database, self.version) == (str(state.database), state.version)
 
@@ -190,13 +192,6 @@ def refuse_mixed(snapshot: Snapshot, *, demonstration: bool) -> None:
     """Raise `MixedData` when a snapshot belongs to another environment."""
     if len(snapshot) and snapshot.demonstration != demonstration:
         raise MixedData("the directory", demonstration=demonstration)
-
-
-def refuse_mixed_database(session: Session, *, demonstration: bool) -> None:
-    """Raise `MixedData` when demonstration venues stand where real ones belong, or vice versa."""
-    foreign = select(Venue.reference).where(Venue.demonstration != demonstration)
-    if session.exec(foreign.limit(1)).first() is not None:
-        raise MixedData("this database", demonstration=demonstration)
 
 
 class Unusable(Exception):

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from app.core.errors import responses, wrong
 from app.directory import examples
-from app.directory.live import NotReady
+from app.directory.read_side import NotReady
 from app.directory.routes import TAG, unless_known
 from app.directory.schemas import DirectoryHaven, WholeDirectoryInfo
 from app.feeds.changes import Changes, order_of
@@ -87,7 +87,7 @@ _EXAMPLE: dict[str, Any] = {
     responses={
         200: {"headers": TAG, "content": {"application/json": {"example": _EXAMPLE}}},
         304: {"description": "You have this answer already", "headers": TAG},
-        **responses(wrong("wait", "Input should be less than or equal to 30")),
+        **responses(wrong("wait", "must be less than or equal to 30")),
         **responses(NotReady(), TooManyFollowers()),
     },
 )

@@ -13,7 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from app.core.errors import DomainError
 from app.core.metrics import FOLLOWERS
-from app.directory.live import NotReady
+from app.directory.read_side import NotReady
 from app.feeds.changes import Changes, State, order_of
 from app.http.connections import room
 

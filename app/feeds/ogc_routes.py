@@ -40,7 +40,7 @@ from app.feeds.weekly import osm_text
 from app.http.conditional import TheJournal, unstored
 from app.schemes.registry import SchemeKey
 from app.training.courses import CourseKey
-from app.venues.models import Category, Facility, StepFree
+from app.venues.kinds import Category, Facility, StepFree
 
 Json = dict[str, Any]
 Tell = Callable[..., Awaitable[Response]]

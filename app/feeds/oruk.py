@@ -27,7 +27,7 @@ from app.feeds.terms import (
 )
 from app.feeds.weekly import Pattern
 from app.schemes.registry import LISTS_PUBLICLY, schemes
-from app.venues.models import StepFree
+from app.venues.kinds import StepFree
 
 Json = dict[str, Any]
 

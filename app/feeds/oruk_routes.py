@@ -17,7 +17,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BeforeValidator, Field
 
 from app.core.errors import NotFound, wrong
-from app.core.geo import Point, haversine_m
+from app.core.places import Point, haversine_m
 from app.core.postcodes import Postcodes
 from app.core.settings import Settings
 from app.core.text import folded

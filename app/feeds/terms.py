@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
-from app.venues.models import Category, Facility
+from app.venues.kinds import Category, Facility
 
 NAMESPACE = UUID("52e99f2a-c636-5b9c-9291-f483fb3d28e8")
 """Of every id in a feed that is no haven's."""

@@ -12,9 +12,10 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request, Response
 
+from app.core.database_errors import DATABASE_ERRORS, trouble
 from app.core.db import AT_ONCE
 from app.core.errors import DomainError
-from app.core.trouble import DATABASE_ERRORS, say, trouble
+from app.core.trouble import say
 
 
 class Unavailable(DomainError):

@@ -28,7 +28,8 @@ from app.training.courses import CourseKey
 from app.training.grid import training_grid
 from app.training.models import Headcount
 from app.training.rules import Status
-from app.venues.models import Business, Category, Venue, VenueStatus, Ward
+from app.venues.kinds import Category
+from app.venues.models import Business, Venue, VenueStatus, Ward
 from app.venues.schemas import VenueSummary
 
 

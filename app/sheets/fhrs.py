@@ -9,8 +9,8 @@ from sqlalchemy.orm import defer
 from sqlmodel import select
 
 from app.core.batch import Batch, made
-from app.core.geo import Point
 from app.core.journal import Journal
+from app.core.places import Point
 from app.core.settings import settings
 from app.sheets.import_report import (
     Import,
@@ -24,7 +24,8 @@ from app.sheets.import_report import (
     rejected,
 )
 from app.venues.fields import postcode
-from app.venues.models import Category, Venue, VenueStatus, Ward, searched
+from app.venues.kinds import Category
+from app.venues.models import Venue, VenueStatus, Ward, searched
 from app.venues.wards import WardMap
 
 CATEGORIES = {

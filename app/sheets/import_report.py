@@ -32,11 +32,20 @@ Track = Callable[[Sequence[Any]], Iterable[Any]]
 """Passes items on and may show how far it has come; `iter` shows nothing."""
 
 
+class CellChange(BaseModel):
+    """What stands in a column of a record now, and what the file says instead."""
+
+    column: str
+    now: _Short
+    then: _Short
+
+
 class Change(BaseModel):
-    """A record that the file changes, and in which columns."""
+    """A record that the file changes, and in which columns; of venues, from what to what."""
 
     reference: str
     columns: list[str]
+    cells: list[CellChange] = []
 
 
 class Skipped(BaseModel):
@@ -69,12 +78,20 @@ class ImportReport(BaseModel):
     outside: list[str] = []
     """Venues that lie in none of the wards."""
 
-    def count(self, reference: str, *, is_new: bool, columns: Collection[str]) -> None:
+    def count(
+        self,
+        reference: str,
+        *,
+        is_new: bool,
+        columns: Collection[str],
+        cells: Iterable[CellChange] = (),
+    ) -> None:
         """Count a record as created, as changed in these columns, or as unchanged."""
         if is_new:
             self.created.append(reference)
         elif columns:
-            self.updated.append(Change(reference=reference, columns=list(columns)))
+            change = Change(reference=reference, columns=list(columns), cells=list(cells))
+            self.updated.append(change)
         else:
             self.unchanged += 1
 

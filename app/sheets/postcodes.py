@@ -18,7 +18,7 @@ import shapely
 from pyproj import Transformer
 from sqlmodel import Session, col, select
 
-from app.core.geo import EARTH_RADIUS_M, Point
+from app.core.places import EARTH_RADIUS_M, Point
 from app.core.postcodes import Postcodes
 from app.sheets.import_report import BadCell, ImportRejected, rejected
 from app.venues.fields import postcode

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from app.core.errors import reason
 from app.core.text import line
 from app.sheets.cells import cell_text, day
 from app.sheets.import_report import BadCell
@@ -24,7 +25,7 @@ def number(text: str) -> int:
     try:
         return _INTEGER.validate_python(text)
     except ValidationError as error:
-        raise ValueError(error.errors()[0]["msg"]) from None
+        raise ValueError(reason(error.errors()[0])) from None
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ from uuid import uuid4
 from sqlmodel import Session
 
 from app.core.batch import Batch, made
-from app.core.geo import Point
 from app.core.journal import now
 from app.core.london import effective, last_day, london_day
+from app.core.places import Point
 from app.core.settings import settings
 from app.core.text import key, line
 from app.schemes.imported import awards_from_import
 from app.schemes.models import Decision
-from app.sheets.import_report import ImportReport, Track, degrees, line_of
+from app.sheets.import_report import CellChange, ImportReport, Track, degrees, line_of
 from app.sheets.lookup import Lookup
 from app.sheets.rows import Column, DayColumn, Row, Sheet, Values
 from app.venues import osm_hours
@@ -26,16 +26,8 @@ from app.venues.duplicates import likely_twins
 from app.venues.facts import take_effect
 from app.venues.fields import postcode
 from app.venues.hours import Hours, keep_exceptions
-from app.venues.models import (
-    Business,
-    Category,
-    Facility,
-    StepFree,
-    Venue,
-    VenueStatus,
-    Ward,
-    searched,
-)
+from app.venues.kinds import Category, Facility, StepFree
+from app.venues.models import Business, Venue, VenueStatus, Ward, searched
 from app.venues.wards import Misplaced
 
 _AWARD = ("safe_haven_from", "safe_haven_until")
@@ -146,7 +138,8 @@ class VenueSheet(Sheet):
             return
         for row in rows:
             reference, is_new = row.values["reference"], row.record is None
-            report.count(reference, is_new=is_new, columns=row.changes)
+            cells = [] if is_new else list(_cells(lookup, row))
+            report.count(reference, is_new=is_new, columns=row.changes, cells=cells)
         _write(lookup, batch, [row for row in rows if row.changes])
         _remark_twins(lookup, rows, report)
 
@@ -166,6 +159,17 @@ def _values(lookup: Lookup, venue: Venue) -> Values:
         "safe_haven_until": last,
     }
     return {c: elsewhere[c] if c in elsewhere else getattr(venue, c) for c in _COLUMNS}
+
+
+def _cells(lookup: Lookup, row: Row) -> Iterable[CellChange]:
+    """What each column that a row changes says of its venue now, and then."""
+    now = {**_values(lookup, row.record), "status": row.record.status}
+    for column, then in row.changes.items():
+        write = _COLUMNS[column].write if column in _COLUMNS else str
+        before, after = (
+            "" if value is None else str(write(value)) for value in (now[column], then)
+        )
+        yield CellChange(column=column, now=before, then=after)
 
 
 # --- what a row changes ----------------------------------------------------------------------

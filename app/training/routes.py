@@ -59,7 +59,7 @@ def record_training_session(given: SessionIn, register: Register, officer: Offic
 
 @router.get(
     "/training/sessions",
-    **SESSIONS.lists("Training sessions", wrong("until", "Input should be a valid date")),
+    **SESSIONS.lists("Training sessions", wrong("until", "must be a valid date")),
 )
 def training_sessions(
     question: Annotated[SessionsQuestion, Query()], register: Register, _: Reader
@@ -171,7 +171,7 @@ def void_headcount(
     "/venues/{venue_id}/training",
     summary="A venue's training",
     response_model=VenueTraining,
-    responses=responses(none_such(Venue), wrong("on", "Input should be a valid date")),
+    responses=responses(none_such(Venue), wrong("on", "must be a valid date")),
 )
 def venue_training(
     venue_id: UUID, question: Annotated[TrainingQuestion, Query()], register: Register, _: Reader

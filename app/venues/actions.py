@@ -6,8 +6,8 @@ from sqlmodel import Session, col, select
 
 from app.core.errors import DomainError, wrong
 from app.core.events import day_or_today, not_in_future
-from app.core.geo import Point
 from app.core.london import effective
+from app.core.places import Point
 from app.core.settings import settings
 from app.venues import osm_hours
 from app.venues.businesses import refuse_closed_business

@@ -10,7 +10,7 @@ from sqlmodel import Session, select
 from app.accounts.guards import Reader
 from app.core.errors import DomainError, NotFound, responses, wrong
 from app.core.events import shown
-from app.core.geo import Point
+from app.core.places import Point
 from app.http.conditional import Register
 from app.http.fields import Absent, Given, Maybe
 from app.venues.addresses import Addresses, remark

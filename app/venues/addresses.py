@@ -23,12 +23,12 @@ from sqlalchemy import Engine
 from sqlmodel import Field, SQLModel, col
 
 from app.core.column_file import WRONG
+from app.core.database_errors import DATABASE_ERRORS
 from app.core.db import Instant, read_session, write_session
 from app.core.download import NotRead, client_of, read_patiently
-from app.core.geo import Point, haversine_m
+from app.core.places import Point, haversine_m
 from app.core.postcodes import postcodes_of
 from app.core.settings import AddressServices, Settings
-from app.core.trouble import DATABASE_ERRORS
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,8 @@ from sqlmodel import Session, col, select
 from app.core.columns import Ints
 from app.core.errors import DomainError, FieldError
 from app.core.events import shown
-from app.core.geo import EARTH_RADIUS_M, Point, distance_m, haversine_m, within_m
+from app.core.geo import distance_m, within_m
+from app.core.places import EARTH_RADIUS_M, Point, haversine_m
 from app.venues.models import Venue
 from app.venues.rules import ALIKE, Written, alike, written_alike
 from app.venues.schemas import Candidate

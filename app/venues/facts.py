@@ -23,7 +23,8 @@ from app.core.columns import Ints, last_by_day, places, read_columns
 from app.core.events import in_effect, known, recorded
 from app.core.journal import CLOCKS_AGREE, Entry, now
 from app.core.london import end_of
-from app.venues.models import Category, Venue, VenueFacts, VenueStatus
+from app.venues.kinds import Category
+from app.venues.models import Venue, VenueFacts, VenueStatus
 
 
 class Facts(NamedTuple):

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from app.core.text import Key, Line, Prose
 from app.venues import osm_hours
-from app.venues.models import Facility
+from app.venues.kinds import Facility
 
 A_VENUE_ID = "6f1c0c5e-2f6e-4d4b-9a57-0f7c3f1f2a10"
 A_BUSINESS_ID = "0b8f6c1e-7f44-4c3e-8a55-2d1f9be0a7c3"

@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from app.core.clock_changes import closing_instant, opening_instant
+from app.core.errors import reason
 
 DAY = 24 * 60
 """Minutes in a day of 24 hours."""
@@ -335,7 +336,7 @@ def stored_hours(document: Any) -> Hours | str:
 
 def message_of(error: ValidationError) -> str:
     """What is wrong first, in words."""
-    return str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+    return reason(error.errors()[0])
 
 
 # --- what they come to -----------------------------------------------------------------------

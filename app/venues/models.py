@@ -11,46 +11,11 @@ from sqlmodel import Field, SQLModel
 
 from app.core.db import one_of
 from app.core.events import Event
-from app.core.geo import GeoPoint, Point
+from app.core.geo import GeoPoint
+from app.core.places import Point
 from app.core.text import folded
 from app.venues.hours import Hours, stored_hours
-
-
-class Category(StrEnum):
-    PUB = "pub"
-    BAR = "bar"
-    NIGHTCLUB = "nightclub"
-    RESTAURANT = "restaurant"
-    CAFE = "cafe"
-    HOTEL = "hotel"
-    OFFICE = "office"
-    LIBRARY = "library"
-    CULTURE = "culture"
-    SHOP = "shop"
-    WORSHIP = "worship"
-    TRANSPORT = "transport"
-    COMMUNITY = "community"
-    HELP_POINT = "help_point"
-
-
-class Facility(StrEnum):
-    """What a person can find there. The order is the order of bits in the read side."""
-
-    WATER = "water"
-    SEAT = "seat"
-    TOILET = "toilet"
-    PHONE_CHARGING = "phone_charging"
-    PHONE = "phone"
-    WIFI = "wifi"
-    FIRST_AID = "first_aid"
-    QUIET_SPACE = "quiet_space"
-    CCTV = "cctv"
-
-
-class StepFree(StrEnum):
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
+from app.venues.kinds import Category, Facility, StepFree
 
 
 class VenueStatus(StrEnum):

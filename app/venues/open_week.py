@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.venues import osm_hours
 from app.venues.hours import DAY, WEEKDAYS, Hours, times_on
-from app.venues.models import Category
+from app.venues.kinds import Category
 
 HOURS = 7 * 24
 _MINUTES = 7 * DAY

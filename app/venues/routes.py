@@ -15,7 +15,8 @@ from app.venues import actions, businesses, contacts, hours_routes
 from app.venues.businesses import BusinessIsClosed
 from app.venues.duplicates import LikelyDuplicates, likely_duplicates
 from app.venues.fields import A_VENUE_ID
-from app.venues.models import Category, Venue, VenueStatus
+from app.venues.kinds import Category
+from app.venues.models import Venue, VenueStatus
 from app.venues.schemas import (
     Candidate,
     CandidatesOut,

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator
 
-from app.core.geo import Point
 from app.core.london import Day
+from app.core.places import Point
 from app.core.text import Line, Prose
 from app.http.fields import Absent, Given, Maybe, Text
 from app.venues.fields import (
@@ -21,7 +21,8 @@ from app.venues.fields import (
     Reason,
     Reference,
 )
-from app.venues.models import Category, Facility, StepFree, VenueStatus
+from app.venues.kinds import Category, Facility, StepFree
+from app.venues.models import VenueStatus
 
 
 class Place(Given):

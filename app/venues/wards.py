@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from app.core.geo import EARTH_RADIUS_M, Point
+from app.core.places import EARTH_RADIUS_M, Point
 from app.venues.models import Ward
 
 if TYPE_CHECKING:

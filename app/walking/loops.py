@@ -88,11 +88,11 @@ def distances(ways: Ways, sources: Ints, begin: Ints, farthest: int) -> tuple[In
         if far > cm[node]:
             continue
         for i in range(ways.offsets[node], ways.offsets[node + 1]):
-            next_far = far + ways.cm[i]
+            next_far = far + int(ways.cm[i])
             if next_far <= farthest and next_far < cm[ways.to[i]]:
                 cm[ways.to[i]] = next_far
                 before[ways.to[i]] = node
-                _push(heap, size, next_far * _NODE + ways.to[i])
+                _push(heap, size, next_far * _NODE + int(ways.to[i]))
                 size += 1
     return cm, before
 
@@ -153,13 +153,13 @@ def label(
             newest[node] = used
             used += 1
             for i in range(ways.offsets[node], ways.offsets[node + 1]):
-                next_far = far + ways.cm[i]
+                next_far = far + int(ways.cm[i])
                 if next_far < cm[ways.to[i]]:
                     if cm[ways.to[i]] == NO_WAY:
                         touched[touches] = ways.to[i]
                         touches += 1
                     cm[ways.to[i]] = next_far
-                    _push(heap, size, next_far * _NODE + ways.to[i])
+                    _push(heap, size, next_far * _NODE + int(ways.to[i]))
                     size += 1
         for i in range(touches):
             cm[touched[i]] = NO_WAY

@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from app.core.geo import EARTH_RADIUS_M, nearness
+from app.core.places import EARTH_RADIUS_M, nearness
 from app.walking.access import Way
 from app.walking.extract import Extract, Place, Stretch
 from app.walking.squares import crossings

@@ -1,10 +1,10 @@
 """The shortest way between two places of the streets, as it is walked."""
 
+from bisect import bisect_right
 from typing import NamedTuple
 
 import numpy as np
 
-from app.core.compiled import ShortLines, Shorts
 from app.walking.loops import NO_WAY, distances
 from app.walking.steps import Leg, Place, course
 from app.walking.streets import Streets, Tie
@@ -61,20 +61,21 @@ def _end_of(streets: Streets, edge: int, side: int) -> int:
 def _leg(streets: Streets, edge: int, begin: int, end: int) -> Leg:
     """What lies between two places along an edge, in the direction from the first to the second."""
     first, last = streets.starts[edge], streets.starts[edge + 1]
-    run, points = streets.run[first:last], streets.points[first:last]
+    # Of a few numbers, lists are many times as fast as columns, and a way has many legs.
+    run, points = streets.run[first:last].tolist(), streets.points[first:last].tolist()
     low, high = min(begin, end), max(begin, end)
-    line = points[(low < run) & (run < high)].tolist()
-    line = [_place(run, points, low), *map(tuple, line), _place(run, points, high)]
+    inside = [(lon, lat) for cm, (lon, lat) in zip(run, points, strict=True) if low < cm < high]
+    line = [_place(run, points, low), *inside, _place(run, points, high)]
     name = streets.names[edge]
     text = streets.texts[name] if name >= 0 else ""
     over = course(int(streets.kinds[edge]), text, is_backwards=begin > end)
     return Leg(over, text, line[::-1] if begin > end else line, high - low)
 
 
-def _place(run: Shorts, points: ShortLines, cm: int) -> Place:
+def _place(run: list[int], points: list[list[int]], cm: int) -> Place:
     """Where one is so far along a shape."""
-    step = min(int(np.searchsorted(run, cm, side="right")), len(run) - 1) - 1
+    step = min(bisect_right(run, cm), len(run) - 1) - 1
     span = run[step + 1] - run[step]
     part = (cm - run[step]) / span if span else 0.0
-    lon, lat = points[step] + part * (points[step + 1] - points[step])
-    return round(lon), round(lat)
+    (lon, lat), (to_lon, to_lat) = points[step], points[step + 1]
+    return round(lon + part * (to_lon - lon)), round(lat + part * (to_lat - lat))

@@ -12,7 +12,7 @@ from fastapi import Request
 from app.core.london import instant
 from app.http.languages import Language
 from app.schemes.registry import SchemeKey
-from app.venues.models import Facility
+from app.venues.kinds import Facility
 from app.web.pages import link
 from app.web.words import direction, local, with_day, words
 

@@ -4,7 +4,7 @@ it for a place that is typed.
 A place that is typed is answered from the directory and kept nowhere: no address holds it, no log.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
 
@@ -14,13 +14,14 @@ from fastapi.concurrency import run_in_threadpool
 
 from app.core.london import instant
 from app.core.postcodes import Postcodes, postcodes_of
-from app.directory.live import NotReady
+from app.directory.beyond import Doors
+from app.directory.nearest import find
 from app.directory.nearest_question import NearestQuestion
+from app.directory.read_side import NotReady
 from app.directory.render import Document
-from app.directory.routes import Live, answer
-from app.directory.rules import NEAR_M
+from app.directory.routes import Live
 from app.http.languages import IN_LANGUAGE, InLanguage, Language
-from app.venues.models import Facility
+from app.venues.kinds import Facility
 from app.walking.wording import phrases
 from app.web.cards import Card, card
 from app.web.pages import PageRoute, page
@@ -113,8 +114,10 @@ async def near_place(
     if len(found.places) == 1 and not found.guessed:
         origin = found.places[0]
         question = NearestQuestion(lat=origin.lat, lon=origin.lon)
-        told = orjson.loads(answer(question, directory, b"[]"))
-        shown = _answer(told, question.limit, request, language, origin.name)
+        nearest = find(question, directory)
+        told = orjson.loads(nearest.rendered(directory.age_seconds, b"[]"))
+        lists = with_neighbours(told, nearest.doors)
+        shown = _answer(lists, instant(told["at"]), request, language, origin.name)
         return finder(request, language, listing, **shown)
     several = "place_meant" if found.guessed else "place_several"
     heading = str(say[several if found.places else "place_unknown"])
@@ -128,31 +131,29 @@ async def near_place(
     )
 
 
-def with_neighbours(told: dict[str, Any], limit: int) -> dict[str, list[dict[str, Any]]]:
-    """The lists of a `NearestAnswer`, with those of neighbours among ours, in the same order."""
-    beyond, at = told.get("beyond", {}), instant(told["at"])
+Several = dict[str, list[dict[str, Any]]]
+"""The lists of a `NearestAnswer`."""
 
-    def order(haven: dict[str, Any]) -> tuple[datetime, int, int, str]:
-        minutes, opens_at = haven["walking_minutes"], haven["open"].get("opens_at")
-        first = max(instant(opens_at), at + timedelta(minutes=minutes)) if opens_at else at
-        return first, minutes, haven["distance_m"], haven["id"]
+_PARTS = "havens", "closing", "opens_next"
 
-    parts = {
-        part: sorted((*told[part], *beyond.get(part, ())), key=order)[:limit]
-        for part in ("havens", "closing", "opens_next")
-    }
-    if sum(haven["distance_m"] <= NEAR_M for haven in parts["havens"]) >= limit:
-        parts["opens_next"] = []
-    return parts
+
+def with_neighbours(told: dict[str, Any], doors: Doors | None) -> Several:
+    """The lists of a `NearestAnswer`, with those of neighbours among ours where there are any."""
+    if doors is None:
+        return {part: told[part] for part in _PARTS}
+    several = {}
+    for part, ranked in zip(_PARTS, doors, strict=True):
+        known = {haven["id"]: haven for haven in told[part] + told["beyond"][part]}
+        ids = [str(door.search.snapshot.uuid(door.match.row)) for door in ranked]
+        several[part] = [known[one] for one in ids if one in known]
+    return several
 
 
 def _answer(
-    told: dict[str, Any], limit: int, request: Request, language: Language, place: str
+    several: Several, now: datetime, request: Request, language: Language, place: str
 ) -> dict[str, Any]:
-    """The nearest havens as the page shows them; `told` is a `NearestAnswer`."""
-    now = instant(told["at"])
+    """The nearest havens as the page shows them."""
     say = words(language)
-    several = with_neighbours(told, limit)
     parts: dict[str, list[Card]] = {
         part: [card(haven, request, language, now) for haven in havens]
         for part, havens in several.items()

@@ -17,12 +17,13 @@ from app.core.london import london_day
 from app.directory import render
 from app.directory.engine.search import Search
 from app.directory.live import Directory
+from app.directory.nearest import answer
 from app.directory.nearest_question import NearestQuestion
-from app.directory.routes import Live, answer
+from app.directory.routes import Live
 from app.feeds.listed import hours_of
 from app.http.languages import InLanguage, Language
 from app.schemes.registry import LISTS_PUBLICLY
-from app.venues.models import Facility
+from app.venues.kinds import Facility
 from app.web import schema_org
 from app.web.cards import Card, card
 from app.web.dates import written

@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
-from app.core.geo import Point
+from app.core.places import Point
 from app.core.text import folded
 
 LONGEST = 100

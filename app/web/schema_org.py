@@ -11,7 +11,7 @@ from typing import Any
 
 from app.feeds.weekly import Pattern
 from app.venues.hours import Weekday
-from app.venues.models import Category, StepFree
+from app.venues.kinds import Category, StepFree
 
 Json = dict[str, Any]
 

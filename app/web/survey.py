@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
+from app.core.database_errors import DATABASE_ERRORS, trouble
 from app.core.errors import NotFound
 from app.core.journal import Journal, WrongClock
-from app.core.trouble import DATABASE_ERRORS, say, trouble
+from app.core.trouble import say
 from app.directory.live import Directory
 from app.directory.reporters import Tokens
 from app.directory.routes import Live, listed_row

@@ -9,7 +9,7 @@ from functools import cache
 
 from app.core.london import LONDON
 from app.http.languages import Language
-from app.venues.models import Category, Facility, StepFree
+from app.venues.kinds import Category, Facility, StepFree
 from app.walking.steps import HEADINGS
 from app.walking.wording import headings
 

@@ -17,8 +17,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from app.core.geo import Point
 from app.core.london import effective, last_day
+from app.core.places import Point
 from app.core.text import folded
 from app.outreach.models import (
     Debrief,
@@ -42,7 +42,8 @@ from app.schemes.rules import Kind
 from app.training.courses import CourseKey, StaffRole
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.venues import osm_hours
-from app.venues.models import Business, Category, Venue, VenueFacts, VenueStatus, Ward
+from app.venues.kinds import Category
+from app.venues.models import Business, Venue, VenueFacts, VenueStatus, Ward
 
 FIRST_DAY, LAST_DAY = date(2023, 4, 1), date(2025, 3, 31)
 DAYS = (LAST_DAY - FIRST_DAY).days + 1

@@ -26,7 +26,7 @@ from app.audit.reports.scheme_tests import scheme_tests, venue_scheme_tests
 from app.audit.reports.trend import trend, turn
 from app.core.db import connected, read_session
 from app.training.courses import CourseKey
-from app.venues.models import Category
+from app.venues.kinds import Category
 from tests.audit.history import FIRST_DAY, LAST_DAY, WARDS, History, Row
 from tests.audit.oracle import (
     COURSES,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from app.core.london import LONDON
 from app.venues.hours import Hours
-from app.venues.models import Facility
+from app.venues.kinds import Facility
 from tests.bench.report import say
 from tests.bench.servers import Server
 from tests.bench.venues import LAT, LON, RARE, made_up

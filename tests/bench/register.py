@@ -25,9 +25,9 @@ from sqlmodel import SQLModel
 
 from app.accounts.models import Account, Role
 from app.core.db import connected, migrate
-from app.core.geo import Point
 from app.core.journal import Entry
 from app.core.london import effective
+from app.core.places import Point
 from app.outreach.models import (
     Debrief,
     Engagement,
@@ -48,7 +48,8 @@ from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind
 from app.training.courses import CourseKey, StaffRole
 from app.training.models import Attendance, Headcount, TrainingSession
-from app.venues.models import Business, Category, Contact, Venue, VenueFacts, VenueStatus, Ward
+from app.venues.kinds import Category
+from app.venues.models import Business, Contact, Venue, VenueFacts, VenueStatus, Ward
 from tests.accounts import make_app, signed_in
 from tests.bench.venues import HOURS, LAT, LON
 from tests.databases import each_kind

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from statistics import median
 from uuid import UUID
@@ -167,7 +168,7 @@ def _open_files(process: psutil.Process) -> int:
 
 async def _work(url: str, password: str, witness: Witness, until: float) -> None:
     """An officer's day, again and again: a sign-in, some pages, a business, and out."""
-    form = {"username": "officer", "password": password}
+    form, rounds = {"username": "officer", "password": password}, count(1)
     while time.monotonic() < until:
         try:
             async with httpx.AsyncClient(base_url=url, timeout=30) as client:
@@ -179,7 +180,8 @@ async def _work(url: str, password: str, witness: Witness, until: float) -> None
                     "/v1/admin/next-steps",
                 ):
                     (await client.get(path)).raise_for_status()
-                made = await client.post("/v1/admin/businesses", json={"name": "Lantern Inns"})
+                business = {"name": f"Lantern Inns {next(rounds)}"}
+                made = await client.post("/v1/admin/businesses", json=business)
                 made.raise_for_status()
                 (await client.post("/v1/auth/sign-out")).raise_for_status()
             witness.answers["an officer's round"] += 1

@@ -12,14 +12,15 @@ import shapely
 import sqlalchemy as sa
 
 from app.core.db import make_engine, migrate
-from app.core.geo import Point
 from app.core.london import effective
+from app.core.places import Point
 from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind
 from app.venues import osm_hours
 from app.venues.hours import Hours
-from app.venues.models import Category, Facility, StepFree, Venue, VenueStatus
+from app.venues.kinds import Category, Facility, StepFree
+from app.venues.models import Venue, VenueStatus
 
 LAT, LON = (51.506, 51.523), (-0.114, -0.072)
 HOURS = [

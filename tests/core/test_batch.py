@@ -9,10 +9,11 @@ from sqlmodel import SQLModel
 
 from app.core.batch import made
 from app.core.db import connected, read_session
-from app.core.geo import Point
 from app.core.journal_changes import columns_of
+from app.core.places import Point
 from app.training.models import Headcount
-from app.venues.models import Business, Category, Venue, searched
+from app.venues.kinds import Category
+from app.venues.models import Business, Venue, searched
 from tests.factories import journal_of
 
 ID = UUID(int=1)

@@ -11,7 +11,8 @@ from sqlalchemy import Engine, text
 from sqlmodel import Session, col, select
 
 from app.core.db import connected
-from app.core.geo import EARTH_RADIUS_M, Point, distance_m, haversine_m, within_m
+from app.core.geo import distance_m, within_m
+from app.core.places import EARTH_RADIUS_M, Point, haversine_m
 from app.venues.models import Venue
 from tests.factories import BANK, make_venue
 

@@ -18,7 +18,6 @@ from sqlmodel import SQLModel, col, select
 from app.accounts.models import Account, Role
 from app.core import journal as journal_module
 from app.core.db import connected, read_session, write_session
-from app.core.geo import Point
 from app.core.journal import (
     HEAD_FILE,
     Break,
@@ -32,9 +31,11 @@ from app.core.journal import (
     now,
     personal_in,
 )
+from app.core.places import Point
 from app.http.idempotency import AnsweredCreate
 from app.venues.hours import Hours
-from app.venues.models import Business, Category, Contact, Venue, Ward
+from app.venues.kinds import Category
+from app.venues.models import Business, Contact, Venue, Ward
 from app.venues.osm_hours import parse
 from tests.factories import make_venue, make_ward
 

@@ -20,7 +20,7 @@ from xxhash import xxh3_128
 
 import app.directory.engine
 from app.core.db import make_engine, read_session
-from app.core.geo import Point
+from app.core.places import Point
 from app.directory.build import build
 from app.directory.engine import nearest
 from app.directory.engine.search import Question, Search

@@ -23,10 +23,11 @@ from app.core.journal import Journal
 from app.core.settings import Settings
 from app.core.trouble import Trouble
 from app.directory.fetched import KEPT, Fetched, NotFetched, directory_of
-from app.directory.live import Directory, NotReady
+from app.directory.live import Directory
 from app.directory.publication import NAME, Publication, Refused, new_keys
 from app.directory.publish import publish
 from app.directory.published import Published
+from app.directory.read_side import NotReady
 from app.directory.snapshot import CURRENT
 from app.doctor import Severity, examine
 from app.http.conditional import etag

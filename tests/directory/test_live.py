@@ -19,7 +19,8 @@ from app.core.db import connected, write_session
 from app.directory.builder import builder
 from app.directory.continuity import WentBack
 from app.directory.engine.search import Question
-from app.directory.live import Directory, NotBuilt, NotReady
+from app.directory.live import Directory, NotBuilt
+from app.directory.read_side import NotReady
 from app.directory.render import instant
 from app.directory.snapshot import HORIZON, HOUR, LOOKS_AHEAD, MixedData, load
 from app.schemes.models import Decision

@@ -9,6 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from shutil import copyfile
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 import httpx
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -24,22 +26,26 @@ from app import doctor
 from app.cli import cli
 from app.core.db import connected, read_session
 from app.core.download import LARGEST_MB, NotRead, at_most, client_of
-from app.core.geo import Point
+from app.core.places import Point
 from app.core.settings import Neighbour, Settings
 from app.core.settings import settings as service_settings
 from app.directory import beyond, render
-from app.directory.beyond import Kept, Note, Side, Taken
+from app.directory.beyond import Kept, Note, Side, Taken, doors
 from app.directory.build import build
+from app.directory.engine import search
 from app.directory.engine.search import Question, Search
 from app.directory.neighbours import oruk
 from app.directory.neighbours.checks import Held
 from app.directory.neighbours.columns import columns
 from app.directory.neighbours.fetching import ask, ask_due, forget_others
+from app.directory.rules import NEAR_M
 from app.directory.schemas import WholeDirectory
 from app.directory.snapshot import HOUR, save
-from app.venues.models import Facility, StepFree
+from app.venues.kinds import Facility, StepFree
+from app.walking.streets import Streets
 from tests.factories import BANK, make_venue, utc
 from tests.servers import METRICS, Service, running, serving_directory, settings_for, until
+from tests.walking.towns import grid, place
 
 Json = dict[str, Any]
 NOW = utc("2026-11-27T23:30")
@@ -747,11 +753,11 @@ def test_hours_from_schedules(reading: Reading) -> None:
 # --- both sides in one -----------------------------------------------------------------------
 
 
-def some(random: Random) -> Json:
+def some(random: Random, around: Point, spread: float) -> Json:
     return {
         "id": UUID(int=random.getrandbits(128)),
-        "lat": random.gauss(BANK.lat, 0.008),
-        "lon": random.gauss(BANK.lon, 0.012),
+        "lat": random.gauss(around.lat, spread),
+        "lon": random.gauss(around.lon, 1.6 * spread),
         "hours": random.choice(
             [
                 "24/7",
@@ -765,52 +771,56 @@ def some(random: Random) -> Json:
     }
 
 
-def searched(sqlite_template: Path, file: Path, havens: list[Json]) -> Search:
+def searched(
+    sqlite_template: Path, file: Path, havens: list[Json], streets: Streets | None = None
+) -> Search:
     with connected(f"sqlite:///{copyfile(sqlite_template, file)}") as engine:
         with engine.connect() as connection:
             for haven in havens:
                 make_venue(engine, **haven)
             connection.close()
         with read_session(engine) as session:
-            return Search(build(session, NOW))
+            return Search(build(session, NOW, streets), streets=streets)
 
 
+@pytest.mark.parametrize("near_m", [NEAR_M, 300])
+@pytest.mark.parametrize("ways", ["by estimate", "over streets"])
 def test_both_sides_together_are_the_answer_of_one_directory(
-    sqlite_template: Path, tmp_path: Path
+    ways: str, near_m: int, sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    random = Random("both sides")
-    ours, theirs = [some(random) for _ in range(25)], [some(random) for _ in range(25)]
-    own, all_of_them = (
-        searched(sqlite_template, tmp_path / name, havens)
-        for name, havens in (("own.sqlite", ours), ("all.sqlite", ours + theirs))
-    )
-    told = searched(sqlite_template, tmp_path / "theirs.sqlite", theirs)
-    body = render.whole_directory(told, NOW, NOW, "json").body
-    side = Side(
-        NORTH,
-        NOW,
-        NOW,
-        Search(columns(WholeDirectory.model_validate_json(body))),
-    )
+    """Over streets as well, to which what neighbours tell is not tied."""
+    for module in (search, beyond):
+        monkeypatch.setattr(module, "NEAR_M", near_m)
+    random, around, spread, streets = Random("both sides"), BANK, 0.008, None
+    if ways == "over streets":
+        around, spread, streets = Point(*place(550, 550)), 0.003, grid().streets(tmp_path)
+    ours, theirs = ([some(random, around, spread) for _ in range(25)] for _ in range(2))
+    own = searched(sqlite_template, tmp_path / "own.sqlite", ours, streets)
+    all_of_them = searched(sqlite_template, tmp_path / "all.sqlite", ours + theirs, streets)
+    if streets:
+        is_ours = [own.row(all_of_them.snapshot.uuid(row)) is not None for row in range(50)]
+        ties = np.where(np.transpose([is_ours]), all_of_them.snapshot.ties, [-1, 0, 0])
+        all_of_them = Search(replace(all_of_them.snapshot, ties=ties), streets=streets)
+    sides = []
+    for number, half in enumerate((theirs[:12], theirs[12:])):
+        north = searched(sqlite_template, tmp_path / f"{number}.sqlite", half)
+        body = render.whole_directory(north, NOW, NOW, "json").body
+        known = Search(columns(WholeDirectory.model_validate_json(body)))
+        sides.append(Side(NORTH, NOW, NOW, known))
     met = dict.fromkeys(PARTS, 0)
     for _ in range(300):
-        place = Point(random.gauss(BANK.lat, 0.01), random.gauss(BANK.lon, 0.016))
         question = Question(
-            place,
+            Point(random.gauss(around.lat, spread), random.gauss(around.lon, 1.6 * spread)),
             NOW + random.choice([0, random.randrange(6 * 24 * HOUR)]),
             random.choice([1, 2, 5, 5, 10]),
             random.choice([0, 0, 1]),
             random.choice([float("inf"), 1500.0]),
         )
-        found = beyond.answer(question, own, own.answer(question), [side])
-        for part, seen, expected in zip(PARTS, found, all_of_them.answer(question), strict=True):
-            wanted = [
-                (all_of_them.snapshot.uuid(match.row), *match[3:])
-                for match in expected
-                if own.row(all_of_them.snapshot.uuid(match.row)) is None
-            ]
-            assert [
-                (one.side.search.snapshot.uuid(one.match.row), *one.match[3:]) for one in seen
-            ] == wanted
-            met[part] += len(seen)
+        found = doors(question, own, own.answer(question), sides)
+        for part, several, expected in zip(PARTS, found, all_of_them.answer(question), strict=True):
+            # All that an answer says of a haven, but for where its text lies.
+            told = [(one.search.snapshot.uuid(one.match.row), *one.match[3:]) for one in several]
+            wanted = [(all_of_them.snapshot.uuid(match.row), *match[3:]) for match in expected]
+            assert told == wanted, question
+            met[part] += sum(one.side is not None for one in several)
     assert min(met.values()) > 30, met

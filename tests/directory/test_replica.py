@@ -15,8 +15,9 @@ from app.core.db import NotAlone, alone_at_mail, connected, migrate, read_sessio
 from app.core.journal import Journal
 from app.directory.continuity import Behind, WentBack, continued
 from app.directory.fetched import directory_of
-from app.directory.live import DEGRADED_AFTER_SECONDS, Directory
+from app.directory.live import Directory
 from app.directory.publish import publish
+from app.directory.read_side import DEGRADED_AFTER_SECONDS
 from app.doctor import examine
 from app.venues.models import Business
 from tests.accounts import make_app, signed_in

@@ -16,10 +16,11 @@ from pydantic import ValidationError
 from sqlalchemy import text
 
 from app.core.db import connected
-from app.core.geo import Point
+from app.core.places import Point
 from app.core.settings import Settings
-from app.directory.live import Clock
-from app.venues.models import Facility, StepFree, VenueStatus
+from app.directory.read_side import Clock
+from app.venues.kinds import Facility, StepFree
+from app.venues.models import VenueStatus
 from tests.factories import BANK, make_ward, utc
 from tests.servers import METRICS, add_venue, serving_directory, until
 

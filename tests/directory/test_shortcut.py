@@ -26,8 +26,8 @@ from app.core.settings import HELP
 from app.directory import shortcut
 from app.directory.contacts import Contacts
 from app.directory.live import Directory
+from app.directory.nearest import NEAREST
 from app.directory.nearest_question import NearestQuestion
-from app.directory.routes import NEAREST
 from app.directory.shortcut import Shortcut
 from app.feeds.changes import Changes
 from app.feeds.followers import Followers

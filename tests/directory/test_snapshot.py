@@ -20,7 +20,8 @@ from app.directory.build import build
 from app.directory.engine.search import Search
 from app.directory.snapshot import HORIZON, HOUR, Snapshot, Unusable, load, save
 from app.schemes.models import Decision
-from app.venues.models import DirectoryState, Facility, StepFree, Venue, VenueStatus, Ward
+from app.venues.kinds import Facility, StepFree
+from app.venues.models import DirectoryState, Venue, VenueStatus, Ward
 from tests.factories import make_venue, make_ward, utc
 
 NOW = utc("2027-07-13T12:20")

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from app.core.db import connected
-from app.core.geo import Point
+from app.core.places import Point
 from app.directory.engine.search import Question
 from app.directory.live import Directory
 from app.walking.file import STREETS

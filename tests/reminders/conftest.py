@@ -17,7 +17,8 @@ from app.core.london import today
 from app.core.settings import Settings
 from app.reminders.sending import Counts, remind
 from app.venues import osm_hours
-from app.venues.models import Business, Category, Contact, Facility, Venue
+from app.venues.kinds import Category, Facility
+from app.venues.models import Business, Contact, Venue
 from tests.factories import BANK, award
 from tests.mail import MailServer, mail_server
 from tests.servers import ROOT, SECRET

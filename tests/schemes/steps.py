@@ -9,13 +9,14 @@ from sqlalchemy import insert, inspect
 
 from app.core.db import read_session
 from app.core.events import recorded
-from app.core.geo import Point
 from app.core.journal import Journal
 from app.core.london import effective, today
+from app.core.places import Point
 from app.schemes.listing import listings
 from app.training.courses import StaffRole
 from app.training.models import Attendance, TrainingSession
-from app.venues.models import Category, Venue, VenueStatus
+from app.venues.kinds import Category
+from app.venues.models import Venue, VenueStatus
 
 
 def add_pub(

@@ -11,10 +11,11 @@ from sqlalchemy import Engine
 from sqlmodel import col
 
 from app.core.db import downgrade, make_engine, migrate
-from app.core.geo import Point
 from app.core.london import effective
+from app.core.places import Point
 from app.schemes.models import Decision
-from app.venues.models import Category, Venue
+from app.venues.kinds import Category
+from app.venues.models import Venue
 
 FAR = (date(2020, 1, 1), date(2060, 12, 31))
 OVER = (date(2024, 7, 1), date(2025, 6, 30))

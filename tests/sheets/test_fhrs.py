@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from app.core.geo import Point
+from app.core.places import Point
 from app.sheets.import_report import Change, ImportRejected, ImportReport
-from app.venues.models import Category, Venue, VenueStatus
+from app.venues.kinds import Category
+from app.venues.models import Venue, VenueStatus
 from tests.factories import journal_of
 from tests.sheets.register import import_fhrs, import_wards, stored, version
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from app.core.db import read_session
-from app.core.geo import Point, haversine_m
+from app.core.places import Point, haversine_m
 from app.core.postcodes import Postcodes, postcodes_of
 from app.sheets.import_report import ImportRejected
 from app.sheets.postcodes import MARGIN_M, Found, area_of, read_postcodes

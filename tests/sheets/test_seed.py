@@ -17,7 +17,8 @@ from app.core.db import connected, read_session
 from app.core.settings import settings
 from app.sheets.seed import SEED, load_seed
 from app.venues.hours import open_intervals
-from app.venues.models import Category, Facility, StepFree, Venue, VenueStatus, Ward
+from app.venues.kinds import Category, Facility, StepFree
+from app.venues.models import Venue, VenueStatus, Ward
 from tests.factories import journal_of
 from tests.sheets.register import awards, import_venues, import_wards
 

@@ -16,12 +16,13 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from app.core.db import connected, read_session
-from app.core.geo import Point
 from app.core.london import effective, last_day
-from app.sheets.import_report import BadCell, Change, ImportRejected, ImportReport
+from app.core.places import Point
+from app.sheets.import_report import BadCell, CellChange, Change, ImportRejected, ImportReport
 from app.sheets.venues import VENUES
 from app.venues import osm_hours
-from app.venues.models import Business, Category, Facility, StepFree, Venue, VenueFacts, VenueStatus
+from app.venues.kinds import Category, Facility, StepFree
+from app.venues.models import Business, Venue, VenueFacts, VenueStatus
 from tests.factories import journal_of, make_venue
 from tests.sheets.register import awards, import_fhrs, import_venues, import_wards, stored, version
 
@@ -260,7 +261,11 @@ def test_an_update_changes_only_what_differs_in_the_columns_there_are(engine: En
     import_venues(engine, written(FULL))
     before = facts(stored(engine)["A-1"])
     report = import_venues(engine, written({"reference": "A-1", "name": "Heron", "phone": "101"}))
-    assert report.updated == [Change(reference="A-1", columns=["name", "phone"])]
+    cells = [
+        CellChange(column="name", now=FULL["name"], then="Heron"),
+        CellChange(column="phone", now=FULL["phone"], then="101"),
+    ]
+    assert report.updated == [Change(reference="A-1", columns=["name", "phone"], cells=cells)]
     assert facts(stored(engine)["A-1"]) == {**before, "name": "Heron", "phone": "101"}
 
 
@@ -350,8 +355,10 @@ def test_what_a_spreadsheet_makes_of_an_apostrophe_is_taken_off(sqlite_engine: E
 
 def test_a_short_row_clears_what_it_lacks(sqlite_engine: Engine) -> None:
     import_venues(sqlite_engine, written(FULL))
-    assert import_venues(sqlite_engine, b"reference,phone,entrance\nA-1,101\n").updated == [
-        Change(reference="A-1", columns=["phone", "entrance"])
+    [change] = import_venues(sqlite_engine, b"reference,phone,entrance\nA-1,101\n").updated
+    assert [(one.column, one.now, one.then) for one in change.cells] == [
+        ("phone", FULL["phone"], "101"),
+        ("entrance", FULL["entrance"], ""),
     ]
     [cell] = refused(sqlite_engine, b"reference,phone,uprn\nA-1,101")
     assert (cell.line, cell.reason) == (2, "ends too soon: the file may have been cut off")
@@ -478,7 +485,9 @@ def test_a_row_takes_over_the_prospect_with_its_fhrs_number(engine: Engine) -> N
     prospect = stored(engine)["fhrs-294048"]
     row = {**NEW, "fhrs_id": "294048"}
     report = import_venues(engine, written(row, {**row, "reference": "A-2"}))
-    assert report.updated == [Change(reference="A-1", columns=["reference", "name", "status"])]
+    [change] = report.updated
+    assert (change.reference, change.columns) == ("A-1", ["reference", "name", "status"])
+    assert change.cells[-1] == CellChange(column="status", now="prospect", then="active")
     assert report.created == ["A-2"], "a prospect is taken over once"
     taken = stored(engine)["A-1"]
     assert (taken.id, taken.status, taken.name, taken.address) == (

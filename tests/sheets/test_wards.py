@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from sqlmodel import Session, select
 
 from app.core.db import read_session
-from app.core.geo import Point
+from app.core.places import Point
 from app.sheets import import_report as imports
 from app.sheets.import_report import BadCell, Change, ImportRejected, ImportReport
 from app.venues.models import Venue, Ward

@@ -21,7 +21,8 @@ from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.rag import Thresholds
 from app.training.rules import Attended, CourseState, Declared, course_state
 from app.venues.facts import FACTS, Facts, facts_as
-from app.venues.models import Business, Category, Venue, VenueFacts, VenueStatus
+from app.venues.kinds import Category
+from app.venues.models import Business, Venue, VenueFacts, VenueStatus
 from tests.conftest import Scale
 from tests.factories import make_venue, make_ward
 from tests.training.test_columns import state_of

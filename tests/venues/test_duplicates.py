@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.geo import Point, haversine_m
+from app.core.places import Point, haversine_m
 from app.venues.duplicates import NEAR_M, Twin, likely_twins
 from app.venues.rules import alike
 

@@ -10,11 +10,12 @@ from sqlalchemy import table as sa_table
 from sqlmodel import col, select
 
 from app.core.db import connected, downgrade, migrate, read_session
-from app.core.geo import Point
 from app.core.journal import Journal, now
 from app.core.london import effective
+from app.core.places import Point
 from app.venues.facts import Facts, facts_as, take_effect
-from app.venues.models import Category, Venue, VenueFacts, VenueStatus
+from app.venues.kinds import Category
+from app.venues.models import Venue, VenueFacts, VenueStatus
 from tests.factories import BANK, journal_of, make_ward
 from tests.sheets.register import import_venues
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
 
-from app.core.geo import haversine_m
+from app.core.places import haversine_m
 from app.walking.access import Way
 from app.walking.extract import BadExtract, read_extract
 from app.walking.file import STREETS, UnusableStreets

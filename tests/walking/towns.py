@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from app.core.geo import EARTH_RADIUS_M
+from app.core.places import EARTH_RADIUS_M
 from app.walking.extract import read_extract
 from app.walking.made import streets
 from app.walking.streets import Streets, save

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from app.core.db import connected
 from app.schemes.registry import SchemeKey
-from app.venues.models import Category, Facility, StepFree
+from app.venues.kinds import Category, Facility, StepFree
 from tests.factories import BANK, award, make_venue, make_ward, utc
 from tests.servers import serving_directory
 from tests.walking.towns import Town

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
-from app.core.geo import Point
+from app.core.places import Point
 from tests.servers import PATIENCE_SECONDS
 
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from app.venues.models import Facility
+from app.venues.kinds import Facility
 from app.web.assets import STATIC
 
 SVG = "{http://www.w3.org/2000/svg}svg"

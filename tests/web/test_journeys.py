@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from app.core.db import connected
 from app.core.download import client_of
-from app.core.geo import Point
 from app.core.london import LONDON
+from app.core.places import Point
 from app.core.postcodes import Postcodes
 from app.core.settings import Neighbour
 from app.directory.beyond import Kept

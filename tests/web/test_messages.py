@@ -20,7 +20,7 @@ from playwright.sync_api import Browser
 
 from app.core.settings import HELP
 from app.http.languages import CATALOGUES, LANGUAGES
-from app.venues.models import Facility
+from app.venues.kinds import Facility
 from app.web.words import words
 from tests.servers import ROOT, add_venue, serving_directory, until
 

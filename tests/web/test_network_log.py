@@ -19,7 +19,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app.core.geo import Point
+from app.core.places import Point
 from tests.servers import METRICS, until
 from tests.walking.towns import grid
 from tests.web.city import FRIDAY_NIGHT, KEPT_STREETS, Clock, kept, press, serving_city

@@ -23,16 +23,17 @@ from sqlmodel import Session
 
 import app.web
 from app.core.db import connected, read_session, write_session
-from app.core.geo import Point
+from app.core.places import Point
 from app.core.settings import Neighbour
-from app.directory import beyond, render
-from app.directory.beyond import Side
+from app.directory import render
+from app.directory.beyond import Side, doors, of_neighbours
 from app.directory.build import build
 from app.directory.engine.search import Question, Search
 from app.directory.neighbours.columns import columns
 from app.directory.schemas import WholeDirectory
 from app.directory.snapshot import HOUR, LOOKS_AHEAD, PROVIDES, STEP_FREE
-from app.venues.models import Category, Facility, StepFree, Venue, VenueStatus
+from app.venues.kinds import Category, Facility, StepFree
+from app.venues.models import Venue, VenueStatus
 from tests.factories import BANK, award, make_venue, utc
 
 Json = dict[str, Any]
@@ -226,7 +227,7 @@ class Directory:
             asked.get("max_distance_m", math.inf),
         )
         answer = self.search.answer(question)
-        seen = beyond.answer(question, self.search, answer, self.sides)
+        seen = of_neighbours(doors(question, self.search, answer, self.sides))
         body = json.loads(render.nearest(self.search.snapshot, question, answer, 0, b"[]", seen))
         return [
             [{name: haven[name] for name in SEEN if name in haven} for haven in side[part]]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser
 
 import app.web
-from app.core.geo import Point
+from app.core.places import Point
 from app.core.postcodes import Postcodes
 from app.sheets.seed import SEED
 from app.web.places import LONGEST, MOST, MOST_GUESSES, Place, Places

@@ -14,12 +14,16 @@ from playwright.sync_api import Browser, Page
 
 import app.web
 from app.core.db import connected, read_session
-from app.core.geo import Point
+from app.core.places import Point
+from app.core.settings import Neighbour
 from app.directory import render
+from app.directory.beyond import Side, doors, of_neighbours
 from app.directory.build import build
 from app.directory.engine.search import Question, Search
+from app.directory.neighbours.columns import columns
+from app.directory.schemas import WholeDirectory
 from app.directory.snapshot import HOUR, PROVIDES, STEP_FREE
-from app.venues.models import Facility
+from app.venues.kinds import Facility
 from app.walking.extract import read_extract
 from app.walking.made import streets
 from app.walking.phone import on_phone
@@ -33,6 +37,7 @@ from tests.web.test_phone_search import PARTS, SEARCH_JS, SEEN, Json, page_with
 
 STREETS_JS = Path(app.web.__file__).parent / "static" / "js" / "streets.js"
 NOW = utc("2027-03-23T02:40")
+NORTH = Neighbour.model_validate({"name": "North Borough", "directory": "https://north.example"})
 
 # Whoever has bytes to hand over does so as text.
 BYTES_JS = """const bytesOf = (text) =>
@@ -45,7 +50,8 @@ ANSWERS_JS = """(text) => {
     const shown = (haven) => Object.fromEntries(seen.map((name) => [name, haven[name]]));
     return JSON.stringify(questions.map((question) => {
         const answer = nearestHavens(directory, {...question, at: 1000 * question.at + 999});
-        return parts.map((part) => answer[part].map(shown));
+        return [answer, answer.beyond].map(
+            (side) => parts.map((part) => side[part].map(shown)));
     }));
 }"""
 
@@ -164,9 +170,11 @@ def test_what_is_damaged_is_not_taken_for_streets(
 
 
 class City(NamedTuple):
-    """Havens on some streets, as the service searches them and as the phone has them."""
+    """Havens on some streets, those of a neighbour among them, as the service searches them and as
+    the phone has them."""
 
     search: Search
+    side: Side
     oracle: Oracle
     file: bytes
     document: Json
@@ -189,33 +197,51 @@ class City(NamedTuple):
             found.append(question)
         return found
 
-    def answer(self, asked: Json) -> list[list[Json]]:
-        """What the service answers, of each haven what depends on the question."""
+    def answer(self, asked: Json) -> list[list[list[Json]]]:
+        """What the service answers of ours and of theirs, of each haven what depends on the
+        question."""
         needs = STEP_FREE if asked["step_free"] else 0
         for facility in asked["facilities"]:
             needs |= PROVIDES[facility]
         origin, most = Point(asked["lat"], asked["lon"]), asked.get("max_distance_m", math.inf)
         question = Question(origin, asked["at"], asked["limit"], needs, most)
         answer = self.search.answer(question)
-        body = json.loads(render.nearest(self.search.snapshot, question, answer, 0, b"[]"))
+        seen = of_neighbours(doors(question, self.search, answer, [self.side]))
+        body = json.loads(render.nearest(self.search.snapshot, question, answer, 0, b"[]", seen))
         return [
-            [{name: haven[name] for name in SEEN if name in haven} for haven in body[part]]
-            for part in PARTS
+            [
+                [{name: haven[name] for name in SEEN if name in haven} for haven in side[part]]
+                for part in PARTS
+            ]
+            for side in (body, body["beyond"])
         ]
 
 
 def city(template: str, made: Streets, places: Sequence[Point], documents: int) -> City:
-    """Havens at some places, most with an address that names a street."""
+    """Havens at some places, most with an address that names a street; every third a neighbour's,
+    of which nobody knows on which street it is."""
     random = Random(len(places))
-    havens = [
+    all_of_them = [
         replace(haven, place=where)
         for haven, where in zip(
             some_havens(random, len(places), documents=documents), places, strict=True
         )
     ]
+    hour = int(NOW) // HOUR * HOUR
     with connected(template) as engine:
-        store(engine, havens)
+        store(engine, all_of_them)
+        with read_session(engine) as session:
+            told = json.loads(
+                render.whole_directory(Search(build(session, NOW)), hour, hour, "json").body
+            )
+        theirs = {str(haven.id) for haven in all_of_them[::3]}
+        for part in ("havens", "upcoming"):
+            told[part] = [haven for haven in told[part] if haven["id"] in theirs]
+        side = Side(NORTH, hour, hour, Search(columns(WholeDirectory.model_validate(told))))
         with engine.execution_options(writes=True).begin() as writing:
+            writing.exec_driver_sql(
+                "UPDATE venue SET status = 'prospect' WHERE substr(reference, 2) % 3 = 0"
+            )
             for number, text in enumerate(made.texts):
                 writing.exec_driver_sql(
                     "UPDATE venue SET address = ? WHERE substr(reference, 2) % ? = ?",
@@ -223,25 +249,27 @@ def city(template: str, made: Streets, places: Sequence[Point], documents: int) 
                 )
         with read_session(engine) as session:
             search = Search(build(session, NOW, made), streets=made)
-    hour = int(NOW) // HOUR * HOUR
-    document = json.loads(render.whole_directory(search, hour, hour, "json").body)
+    document = json.loads(render.whole_directory(search, hour, hour, "json", (side,)).body)
     assert document["directory"]["streets"] == made.checksum
-    return City(search, Oracle(havens, search.snapshot.start), on_phone(made), document)
+    ours = [haven for haven in all_of_them if str(haven.id) not in theirs]
+    return City(search, side, Oracle(ours, search.snapshot.start), on_phone(made), document)
 
 
 def hold(page: Page, of: City, questions: list[Json]) -> None:
     """Ask the phone and the service, and hold the answers together."""
     told = on(page, ANSWERS_JS, of.file, of.document, questions, PARTS, SEEN)
-    entries, walking = dict.fromkeys(PARTS, 0), {"streets": 0, "estimate": 0}
+    names = [(whose, part) for whose in ("ours", "theirs") for part in PARTS]
+    entries, walking = dict.fromkeys(names, 0), {"streets": 0, "estimate": 0}
     for question, found in zip(questions, told, strict=True):
         expected = of.answer(question)
         assert found == expected, question
-        for part, havens in zip(PARTS, expected, strict=True):
-            entries[part] += len(havens)
-            for haven in havens:
-                walking[haven["walking"]] += 1
-    # Each must have been there often enough for this to prove anything.
-    assert min(entries.values()) > 10, entries
+        for name, havens in zip(names, [*expected[0], *expected[1]], strict=True):
+            entries[name] += len(havens)
+        for haven in (one for part in expected[0] for one in part):
+            walking[haven["walking"]] += 1
+    # Each must have been there often enough for this to prove anything. Of neighbours' few doors
+    # few are about to shut.
+    assert all(n > (10 if whose == "ours" else 2) for (whose, _), n in entries.items()), entries
     assert min(walking.values()) > 30, walking
 
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from app.core.geo import Point
+from app.core.places import Point
 from tests.factories import BANK
 from tests.servers import until
 from tests.walking.test_streets import ragged

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from app.audit.frame.doors import Door
-from app.core.geo import EARTH_RADIUS_M, Point
+from app.core.places import EARTH_RADIUS_M, Point
 from app.core.settings import Settings
 from app.directory.walking import METRES_A_MINUTE
 from app.venues.open_week import Floats

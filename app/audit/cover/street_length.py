@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.audit.frame.doors import Door
-from app.core.geo import Point
+from app.core.places import Point
 from app.directory.walking import METRES_A_MINUTE
 from app.venues.open_week import Bools, Floats
 from app.walking.access import Way

@@ -22,7 +22,8 @@ from app.core.london import effective, london_day
 from app.outreach.models import Engagement, ProblemReport, ReportKind, ReportStep, Step
 from app.training.models import Attendance, TrainingSession
 from app.venues.facts import Facts, FactsOn, facts_on
-from app.venues.models import Category, Venue, VenueStatus
+from app.venues.kinds import Category
+from app.venues.models import Venue, VenueStatus
 
 AS_A_WHOLE = "whole"
 """Where an engagement with a business belongs that was not at one of its venues."""

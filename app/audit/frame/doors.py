@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.audit.frame.question import View
-from app.core.geo import Point
 from app.core.journal import Entry
 from app.core.journal_changes import from_json, to_text
+from app.core.places import Point
 from app.schemes.registry import LISTS_PUBLICLY
 from app.schemes.rules import State
 from app.schemes.timelines import standings, timelines

@@ -19,7 +19,8 @@ from app.http.fields import Given, Maybe
 from app.training.rag import Thresholds
 from app.venues.facts import Facts, facts_as
 from app.venues.fields import A_BUSINESS_ID
-from app.venues.models import Business, Category, VenueStatus, Ward
+from app.venues.kinds import Category
+from app.venues.models import Business, VenueStatus, Ward
 
 AsKnownAt = Annotated[
     Maybe[KnownAt],

@@ -27,7 +27,8 @@ from app.training.grid import Grid, training_grid
 from app.training.rag import Rag, rag, rag_place
 from app.training.rules import Status
 from app.venues.facts import FactsOn
-from app.venues.models import Category, VenueStatus
+from app.venues.kinds import Category
+from app.venues.models import VenueStatus
 
 SOURCES = (
     "training sessions and attendances",

@@ -16,7 +16,7 @@ from app.audit.frame.figures import Key, Label
 from app.audit.frame.question import View
 from app.audit.frame.report import Row
 from app.core.events import known
-from app.core.geo import Point
+from app.core.places import Point
 from app.outreach.need import ASSUMPTION, NeedSource, assumed_by_hour
 from app.venues import osm_hours
 from app.venues.hours import Hours

@@ -25,7 +25,7 @@ from app.audit.frame.question import View
 from app.audit.frame.report import Mark, Report, Row, Share, about
 from app.audit.frame.rows import change
 from app.audit.reports.ground import DAYS, Ground, NeedSourceRow
-from app.core.geo import Point
+from app.core.places import Point
 from app.http.fields import Absent
 from app.venues.models import VenueStatus
 from app.venues.open_week import HOURS, Bools, Floats

@@ -25,7 +25,8 @@ from app.audit.reports.ground import DAYS, Ground, NeedSourceRow
 from app.core.text import folded
 from app.venues import osm_hours
 from app.venues.hours import Hours
-from app.venues.models import Category, VenueStatus
+from app.venues.kinds import Category
+from app.venues.models import VenueStatus
 from app.venues.open_week import ASSUMED_HOURS, HOURS, Bools, Floats, assumed_hours
 
 MOST = 20

@@ -24,8 +24,8 @@ from app.audit.frame.question import View
 from app.audit.frame.report import Report, Row, about
 from app.audit.frame.rows import AtVenue, grouped
 from app.core.events import known
-from app.core.geo import haversine_m
 from app.core.london import last_day, london_day
+from app.core.places import haversine_m
 from app.schemes.registry import LISTS_PUBLICLY
 from app.schemes.rules import State
 from app.schemes.timelines import standings, timelines

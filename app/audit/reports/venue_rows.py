@@ -16,7 +16,8 @@ from app.training.courses import CourseKey, StaffRole
 from app.training.rag import Rag
 from app.training.rules import Status
 from app.venues.fields import A_BUSINESS_ID
-from app.venues.models import Category, VenueStatus
+from app.venues.kinds import Category
+from app.venues.models import VenueStatus
 
 AN_EVENT_ID = "7d2f8a34-0c1b-4a5e-9f63-5b7e1c9d2a48"
 

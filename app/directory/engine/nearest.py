@@ -28,7 +28,7 @@ from app.core.compiled import (
     compiled_part,
     unpacked,
 )
-from app.core.geo import EARTH_RADIUS_M
+from app.core.places import EARTH_RADIUS_M
 
 LEAF, FAN_OUT = 32, 8
 """How many rows a block of rows holds, and how many blocks a block of blocks: fewer take a search
@@ -210,14 +210,14 @@ def answer(
     edge: int,
     along_cm: int,
     off_cm: int,
-) -> tuple[Ints, Ints, Floats]:
+) -> tuple[Ints, Ints, Floats, Floats]:
     """The nearest havens open at `at`, those closing, and what opens next.
 
     Where somebody asks from is tied to an edge of the streets, or to none, which is -1.
 
     Where each of the three ends; of each haven the row, where its text begins and ends, bearing,
     walking minutes, until when it is open (or `NOT_OPEN`, `NO_END`), when it opens (or 0), whether
-    the minutes are over the streets; and the distances.
+    the minutes are over the streets; the distances; and the ways on foot.
     """
     columns = _unpacked(packed)
     origin = direction(lat, lon)
@@ -273,7 +273,7 @@ def answer(
         until = _open_until(columns.starts, columns.ends, first, last, at)
         # Where the horizon cuts it off, nobody knows that it closes then.
         matches[i, 5] = until if until < columns.horizon else NO_END
-    return stops, matches[:total], metres[:total]
+    return stops, matches[:total], metres[:total], ways[:total]
 
 
 @compiled_part

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import numpy as np
 
-from app.core.geo import Point
+from app.core.places import Point
 from app.core.settings import WALKING_FACTOR
 from app.directory.rules import MARGIN, NEAR_M
 from app.directory.snapshot import STEP_FREE, Snapshot
@@ -41,7 +41,8 @@ class Match(NamedTuple):
 
     `until` is when it shuts, if it is open: `NOT_OPEN`, or `NO_END` when that is not known.
     `opens_at` is when one that is waited for opens, else 0. Both in seconds since 1970 UTC.
-    `by_streets` is 1 when the minutes are over the streets, 0 when they are an estimate.
+    `by_streets` is 1 when the minutes are over the streets, 0 when they are an estimate. `way_m` is
+    how far it is on foot, by which havens are in order; neither it nor `distance_m` is rounded.
     """
 
     row: int
@@ -53,6 +54,7 @@ class Match(NamedTuple):
     opens_at: int
     by_streets: int
     distance_m: float
+    way_m: float
 
 
 NOT_OPEN, NO_END = 0, -1
@@ -125,7 +127,7 @@ class Search:
             edge, along_cm, off_cm = self._nearest_step(
                 self._lines, place.lat, place.lon, REACH_M, ANY_NAME
             )
-        stops, lines, metres = self._nearest(
+        stops, lines, metres, ways = self._nearest(
             self._packed[needs & STEP_FREE != 0],
             place.lat,
             place.lon,
@@ -139,7 +141,8 @@ class Search:
             along_cm,
             off_cm,
         )
-        matches = list(map(_match, zip(*lines.T.tolist(), metres.tolist(), strict=True)))
+        columns = (*lines.T.tolist(), metres.tolist(), ways.tolist())
+        matches = list(map(_match, zip(*columns, strict=True)))
         havens, closing, _ = stops.tolist()
         return Answer(matches[:havens], matches[havens:closing], matches[closing:])
 

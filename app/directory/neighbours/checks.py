@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from app.core.geo import haversine_m
+from app.core.places import haversine_m
 from app.core.settings import Neighbour
 from app.core.trouble import Trouble
 from app.directory.schemas import DirectoryHaven, WholeDirectory

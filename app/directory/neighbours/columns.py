@@ -22,7 +22,7 @@ from app.directory.snapshot import (
     Snapshot,
     start_of,
 )
-from app.venues.models import StepFree
+from app.venues.kinds import StepFree
 
 _LONGEST = {
     "name": 200,

@@ -23,7 +23,7 @@ from app.directory.rules import Interval, availability
 from app.directory.schemas import DirectoryHaven, Location, Span, WholeDirectory, WholeDirectoryInfo
 from app.directory.snapshot import HORIZON, HOUR, start_of
 from app.venues.hours import MOST_ENTRIES, DatedException, Hours, Times
-from app.venues.models import Category, Facility, StepFree
+from app.venues.kinds import Category, Facility, StepFree
 
 _PER_PAGE = 100
 STEP_FREE = "step_free"

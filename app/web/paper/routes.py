@@ -10,15 +10,16 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
 from app.accounts.guards import Officer
+from app.core.database_errors import DATABASE_ERRORS, trouble
 from app.core.db import none_such, read_session
 from app.core.errors import DomainError, NotFound, responses, wrong
 from app.core.journal import Journal, WrongClock
 from app.core.london import london_day
 from app.core.settings import Settings
-from app.core.trouble import DATABASE_ERRORS, say, trouble
+from app.core.trouble import say
 from app.directory import examples
 from app.directory.engine.search import Search
-from app.directory.live import NotReady
+from app.directory.read_side import NotReady
 from app.directory.routes import HavenId, Live, listed_row
 from app.http.conditional import JournalOutOfTurn, TheJournal, download, etag, unstored
 from app.http.database import Turns, Unavailable
@@ -232,7 +233,7 @@ _IN_FORCE = {
     response_description="What the code says of an award",
     responses={
         200: {"content": {"application/json": {"example": _IN_FORCE}}},
-        **responses(wrong("code", "String should have at most 100 characters"), NotVerified()),
+        **responses(wrong("code", "must have at most 100 characters"), NotVerified()),
     },
 )
 async def verify(

@@ -13,12 +13,12 @@ from app.accounts.models import Role
 from app.core.errors import FieldError, NotFound
 from app.sheets.cells import write_rows
 from app.sheets.files import SheetName
-from app.sheets.import_report import BadCell, ImportRejected, ImportReport
+from app.sheets.import_report import BadCell, Change, ImportRejected, ImportReport
 from app.sheets.staging import IMPORTS, FileKind
 from app.web.forms import from_our_pages
 from app.web.staff.api import Told
 from app.web.staff.pages import staff_page
-from app.web.staff.shown import Part, moment_of, name, wording
+from app.web.staff.shown import NOTHING, Part, moment_of, name, wording
 from app.web.staff.visits import Somebody, Visitor
 
 MEDIA_TYPES = {FileKind.WARDS: "application/geo+json", FileKind.FHRS: "application/json"}
@@ -175,7 +175,7 @@ def _tables(report: ImportReport) -> Iterable[tuple[str, Part, int]]:
     some: list[tuple[str, list[str], list[tuple[str, ...]]]] = [
         ("What is to be looked at", ["Record", "Why"], _rows(report.remarks, "reason")),
         ("Passed over", ["Record", "Name", "Why"], _rows(report.skipped, "name", "reason")),
-        ("Changed", ["Record", "What"], _rows(report.updated, "columns")),
+        ("Changed", *_changed(report.updated)),
         ("New", ["Record"], [(one,) for one in report.created]),
         ("Removed", ["Record"], [(one,) for one in report.removed]),
         ("In another ward", ["Record"], [(one,) for one in report.moved]),
@@ -184,6 +184,17 @@ def _tables(report: ImportReport) -> Iterable[tuple[str, Part, int]]:
     for title, columns, rows in some:
         shown = [[Part(text) for text in row] for row in rows[:MOST_ROWS]]
         yield title, Part(columns=columns, rows=shown), max(0, len(rows) - MOST_ROWS)
+
+
+def _changed(changes: Sequence[Change]) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Columns and rows: from what to what, where the import says so."""
+    if not any(one.cells for one in changes):
+        return ["Record", "What"], _rows(changes, "columns")
+    return ["Record", "What", "Now", "Then"], [
+        (one.reference, name(cell.column), cell.now or NOTHING, cell.then or NOTHING)
+        for one in changes
+        for cell in one.cells
+    ]
 
 
 def _rows(records: Iterable[Any], *keys: str) -> list[tuple[str, ...]]:

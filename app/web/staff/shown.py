@@ -76,7 +76,7 @@ WORDS = {
 
 NOTHING = "–"
 
-HIDDEN = {"id", "next", "venue_id", "letter_id", "contact_id"}
+HIDDEN = {"id", "next", "account_id", "venue_id", "letter_id", "contact_id"}
 """What is of use to programs alone."""
 
 LAST = {"recorded_at", "recorded_by"}

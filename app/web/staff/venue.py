@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from app.accounts.models import Role
-from app.core.geo import Point
+from app.core.places import Point
 from app.training.rag import Thresholds
 from app.venues.addresses import Addresses, remark
 from app.web.staff.asking import STEPS, title_of

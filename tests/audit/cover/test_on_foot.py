@@ -7,10 +7,11 @@ import pytest
 
 from app.audit.cover.on_foot import OnFoot
 from app.audit.frame.doors import Door
-from app.core.geo import Point
+from app.core.places import Point
 from app.core.settings import Settings
 from app.venues.facts import Facts
-from app.venues.models import Category, VenueStatus
+from app.venues.kinds import Category
+from app.venues.models import VenueStatus
 from tests.walking.towns import BRIDGE, RIVER, grid, place
 
 FACTS = Facts(None, Category.PUB, VenueStatus.ACTIVE, None, False, False, None)

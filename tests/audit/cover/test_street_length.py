@@ -8,9 +8,10 @@ import pytest
 
 from app.audit.cover.street_length import StreetLength
 from app.audit.frame.doors import Door
-from app.core.geo import Point
+from app.core.places import Point
 from app.venues.facts import Facts
-from app.venues.models import Category, VenueStatus
+from app.venues.kinds import Category
+from app.venues.models import VenueStatus
 from app.venues.open_week import HOURS
 from tests.walking.towns import RIVER, grid, place
 

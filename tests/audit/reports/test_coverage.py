@@ -13,7 +13,8 @@ from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind
 from app.training.courses import CourseKey, StaffRole
 from app.training.models import Attendance, Headcount, TrainingSession
-from app.venues.models import Category, VenueStatus
+from app.venues.kinds import Category
+from app.venues.models import VenueStatus
 from tests.audit.records import add, add_venue, change_facts, morning_of
 from tests.factories import make_ward
 

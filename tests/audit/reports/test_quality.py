@@ -12,7 +12,8 @@ from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind
 from app.training.models import Headcount
-from app.venues.models import Business, Category, Venue, VenueStatus
+from app.venues.kinds import Category
+from app.venues.models import Business, Venue, VenueStatus
 from tests.audit.records import add, add_venue, change_facts, morning_of, store
 from tests.factories import award, make_ward
 

@@ -13,7 +13,8 @@ from sqlmodel import Session, col, select
 from app.core.journal import Entry
 from app.outreach.models import Debrief, Result, SchemeTest, SchemeTested
 from app.outreach.rules import KnownTest, asks_for_debrief, asks_for_retest
-from app.venues.models import Category, VenueStatus
+from app.venues.kinds import Category
+from app.venues.models import VenueStatus
 from tests.audit.records import add, add_venue, change_facts, morning_of
 from tests.conftest import SignIn
 from tests.factories import make_ward

@@ -34,7 +34,8 @@ from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind
 from app.training.courses import StaffRole
 from app.training.models import Attendance, Headcount, TrainingSession
-from app.venues.models import Business, Category, Venue, VenueStatus
+from app.venues.kinds import Category
+from app.venues.models import Business, Venue, VenueStatus
 from tests.audit.records import add, add_venue, change_facts, morning_of, store
 from tests.conftest import SignIn
 from tests.factories import make_ward

@@ -20,7 +20,7 @@ from uuid import UUID
 import numpy as np
 import orjson
 
-from app.core.geo import EARTH_RADIUS_M
+from app.core.places import EARTH_RADIUS_M
 from tests.bench.load import ASK, CONNECTIONS, Run, drive, middle, need_wrk, ratio
 from tests.bench.peers.stores import (
     PYTHON,

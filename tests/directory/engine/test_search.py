@@ -27,8 +27,8 @@ from sqlalchemy import inspect as sa_inspect
 
 import app.directory.engine
 from app.core.db import connected, read_session
-from app.core.geo import Point
 from app.core.london import effective
+from app.core.places import Point
 from app.directory.build import build
 from app.directory.engine import nearest
 from app.directory.engine.search import Answer, Match, Question, Search, State
@@ -37,7 +37,8 @@ from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind
 from app.venues.hours import Hours
-from app.venues.models import Category, Facility, StepFree, Venue
+from app.venues.kinds import Category, Facility, StepFree
+from app.venues.models import Venue
 from tests.conftest import Scale
 from tests.factories import LONDON, make_venue, utc
 

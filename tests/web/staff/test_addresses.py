@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from app.accounts.models import Role
-from app.core.geo import Point
+from app.core.places import Point
 from app.core.postcodes import Postcodes
 from app.core.settings import AddressServices
 from app.venues.addresses import AWAY_SECONDS, KNOWN_FOR, UNKNOWN_FOR, Addresses

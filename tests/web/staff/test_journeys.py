@@ -1,97 +1,34 @@
-"""Whole days of work by clicking, on a phone and on a desk, on both databases (`make journeys`)."""
+"""Whole days of work: on a phone, on a desk, by keys alone, on both databases (`make journeys`)."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import time
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import Locator, Page, expect
-from pydantic import SecretStr
+from playwright.sync_api import expect
 from sqlalchemy import Engine
 
 from app.accounts.models import Role
-from app.accounts.passwords import hashed
 from app.schemes.registry import SchemeKey
 from app.sheets.files import SheetName
 from app.training.courses import CourseKey
 from app.training.models import Headcount
 from app.venues.models import Venue, VenueStatus
-from tests.accounts import add_account, make_app, signed_in
+from tests.accounts import make_app, signed_in
 from tests.audit.records import add, add_venue
 from tests.audit.reports.test_due import award, train
-from tests.factories import BANK, make_venue
-from tests.servers import PATIENCE_SECONDS, client_of, serving, until
+from tests.factories import make_venue
+from tests.servers import client_of, until
 from tests.web.paper.documents import pages_of
-from tests.web.phones import audit, fits, phone
+from tests.web.staff.hands import SEATS, Hand, at_work
 
 pytestmark = pytest.mark.journey
 
-NAME, PASSWORD = "The Lamp & Ladder <b>", "quiet lantern by the river"
-WIDTHS = [360, 1280]
-PATIENCE = PATIENCE_SECONDS * 1000
-"""In milliseconds: what takes its time takes more on a busy machine."""
-
-
-@dataclass
-class Hand:
-    """Somebody at a page, whose clicks and keystrokes are counted."""
-
-    page: Page
-    base: str
-    clicks: int = 0
-    keys: int = 0
-
-    def press(self, what: Locator) -> None:
-        what.click()
-        self.clicks += 1
-
-    def link(self, name: str | re.Pattern[str], within: Locator | None = None) -> None:
-        self.press((within or self.page).get_by_role("link", name=name).first)
-
-    def button(self, name: str) -> None:
-        self.press(self.page.locator("main").get_by_role("button", name=name, exact=True))
-
-    def fill(self, label: str, text: str) -> None:
-        self.page.get_by_label(label).first.fill(text)
-        self.clicks += 1
-        self.keys += len(text)
-
-    def pick(self, label: str, option: str) -> None:
-        self.page.get_by_label(label).first.select_option(option)
-        self.clicks += 2
-
-    def counted(self) -> tuple[int, int]:
-        """Clicks and keystrokes since this was asked the last time."""
-        counts = self.clicks, self.keys
-        self.clicks = self.keys = 0
-        return counts
-
-    def is_well(self) -> None:
-        """Axe finds nothing wrong with the page, and nothing has to be scrolled sideways."""
-        audit(self.page)
-        assert fits(self.page), self.page.url
-
-    def file(self, name: str | re.Pattern[str], within: Locator | None = None) -> Path:
-        """What a link lets the browser download."""
-        with self.page.expect_download() as download:
-            self.link(name, within)
-        return Path(download.value.path())
-
-    def ask(self, day: str) -> None:
-        """Have a report as at the end of a day."""
-        self.fill("As at the end of", day)
-        self.button("Show")
-
-    def standing(self, scheme: str) -> Locator:
-        heading = self.page.get_by_role("heading", name=scheme, exact=True)
-        return self.page.locator(".sh-standing li").filter(has=heading)
+NAME = "The Lamp & Ladder <b>"
 
 
 @pytest.fixture
@@ -99,44 +36,14 @@ def app(database_url: str, tmp_path: Path) -> FastAPI:
     return make_app(database_url, tmp_path)
 
 
-@contextmanager
-def at_work(browser: Chromium, app: FastAPI, width: int, role: Role, back: str) -> Iterator[Hand]:
-    """Somebody with a role who has signed in, in front of a page."""
-    with serving(app) as client, screen(browser, width) as page:
-        hand = arrived(page, app, client, role, back)
-        yield hand
-        hand.press(page.get_by_role("button", name="Sign out"))
-        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-
-
-@contextmanager
-def screen(browser: Chromium, width: int, **options: Any) -> Iterator[Page]:
-    view = {"width": width, "height": 780}
-    with phone(browser, viewport=view, at=BANK, accept_downloads=True, **options) as held:
-        yield held.page
-
-
-def arrived(page: Page, app: FastAPI, client: httpx.Client, role: Role, back: str) -> Hand:
-    """Somebody new with a role who signs in on the way to a page."""
-    until(lambda: client.get("/health/ready").is_success)
-    hash_ = hashed(SecretStr(PASSWORD))
-    name = add_account(app.state.journal.engine, role, password_hash=hash_).name
-    hand = Hand(page, str(client.base_url).rstrip("/"))
-    page.goto(f"{hand.base}{back}")
-    hand.fill("Name", name)
-    hand.fill("Password", PASSWORD)
-    hand.button("Sign in")
-    return hand
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-def test_an_officer_s_day(browser: Chromium, app: FastAPI, width: int) -> None:
+@pytest.mark.parametrize("seat", SEATS)
+def test_an_officer_s_day(browser: Chromium, app: FastAPI, seat: str) -> None:
     engine = app.state.journal.engine
     venue = make_venue(
         engine, name=NAME, status=VenueStatus.PROSPECT, safe_haven_from=None, hours=None,
         address="1 Ladder Yard", licensed=True,
     )  # fmt: skip
-    with at_work(browser, app, width, Role.OFFICER, "/console") as hand:
+    with at_work(browser, app, SEATS[seat], Role.OFFICER, "/console") as hand:
         page = hand.page
         hand.is_well()
         hand.counted()
@@ -197,7 +104,9 @@ def test_an_officer_s_day(browser: Chromium, app: FastAPI, width: int) -> None:
         hand.fill("Reason", "Nobody on duty knew of it")
         hand.press(page.locator("main").get_by_role("button", name=re.compile("^Suspend")))
         expect(hand.standing("Safe Haven").get_by_text("Suspended")).to_be_visible()
+        began = time.monotonic()
         until(lambda: NAME not in page.request.get(f"{hand.base}/v1/havens").text())
+        print(f"gone from the list after {time.monotonic() - began:.1f} s")
         found_by_the_public(hand, is_there=False)
         page.goto(f"{hand.base}/console/venues/{venue.id}")
         hand.link(re.compile("reinstate", re.IGNORECASE), hand.standing("Safe Haven"))
@@ -209,6 +118,26 @@ def test_an_officer_s_day(browser: Chromium, app: FastAPI, width: int) -> None:
         for said in ("Safe Haven reinstated", "Safe Haven suspended", "Ask for Angela test failed"):
             assert said in told, told
         hand.is_well()
+
+
+def test_training_at_three_venues(browser: Chromium, app: FastAPI) -> None:
+    names = ("The Blue Door", "The Heron", "The Lamp")
+    for name in names:
+        make_venue(app.state.journal.engine, name=name)
+    with at_work(browser, app, SEATS["phone"], Role.OFFICER, "/console") as hand:
+        hand.counted()
+        hand.link("Training", hand.page.locator(".sh-log"))
+        hand.press(hand.page.get_by_label("Ask for Angela", exact=True))
+        for number, name in enumerate(names, 1):
+            row = hand.page.get_by_role("group", name=f"Who was trained, {number}")
+            hand.fill("Venue", name.rpartition(" ")[2], row)
+            hand.pick("Role", "Bar staff", row)
+            hand.fill("New people", "4", row)
+        hand.button("Log training")
+        expect(hand.page.get_by_role("alert")).to_contain_text("Done")
+        print("training at three venues", hand.counted())
+        for name in names:
+            expect(hand.page.get_by_text(name).first).to_be_visible()
 
 
 def found_by_the_public(hand: Hand, *, is_there: bool) -> None:
@@ -227,10 +156,10 @@ def found_by_the_public(hand: Hand, *, is_there: bool) -> None:
         expect(hand.page.get_by_text(NAME)).to_have_count(0)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_the_licensing_team_s_quarter(browser: Chromium, app: FastAPI, width: int) -> None:
+@pytest.mark.parametrize("seat", ["phone", "desk"])
+def test_the_licensing_team_s_quarter(browser: Chromium, app: FastAPI, seat: str) -> None:
     venue = a_year_s_work(app.state.journal.engine)
-    with at_work(browser, app, width, Role.LICENSING, "/audit") as hand:
+    with at_work(browser, app, SEATS[seat], Role.LICENSING, "/audit") as hand:
         page = hand.page
         with client_of(hand.base, signed_in(app, *Role)) as desk:
             hand.ask("2025-03-31")

@@ -78,6 +78,13 @@ def test_mistakes_are_named_and_can_be_taken_away(browser: Browser) -> None:
     assert not any(row["value"].startswith("=") for row in rows)
 
 
+def test_what_changes_is_shown_from_what_to_what(browser: Browser) -> None:
+    new = b"reference,name,category,latitude,longitude,phone\nV-9,The Heron,pub,51.5,-0.1,102\n"
+    confirmed(browser, looked_at(browser, sent(browser, "venues", new)))
+    page = looked_at(browser, sent(browser, "venues", b"reference,phone\nV-9,101\n"))
+    assert "V-9 Phone 102 101" in text(page).partition("Record What Now Then")[2]
+
+
 def test_a_file_that_was_not_chosen_or_is_no_text(browser: Browser) -> None:
     for content in (b"", b"\xff\xfe\x00", b"\x00" * 100):
         page = sent(browser, "venues", content)

@@ -1,8 +1,12 @@
 """What the API answers, as somebody reads it."""
 
+import re
+
 import pytest
 
+from app.accounts.models import Role
 from app.web.staff.shown import shown
+from tests.web.staff.conftest import Staff, text
 
 
 @pytest.mark.parametrize(
@@ -19,3 +23,10 @@ from app.web.staff.shown import shown
 )
 def test_days_and_times_are_as_people_write_them(value: str, said: str) -> None:
     assert shown(value, {}, {}).text == said
+
+
+def test_what_would_fill_a_list_is_folded(staff: Staff) -> None:
+    browser = staff.browser(*Role)
+    assert browser.send("/console/businesses/new", {"name": "Blue Door Ltd"}).is_redirect
+    said = text(browser.get("/console/journal?subject=business"))
+    assert re.search(r"Changes \(\d\) Field After .* name Blue Door Ltd", said)

@@ -6,6 +6,8 @@
 const DIRECTORY = "/v1/havens";
 const KEPT = "havens-directory";
 
+const isKept = navigator.serviceWorker && navigator.serviceWorker.controller;
+
 const page = (id) => document.getElementById(id);
 
 const door = { wasPressed: false, press: wait };
@@ -20,10 +22,22 @@ const isRead = new Promise((come) => {
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", come);
   else come();
 });
+// As far as below the door, which need not wait for the rest.
+const isDoorRead = new Promise((come) => {
+  isRead.then(come);
+  const reading = new MutationObserver(() => {
+    if (!page("elsewhere")) return;
+    reading.disconnect();
+    come();
+  });
+  reading.observe(document, { childList: true, subtree: true });
+});
 
 // The rest of the style: an answer waits for it, and what lies below the door for an answer, but no
 // longer than this.
 const WAIT_MS = 5000;
+// On a first visit the list comes before it, or this late.
+const LIST_MS = 1000;
 let styled = isRead;
 
 let words = null;
@@ -88,10 +102,11 @@ function showRest() {
 function fetchRest() {
   const address = page("first-script").dataset.style;
   if (address) {
-    styled = Promise.all([addStyle(address), isRead]);
     firstDirectory = fetch(DIRECTORY);
     // Whoever waits for it is told.
-    firstDirectory.catch(() => {});
+    const isComing = firstDirectory.catch(() => {});
+    const isNext = isKept || Promise.race([isComing, new Promise((go) => setTimeout(go, LIST_MS))]);
+    styled = Promise.all([Promise.resolve(isNext).then(() => addStyle(address)), isRead]);
     lastDirectory = readKept().catch(() => null);
   }
   addFinder();
@@ -102,11 +117,10 @@ function begin() {
   if (page("start")) addDoor();
 }
 
-const isKept = navigator.serviceWorker && navigator.serviceWorker.controller;
 if (isKept || document.hidden) {
   fetchRest();
-  isRead.then(begin);
+  isDoorRead.then(begin);
 } else {
   // To ask for it takes an old phone a tenth of a second: the door is painted before.
-  isRead.then(begin).then(() => requestAnimationFrame(() => setTimeout(fetchRest)));
+  isDoorRead.then(begin).then(() => requestAnimationFrame(() => setTimeout(fetchRest)));
 }

@@ -753,13 +753,15 @@ function keepFiles(addresses) {
 }
 
 function begun() {
-  door.press = look;
-  page("again").addEventListener("click", look);
-  page("place-form").addEventListener("submit", typed);
   lastDirectory.then((whole) => whole && !state.directory && hold(whole));
   loadDirectory().then(keepOffline);
-  if (door.wasPressed) look();
-  setTimeout(showRest, REST_MS);
+  styled.then(() => {
+    door.press = look;
+    page("again").addEventListener("click", look);
+    page("place-form").addEventListener("submit", typed);
+    if (door.wasPressed) look();
+    setTimeout(showRest, REST_MS);
+  });
   setInterval(show, TICK_MS);
   setInterval(loadDirectory, REFRESH_MS);
   window.addEventListener("online", loadDirectory);
@@ -772,6 +774,6 @@ function begun() {
 }
 
 isRead.then(() => {
-  if (page("start")) styled.then(begun);
+  if (page("start")) begun();
   else keepOffline();
 });
