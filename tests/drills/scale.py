@@ -37,8 +37,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from app.core.db import connected, migrate, read_session, write_session
-from app.directory.live import DEGRADED_AFTER_SECONDS
 from app.directory.publication import new_keys
+from app.directory.read_side import DEGRADED_AFTER_SECONDS
 from tests.accounts import signed_in
 from tests.applications import application
 from tests.bench.open_loop import ask_all
@@ -354,7 +354,7 @@ def cost(there: Installation) -> str:
 
     def round_of(hosts: list[Service], a_second: float) -> float:
         before = spent(hosts)
-        ports = [httpx.URL(host.url).port for host in hosts]
+        ports = [httpx.URL(host.url).port or 0 for host in hosts]
         asked = [there.askers.submit(ask_all, port, a_second, ROUND_SECONDS) for port in ports]
         answers = sum(len(one.result()) for one in asked)
         return 1000 * (spent(hosts) - before) / answers
