@@ -60,6 +60,12 @@ UNDECIDED = [
     ),
     Undecided(
         "color-contrast",
+        ".sh-wards tspan",
+        "ink or white with a rim of the lightest or darkest shade: 13:1 by hand, whatever ward is"
+        " under it",
+    ),
+    Undecided(
+        "color-contrast",
         ".leaflet-control-zoom span",
         "a minus, in ink on paper, 14.8:1 by hand: axe takes it for no text",
     ),
