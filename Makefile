@@ -61,6 +61,8 @@ drills: .venv/installed-dev postgis chromium ## the tests that try many cases, w
 	$(BIN)/python -m tests.drills.point_in_time
 	$(BIN)/python -m tests.drills.trouble
 	$(BIN)/python -m tests.drills.replacing
+	$(BIN)/python -m tests.drills.scale
+	$(BIN)/python -m tests.drills.followers
 	$(BIN)/python -m tests.drills.clocks
 	$(BIN)/python -m tests.drills.contracts
 	$(BIN)/python -m tests.drills.clients

@@ -77,13 +77,15 @@ def _as_stored(session: Session) -> Iterator[None]:
 class _Said:
     """What the entries about one record come to; `columns` is None where it is gone."""
 
-    def __init__(self, subject_id: str) -> None:
-        self.subject_id = subject_id
+    subject_id = ""
+
+    def __init__(self) -> None:
         self.columns: Columns | None = None
         self.erased_in: int | None = None
 
     def follow(self, entry: sa.Row[Any]) -> None:
         """Take in the next entry."""
+        self.subject_id = entry.subject_id
         if entry.after is None:
             self.columns = self.erased_in = None
             return
@@ -117,6 +119,9 @@ class _Table:
         }
         # PostgreSQL would go by a language.
         self._collation = "C" if dialect.name == "postgresql" else "BINARY"
+        self._names_of_key = [
+            mapper.get_property_by_column(column).key for column in mapper.primary_key
+        ]
         first, *more = map(as_hex, mapper.primary_key)
         self._key: sa.ColumnElement[str] = sum((":" + key for key in more), first)
 
@@ -152,11 +157,12 @@ class _Table:
             .where(col(Entry.subject) == self._subject)
         )
         entries = self._in_order(statement, as_hex(subject_id), number)
-        for subject, about in groupby(entries, itemgetter(0)):
-            said = _Said(subject)
+        # Rows that were accepted once were named without hyphens.
+        for key, about in groupby(entries, lambda entry: entry.subject_id.replace("-", "")):
+            said = _Said()
             for entry in about:
                 said.follow(entry)
-            yield _bytes(subject.replace("-", "")), said
+            yield _bytes(key), said
 
     def _in_order(
         self, statement: sa.Select[*tuple[Any, ...]], key: sa.ColumnElement[str], *more: Any
@@ -172,6 +178,8 @@ class _Table:
         except (ValueError, TypeError, OverflowError):
             return Stray(self._subject, subject_id, "can't be read")
         if said is None or said.columns is None:
+            # As its entries would name it.
+            subject_id = ":".join(str(held[name]) for name in self._names_of_key)
             return self._stray(subject_id, "is not in the journal", None, held)
         told = {n: value for n, value in (self._added | said.columns).items() if n in self._names}
         if to_text(told) != text and (names := self._differing(told, held)):

@@ -319,7 +319,7 @@ def test_it_is_said_what_is_wrong_with_a_row_until_it_is_recorded_so(
     assert set(found(sqlite_journal)) == {
         ("business", ids[0], "differs in name"),
         ("business", ids[1], "is gone"),
-        ("venue", forged.id.hex, "is not in the journal"),
+        ("venue", str(forged.id), "is not in the journal"),
     }
     with sqlite_journal.writing("command root") as session:
         note(session, [one.content for one in strays(session) if one.content])

@@ -12,13 +12,12 @@ again, or when a sign-in that was ended goes on.
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -40,14 +39,52 @@ NEAREST = "/v1/havens/nearest?lat=51.5155&lon=-0.0922"
 RIGHT = timedelta()
 
 
+def find_library() -> Path | None:
+    """What moves a program's clock, if it is here."""
+    return next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
+
+
+@dataclass(frozen=True)
+class MovedClock:
+    """A clock on the wall for what is started `by` it, kept in a file."""
+
+    file: Path
+    library: Path
+
+    @property
+    def by(self) -> list[str]:
+        """The command that runs another one by this clock."""
+        return [
+            *("env", f"LD_PRELOAD={self.library}", f"FAKETIME_TIMESTAMP_FILE={self.file}"),
+            # Only the clock on the wall is moved, at once, and not that of files.
+            *("FAKETIME_CACHE_DURATION=1", "FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1"),
+        ]
+
+    def set(self, by: timedelta) -> None:
+        """Set it so much ahead."""
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(f"{by.total_seconds():+.0f}")
+        fresh.replace(self.file)
+
+    def turn(self, by: timedelta, ask: Callable[[], httpx.Response]) -> None:
+        """Set it under a service that runs, and wait until that goes by it."""
+        self.set(by)
+        until(lambda: goes_by(ask(), by))
+
+
+def goes_by(answer: httpx.Response, by: timedelta) -> bool:
+    """Whether who answered has a clock that is so much ahead."""
+    said = parsedate_to_datetime(answer.headers["Date"])
+    return abs(said - datetime.now(UTC) - by) < timedelta(minutes=5)
+
+
 @dataclass
 class Host:
     """What has its clock moved: the service that runs there, and who uses it."""
 
     data: Path
-    clock: Path
+    clock: MovedClock
     url: str
-    library: Path
     service: Service = field(init=False)
     made: list[str] = field(default_factory=list)
     """The names of the businesses that were recorded."""
@@ -55,33 +92,20 @@ class Host:
     @contextmanager
     def running(self) -> Iterator[None]:
         """The service, by whatever the clock says."""
-        by = [
-            *("env", f"LD_PRELOAD={self.library}", f"FAKETIME_TIMESTAMP_FILE={self.clock}"),
-            # Only the clock on the wall is moved, at once, and not that of files.
-            *("FAKETIME_CACHE_DURATION=1", "FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1"),
-        ]
-        with running(self.data, self.url, environment="demo", by=by) as self.service:
+        with running(self.data, self.url, environment="demo", by=self.clock.by) as self.service:
             yield
 
     def move(self, by: timedelta) -> None:
         """Set the clock, and wait until the service goes by it."""
-        self.set(by)
-        until(self.goes_by(by))
+        self.clock.turn(by, self.live)
 
-    def set(self, by: timedelta) -> None:
-        """Set the clock of what is started."""
-        fresh = self.clock.with_suffix(".new")
-        fresh.write_text(f"{by.total_seconds():+.0f}")
-        fresh.replace(self.clock)
+    def goes_by(self, by: timedelta) -> bool:
+        """Whether the service has such a clock."""
+        return goes_by(self.live(), by)
 
-    def goes_by(self, by: timedelta) -> Any:
-        """Asks whether the service has such a clock."""
-
-        def so() -> bool:
-            said = parsedate_to_datetime(self.service.get("/health/live").headers["Date"])
-            return abs(said - datetime.now(UTC) - by) < timedelta(minutes=5)
-
-        return so
+    def live(self) -> httpx.Response:
+        """What it says of itself."""
+        return self.service.get("/health/live")
 
     def public_is_answered(self) -> int:
         """How many havens there are, once the directory is there again."""
@@ -134,7 +158,7 @@ def out(client: httpx.Client) -> httpx.Client:
 
 def moved(host: Host, by: timedelta) -> Iterator[str]:
     """Move the clock while the service runs, start it so, put it right; tells how far it came."""
-    host.set(RIGHT)
+    host.clock.set(RIGHT)
     with host.running():
         before = host.public_is_answered()
         first, ended = host.sign_in(), out(host.sign_in())
@@ -152,7 +176,7 @@ def moved(host: Host, by: timedelta) -> Iterator[str]:
         ended_then = out(then)
         yield "recorded by it"
     with host.running():
-        assert host.goes_by(by)()
+        assert host.goes_by(by)
         host.public_is_answered()
         officer = host.sign_in()
         host.record(officer)
@@ -172,7 +196,7 @@ def moved(host: Host, by: timedelta) -> Iterator[str]:
 
 def refused(host: Host, by: timedelta) -> Iterator[str]:
     """Move the clock of a service, and not its database's: it reads, and records nothing."""
-    host.set(RIGHT)
+    host.clock.set(RIGHT)
     with host.running():
         host.public_is_answered()
         host.record(host.sign_in())
@@ -204,9 +228,9 @@ def is_whole(host: Host) -> Iterator[str]:
 
 def main() -> None:
     """Print what was seen, and leave with 1 unless it was what is promised."""
-    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    library = find_library()
     begin()
-    if not found:
+    if library is None:
         say(NO_LIBRARY)
         return
     rows: list[list[str]] = []
@@ -225,7 +249,7 @@ def main() -> None:
             migrate(url)
             data = folder / kind
             data.mkdir()
-            host = Host(data, folder / f"{kind}.clock", url, found[0])
+            host = Host(data, MovedClock(folder / f"{kind}.clock", library), url)
             for name, by in OFFSETS.items():
                 came: list[str] = []
                 try:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from app.core.db import connected, migrate
 from app.core.journal import Journal
+from tests.bench.report import begin
 from tests.databases import NO_POSTGIS, Postgres, find_postgis
 from tests.mail import MailServer, mail_server
 from tests.reminders.conftest import Command, add_business
@@ -25,6 +26,7 @@ MOST_SECONDS = 600
 
 def main() -> None:
     """Try it on each database. Exits with 1 when a promise does not hold."""
+    begin()
     wrong = []
     with ExitStack() as stack:
         for kind, url in databases(stack):

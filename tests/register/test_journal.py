@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from app.accounts.models import Account, Role
 from app.cli import cli
 from app.core.db import connected
-from app.core.journal import HEAD_FILE, Journal, erase
+from app.core.journal import HEAD_FILE, Journal, erase, note
+from app.core.journal_proof import strays
 from app.core.london import LONDON
 from app.core.settings import Settings
 from app.outreach.models import Debrief, Engagement, SchemeTest
@@ -249,11 +250,23 @@ def test_the_command_names_the_rows_that_differ(
     assert code == 1
     whole, *named, more, result = said.splitlines()
     assert whole == "The journal is whole: 0 entries."
-    assert named == [f"venue {id_.hex} is not in the journal" for id_ in sorted(venues)[:2]]
+    assert named == [f"venue {id_} is not in the journal" for id_ in sorted(venues)[:2]]
     assert (more, result) == (
         "… and 1 more", "The register is not what the journal says: 3 rows differ."
     )  # fmt: skip
     assert command("accept --rows") == (0, "Recorded as they stand: 3 rows.\n")
+    assert command("verify")[0] == 0
+    rename(kept, venues[0], "Side door")
+    assert command("verify")[0] == 0
+
+
+def test_a_row_may_have_been_named_without_hyphens(command: Command, kept: Journal) -> None:
+    venue = make_venue(kept.engine, safe_haven_from=None).id
+    with kept.writing("command operator") as session:
+        [stray] = strays(session)
+        assert stray.content
+        note(session, [stray.content._replace(subject_id=venue.hex)])
+    rename(kept, venue, "Side door")
     assert command("verify")[0] == 0
 
 

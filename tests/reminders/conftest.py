@@ -21,6 +21,7 @@ from app.venues.kinds import Category, Facility
 from app.venues.models import Business, Contact, Venue
 from tests.factories import BANK, award
 from tests.mail import MailServer, mail_server
+from tests.processes import ending_with_us
 from tests.servers import ROOT, SECRET
 
 PUBLIC_URL = "https://havens.test"
@@ -110,7 +111,7 @@ class Command:
         command = "from app.cli import main; main()"
         with self.outputs[-1].open("wb") as output:
             return subprocess.Popen(
-                [sys.executable, "-c", command, "remind"],
+                ending_with_us([sys.executable, "-c", command, "remind"]),
                 env=others | ours,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
