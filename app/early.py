@@ -85,11 +85,11 @@ class First:
             except BlockingIOError:
                 return  # another process has it
             except OSError:
-                said = b""
+                said, files = b"", []
             if not said:
                 loop.remove_reader(self._channel)
                 self._channel.close()
-                self.reap()
+                self._see_off(loop)
             elif len(files) == 2:
                 handed, came = files
                 with os.fdopen(came, "rb") as file:
@@ -101,6 +101,12 @@ class First:
                 task.add_done_callback(going_on.discard)
 
         loop.add_reader(self._channel, take)
+
+    def _see_off(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let go of the process as soon as it has ended, which it is about to do."""
+        self.reap()
+        if self._pid and os.getpid() == self._parent:
+            loop.call_later(0.1, self._see_off, loop)
 
     def reap(self) -> None:
         """Let go of the process, if it has ended and is a child of this one."""
@@ -205,6 +211,8 @@ async def _nobody(*_: object) -> None:
 
 class _Early(Shortcut):
     """A connection on which the plain question is answered, and anything else waits."""
+
+    answers_last = True
 
     _came = b""
     """What came on it and was not answered."""

@@ -90,6 +90,7 @@ def _answer(
     # Brings the compiler, which the builder and the workers share as they share all that is there
     # before them.
     import app.directory.engine.nearest  # noqa: F401, PLC0415
+    from app.core.compiled import let_go_of_compiler  # noqa: PLC0415
     from app.directory.builder import builder  # noqa: PLC0415
     from app.start import prepare, started_app  # noqa: PLC0415
 
@@ -117,6 +118,8 @@ def _answer(
         # On a busy machine a worker may be held up for longer than the usual five seconds.
         timeout_worker_healthcheck=60,
     )
+    # The search was compiled, or loaded, before; and the workers go on without it, too.
+    let_go_of_compiler()
     if workers == 1:
         server = _Server(config, ready, first, builds=settings.has_register)
         server.run([door])

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,6 +19,7 @@ from tests.servers import ROOT, SECRET, add_venue, running, settings_for, until
 FOR_SOME = {
     "alembic",  # migrations that are due
     "authlib",  # an identity provider
+    "cffi",  # functions of C, in loops that are compiled
     "cryptography",  # those who have signed in
     "geoalchemy2",  # PostgreSQL
     "holidays",  # hours that are worked out
@@ -29,10 +31,14 @@ FOR_SOME = {
     "psycopg",  # PostgreSQL
     "pyproj",  # an import of postcodes
     "rich",  # commands
+    "scipy",  # which places meet most need
     "shapely",  # places that are put into wards
     "typst",  # what is printed
     "xlsxwriter",  # workbooks
 }
+
+FOR_LATER = FOR_SOME | {"jinja2", "numba", "sqlalchemy", "sqlmodel"}
+"""What the first answers do without."""
 
 NEEDED_BY_NONE = {"numba", "numpy", "pydantic", "sqlalchemy", "fastapi", "uvicorn", "app.cli"}
 """What tells nobody which commands there are."""
@@ -47,6 +53,35 @@ started_app()
 print(json.dumps(sorted(sys.modules)))
 """
 
+_FIRST = """
+import json, sys
+import app.serve_cli
+import app.early
+print(json.dumps(sorted(sys.modules)))
+"""
+
+_LETS_GO = """
+import json
+from pathlib import Path
+import app.directory.engine.nearest
+from app.core.compiled import compiled, let_go_of_compiler
+
+def resident():
+    found, is_of_compiler = 0, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if "-" in name:
+            is_of_compiler = line.endswith("/libllvmlite.so")
+        elif name == "Rss" and is_of_compiler:
+            found += int(value.split()[0])
+    return found
+
+before = resident()
+let_go_of_compiler()
+after = resident()
+print(json.dumps([before, after, compiled(lambda number: 2 * number)(21)]))
+"""
+
 _HELP = """
 import json, sys
 from app.command import main
@@ -59,8 +94,8 @@ print(json.dumps(sorted(sys.modules)))
 """
 
 
-def loaded(code: str, **environment: str) -> set[str]:
-    """The modules that a process of its own has loaded when it has run."""
+def said_by(code: str, **environment: str) -> Any:
+    """The last line that a process of its own prints, as JSON."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -69,7 +104,25 @@ def loaded(code: str, **environment: str) -> set[str]:
         text=True,
         check=True,
     )
-    return set(json.loads(done.stdout.splitlines()[-1]))
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def loaded(code: str, **environment: str) -> set[str]:
+    """The modules that a process of its own has loaded when it has run."""
+    return set(said_by(code, **environment))
+
+
+def test_what_answers_first_has_loaded_neither_compiler_nor_database(tmp_path: Path) -> None:
+    found = loaded(_FIRST, HAVENS_DATA_DIR=str(tmp_path), HAVENS_ENVIRONMENT="production")
+    assert "app.directory.shortcut" in found
+    assert not FOR_LATER & found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing is let go of")
+def test_the_compiler_is_let_go_of_and_still_compiles(tmp_path: Path) -> None:
+    before, after, doubled = said_by(_LETS_GO, HAVENS_DATA_DIR=str(tmp_path))
+    assert after < before / 2
+    assert doubled == 42
 
 
 def test_a_process_that_serves_has_loaded_nothing_that_only_some_need(

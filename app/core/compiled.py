@@ -1,7 +1,12 @@
 """Compiling loops over columns, where there is a compiler for this Python."""
 
-from collections.abc import Callable
-from contextlib import suppress
+import ctypes
+import mmap
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 import numpy as np
@@ -22,18 +27,37 @@ BitLines = Annotated[Bits, 2]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+
+@contextmanager
+def hidden(*modules: str) -> Iterator[None]:
+    """Have imports meanwhile find none of these, unless they have been imported."""
+    absent = [name for name in modules if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
 numba: Any
 array_at: Any = None
 """In compiled functions, the array of a shape and kind at an address; None without a compiler."""
 
 try:
-    import numba
+    with hidden("scipy", "cffi"):
+        # It brings what goes with these wherever they are, and the loops use none of it.
+        import numba
+        from numba.core import cgutils, types
+        from numba.core.registry import cpu_target
+        from numba.extending import intrinsic
+
+        cpu_target.typing_context.refresh()
+        cpu_target.target_context.refresh()
 except ImportError:
     # A Python that is newer than the compiler: the same loops run as they are, only slower.
     numba = None
 else:
-    from numba.core import cgutils, types
-    from numba.extending import intrinsic
 
     def _typed(_: Any, address: Any) -> Any:
         def generated(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
@@ -135,3 +159,24 @@ def _unpacking(place: int, kind: Any) -> str:
         else (kind, f"packed[{place}, 1]")
     )
     return f"array_at(packed[{place}, 0], {shape}, np.{_KINDS[items]})"
+
+
+def let_go_of_compiler() -> None:
+    """Give back the memory in which the compiler's own code lies, which is read again from disk
+    if anything is ever compiled.
+
+    All that is loaded from disk already compiled has been put into place by it, and needs it no
+    more. Only for Linux; anywhere else nothing happens.
+    """
+    with suppress(OSError, AttributeError):
+        advise = ctypes.CDLL(None).madvise
+        for found in _OF_COMPILER.finditer(Path("/proc/self/smaps").read_text()):
+            start, end = (int(address, 16) for address in found.groups())
+            advise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED)
+
+
+_OF_COMPILER = re.compile(
+    # In which nothing is of this process's own, so that what is on disk is all of it.
+    r"^([0-9a-f]+)-([0-9a-f]+) r..p .*/libllvmlite\.so\n(?:\w+:.*\n)*?Anonymous: +0 kB$",
+    re.MULTILINE,
+)

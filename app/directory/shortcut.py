@@ -50,6 +50,9 @@ class Shortcut(Guarded):
     The application's lifespan gives it a `directory`, `contacts` and the `followers` of changes.
     """
 
+    answers_last: ClassVar[bool] = False
+    """Whether it answers what ends its connection, too; else the framework does."""
+
     _held: bytes | None = None
     """So much of the body of a request that may yet be answered here."""
 
@@ -108,13 +111,16 @@ class Shortcut(Guarded):
             and len(self.by_name) == len(self.headers)
             and not self.expect_100_continue
             and not self.parser.should_upgrade()
-            and self.parser.should_keep_alive()
-            and self.version == "1.1"
+            and (self._stays() or self.answers_last)
             # What was asked before on this connection is answered before.
             and getattr(self.cycle, "response_complete", True)
             and not self.flow.write_paused
             and not self.transport.is_closing()
         )
+
+    def _stays(self) -> bool:
+        """Whether more may be asked on the connection afterwards."""
+        return self.version == "1.1" and bool(self.parser.should_keep_alive())
 
     def _answered(self, body: bytes) -> bool:
         began = perf_counter()
@@ -136,10 +142,15 @@ class Shortcut(Guarded):
         head.append(self._always())
         if any(name == b"origin" for name, _ in self.headers):
             head.append(_CORS)
+        is_last = self.answers_last and not self._stays()
+        if is_last:
+            head.append(b"connection: close\r\n")
         head.append(b"content-length: %d\r\n\r\n" % len(content))
         # In one piece: each system call costs about as much as all the rest.
         self.transport.writelines((b"".join(head), content))
         self.on_response_complete()
+        if is_last:
+            self.transport.close()
         measure(method.decode(), NEAREST, 200, began)
         return True
 

@@ -8,8 +8,11 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.machinery import SourceFileLoader
 from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import (
@@ -384,10 +387,21 @@ def times_on(hours: Hours, day: date) -> tuple[Times, ...]:
 @lru_cache(maxsize=200)
 def bank_holidays(year: int) -> frozenset[date]:
     """England's bank holidays, the days themselves and their substitutes."""
-    # Brings the calendars of the world; who answers from the directory asks for none.
+    return frozenset(_united_kingdom()(subdiv="ENG", years=year))
+
+
+@cache
+def _united_kingdom() -> Any:
+    """The calendar of the United Kingdom, read from its file alone: asked for one by its name, the
+    library brings those of all the world, ten megabytes of them."""
+    # Who answers from the directory asks for none.
     import holidays  # noqa: PLC0415
 
-    return frozenset(holidays.country_holidays("GB", subdiv="ENG", years=year))
+    file = Path(holidays.__file__).parent / "countries" / "united_kingdom.py"
+    loader = SourceFileLoader("holidays_united_kingdom", str(file))
+    module = ModuleType(loader.name)
+    loader.exec_module(module)
+    return module.UnitedKingdom
 
 
 def keep_exceptions(new: Hours, old: Hours | None) -> Hours:

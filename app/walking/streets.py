@@ -24,6 +24,9 @@ REACH_M = 100
 OWN_STREET_M = 60
 """So far a door may be from the street that its address names, though another one is nearer."""
 
+_LANDMARKS, _AMONG = 8, 128
+"""How many landmarks there are, and of how many junctions they are chosen."""
+
 Bytes = NDArray[np.uint8]
 
 
@@ -117,6 +120,19 @@ class Streets:
         if step_free:
             return Labels(self.level_offsets, self.level_hubs, self.level_cm)
         return Labels(self.label_offsets, self.label_hubs, self.label_cm)
+
+    def landmarks(self, *, step_free: bool = False) -> Ints:
+        """Some junctions that many ways lead over, far from each other: ways to them tell something
+        of ways between any two places."""
+        return self._level_landmarks if step_free else self._all_landmarks
+
+    @cached_property
+    def _all_landmarks(self) -> Ints:
+        return _landmarks(self.labels())
+
+    @cached_property
+    def _level_landmarks(self) -> Ints:
+        return _landmarks(self.labels(step_free=True))
 
     def tie(self, lat: float, lon: float, street: str = "") -> Tie | None:
         """Where a place is tied; None when it is more than `REACH_M` from any street.
@@ -294,6 +310,21 @@ def joined_ways(
     offsets = np.searchsorted(start[order], np.arange(junctions + 1))
     edges = edges[order]
     return Ways(offsets.astype(np.int64), to[order], edges, lengths[edges].astype(np.int32))
+
+
+def _landmarks(labels: Labels) -> Ints:
+    offsets, hubs, cm = labels
+    # The last label of a junction is its own, which bears its rank.
+    first: Ints = np.argsort(hubs[offsets[1:] - 1], kind="stable")[:_AMONG]
+    ways = np.full((len(first), len(offsets) - 1), NO_WAY, dtype=np.int64)
+    for place, node in enumerate(first):
+        of = slice(offsets[node], offsets[node + 1])
+        ways[place, hubs[of]] = cm[of]
+    chosen, far = [0], (ways + ways[0]).min(axis=1)
+    while len(chosen) < _LANDMARKS:
+        chosen.append(int(far.argmax()))
+        far = np.minimum(far, (ways + ways[chosen[-1]]).min(axis=1))
+    return first[chosen]
 
 
 def _covered(spans: list[tuple[int, int]], length: int) -> int:

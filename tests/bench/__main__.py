@@ -11,6 +11,7 @@ from tests.bench import (
     audit,
     growth,
     imports,
+    on_foot,
     open_loop,
     pages,
     register,
@@ -32,8 +33,8 @@ BENCHMARKS = {
     "pages": pages.main,
     "staff": staff.main,
 }
-NAMED = ("nearest", "soak")
-"""`peers` without the peers, and what takes a quarter of an hour."""
+NAMED = ("nearest", "on-foot", "soak")
+"""`peers` without the peers, what needs an extract, and what takes a quarter of an hour."""
 
 
 def main() -> None:
@@ -44,6 +45,7 @@ def main() -> None:
     given = parser.parse_args()
     benchmarks = BENCHMARKS | {
         "nearest": partial(compare.main, peers=[]),
+        "on-foot": on_foot.main,
         "soak": partial(soak.main, given.minutes),
     }
     if unknown := set(given.names) - set(benchmarks):

@@ -19,6 +19,9 @@ import psutil
 from tests.processes import ending_with_us
 
 QUESTION = "/v1/havens/nearest?lat=51.5155&lon=-0.0922&limit=5"
+APPLICATION = "/v1/help"
+"""What nobody answers before the application does."""
+
 START_SECONDS = 600
 """A first start at a million venues builds their directory."""
 
@@ -103,8 +106,17 @@ def stop(process: psutil.Popen) -> None:
     process.wait()
 
 
-def ours(folder: Path, workers: int = 1, **settings: str) -> AbstractContextManager[Server]:
-    """The service, on the SQLite database and the snapshot in a folder, by more `settings`."""
+@contextmanager
+def ours(folder: Path, workers: int = 1, **settings: str) -> Iterator[Server]:
+    """The service, on the SQLite database and the snapshot in a folder, by more `settings`; once
+    it answers whatever is asked, and by those of its processes that stay."""
+    with beginning(folder, workers, **settings) as server:
+        get(f"{server.url}{APPLICATION}")
+        yield server
+
+
+def beginning(folder: Path, workers: int = 1, **settings: str) -> AbstractContextManager[Server]:
+    """The same as soon as it answers for the nearest havens."""
     havens = str(Path(sys.executable).with_name("havens"))
     return started(
         [havens, "serve", "--port", "{port}", "--workers", str(workers)],

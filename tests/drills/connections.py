@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.bench.report import begin, say, table
-from tests.bench.servers import QUESTION, Server, started
+from tests.bench.servers import APPLICATION, QUESTION, Server, started
 from tests.servers import answering
 
 FILES = 1024
@@ -200,7 +200,7 @@ def main() -> None:
     begin()
     with tempfile.TemporaryDirectory(prefix="havens-drill-") as folder:
         environment = {"HAVENS_DATA_DIR": folder, "HAVENS_ENVIRONMENT": "demo"}
-        with started(command, environment) as server:
+        with started(command, environment, APPLICATION) as server:
             asyncio.run(watch(server, 5))  # once, to warm up
             peace = asyncio.run(watch(server, seconds))
             seen = {name: attacked(server, [name], seconds) for name in ATTACKS}

@@ -19,7 +19,7 @@ import numpy as np
 import psutil
 
 from tests.bench.report import begin, say, table
-from tests.bench.servers import started
+from tests.bench.servers import APPLICATION, started
 from tests.drills.load import Load
 from tests.servers import answering
 
@@ -86,7 +86,7 @@ def main() -> None:
     begin()
     with tempfile.TemporaryDirectory(prefix="havens-drill-") as folder:
         environment = {"HAVENS_DATA_DIR": folder, "HAVENS_ENVIRONMENT": "demo"}
-        with started(command, environment) as server:
+        with started(command, environment, APPLICATION) as server:
             load = Load(server.port)
 
             async def many() -> None:
@@ -97,13 +97,13 @@ def main() -> None:
             note("replacements", given.times, load)
         total = Load(0)
         for _ in range(given.times):
-            with started(command, environment) as server:
+            with started(command, environment, APPLICATION) as server:
                 load = Load(server.port, ends_when_shut=True)
                 asyncio.run(under(load, given.rate, lambda: stopped(server.process)))
             for figures in ("milliseconds", "failed", "lost"):
                 getattr(total, figures).extend(getattr(load, figures))
         note("stops", given.times, total)
-        with started(command, environment) as server:
+        with started(command, environment, APPLICATION) as server:
             family = server.process.children(recursive=True)
             server.process.kill()
             _, left = psutil.wait_procs(family, timeout=60)

@@ -27,7 +27,7 @@ import numpy as np
 
 from app.core.db import migrate
 from tests.bench.report import begin, say, table
-from tests.bench.servers import Server, get, started
+from tests.bench.servers import APPLICATION, Server, get, started
 from tests.databases import NO_POSTGIS, Postgres, find_postgis
 from tests.drills.load import Load
 from tests.servers import answering
@@ -149,7 +149,7 @@ def main() -> None:
             "HAVENS_ENVIRONMENT": "demo",
             "HAVENS_REPORTS_PER_DAY": "100000",
         }
-        server = stack.enter_context(started(command, environment))
+        server = stack.enter_context(started(command, environment, APPLICATION))
         troubles: dict[str, Callable[[], AbstractContextManager[None]]] = {
             "stopped": lambda: away(database, signal.SIGINT),
             "frozen": database.frozen,

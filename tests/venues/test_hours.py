@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Literal
 
+import holidays
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -664,3 +665,10 @@ def test_they_are_what_a_clock_on_the_wall_says_on_ordinary_days(hours: Hours, d
         instant = wall.replace(tzinfo=UTC) - timedelta(hours=1)
         opened = any(start <= instant < end for start, end in intervals)
         assert opened == _reads_open(document, wall), wall
+
+
+def test_bank_holidays_are_those_that_the_library_has_of_england() -> None:
+    for year in range(2000, 2051):
+        assert bank_holidays(year) == set(
+            holidays.country_holidays("GB", subdiv="ENG", years=year)
+        ), year

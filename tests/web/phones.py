@@ -96,9 +96,11 @@ _BAR_IS = """(position) => {
   if (bar) bar.style.position = position;
 }"""
 
-# GOV.UK's summary of what is wrong stands before all else, with a heading of its own.
+# GOV.UK's summary of what is wrong and its banner of what was done stand before all else, each with
+# a heading of its own.
 _HEADINGS = """[...document.querySelectorAll('h1, h2, h3, h4, h5, h6')]
-  .filter((one) => one.checkVisibility() && !one.closest('.govuk-error-summary'))
+  .filter((one) => one.checkVisibility())
+  .filter((one) => !one.closest('.govuk-error-summary, .govuk-notification-banner'))
   .map((one) => Number(one.tagName[1]))"""
 
 

@@ -23,6 +23,7 @@ from app.core.compiled import (
     Floats,
     IntLines,
     Ints,
+    ShortLines,
     Shorts,
     compiled,
     compiled_part,
@@ -43,9 +44,6 @@ NEVER = 2**62
 HAVENS, CLOSING, OPENS_NEXT = range(3)
 NOT_OPEN, NO_END = 0, -1
 
-FIRST_HUBS = 4
-"""Over so many of the first hubs most ways lead, or hardly longer ones."""
-
 UNREACHED = 2**30
 """What is farther than this, in centimetres, is not reached."""
 
@@ -65,9 +63,13 @@ class Columns(NamedTuple):
 
     `ties` says where each row is on the streets: the edge (-1 for none), how far along it and how
     far off it, in centimetres. What comes after is those streets, as `app.walking.streets.Streets`
-    has them, for one profile; all of it is empty without them. `to_any_cm` is more than any row is
-    from the first hub of its streets. Where no way is known it counts as `no_way_cm` long, or as
-    the estimate if that is longer.
+    has them, for one profile; all of it is empty without them. No way that is known is longer than
+    `any_way_cm`. Where none is known it counts as `no_way_cm` long, or as the estimate if that is
+    longer.
+
+    `landmarks` are some junctions, and `to_landmarks` how far each row is from each of them:
+    `UNREACHED` from where no way leads to it, and when it is on no street. `most_to_landmarks` is
+    how far the farthest row of each block is.
     """
 
     margin: int
@@ -100,8 +102,11 @@ class Columns(NamedTuple):
     since: Ints
     ties: IntLines
     cm_a_minute: int
-    to_any_cm: int
+    any_way_cm: int
     no_way_cm: int
+    landmarks: Ints
+    to_landmarks: ShortLines
+    most_to_landmarks: ShortLines
     tails: Shorts
     heads: Shorts
     lengths: Ints
@@ -185,15 +190,14 @@ _unpacked: Any = unpacked(Columns, __file__)
 
 
 class Feet(NamedTuple):
-    """How long ways are: of the estimate minutes and metres by distance; of any way, what it is at
-    least, by distance, and in centimetres what it is at most."""
+    """How long ways are by distance: those of the estimate, in minutes and metres, and what any is
+    at least."""
 
     minutes_per_m: float
     factor: float
     least_minutes_per_m: float
     least_factor: float
     slack_m: float
-    most_cm: int
 
 
 @compiled
@@ -210,19 +214,22 @@ def answer(
     edge: int,
     along_cm: int,
     off_cm: int,
-) -> tuple[Ints, Ints, Floats, Floats]:
+) -> tuple[Ints, Ints, Floats]:
     """The nearest havens open at `at`, those closing, and what opens next.
 
     Where somebody asks from is tied to an edge of the streets, or to none, which is -1.
 
     Where each of the three ends; of each haven the row, where its text begins and ends, bearing,
     walking minutes, until when it is open (or `NOT_OPEN`, `NO_END`), when it opens (or 0), whether
-    the minutes are over the streets; the distances; and the ways on foot.
+    the minutes are over the streets; and of each how far it is, and how far on foot.
     """
     columns = _unpacked(packed)
     origin = direction(lat, lon)
     here = (edge, along_cm, off_cm)
-    reached, first_cm = _spread(columns, here)
+    reached = _spread(columns, here)
+    landmarks = np.empty(len(columns.landmarks) if edge >= 0 else 0, dtype=np.int64)
+    for i in range(len(landmarks)):
+        landmarks[i] = _to_junction(columns, reached, columns.landmarks[i])
     on_foot = Feet(
         minutes_per_m,
         walking_factor,
@@ -230,11 +237,10 @@ def answer(
         100 * SHRUNK / columns.cm_a_minute if edge >= 0 else minutes_per_m,
         SHRUNK if edge >= 0 else walking_factor,
         SLACK_M if edge >= 0 else 0.0,
-        # What it is at most.
-        max(first_cm + columns.to_any_cm, columns.no_way_cm) if edge >= 0 else 0,
     )
     matches = np.empty((3 * limit, 8), dtype=np.int64)
-    metres, ways = np.empty(3 * limit), np.empty(3 * limit)
+    lengths = np.empty((3 * limit, 2))
+    metres, ways = lengths[:, 0], lengths[:, 1]
     stops = np.zeros(3, dtype=np.int64)
     heap = np.empty(256, dtype=np.int64), np.empty(256), np.empty(256, dtype=np.int64)
     total = near = 0
@@ -256,6 +262,7 @@ def answer(
                 on_foot,
                 here,
                 reached,
+                landmarks,
                 heap,
                 matches[total:],
                 metres[total:],
@@ -269,54 +276,76 @@ def answer(
         row = matches[i, 0]
         matches[i, 1], matches[i, 2] = columns.cuts[row], columns.cuts[row + 1]
         matches[i, 3] = _bearing(lat, lon, columns.lat[row], columns.lon[row])
-        first, last = _schedule(columns.offsets, columns.opens[row])
-        until = _open_until(columns.starts, columns.ends, first, last, at)
+        until = _open_until(columns, columns.opens[row], at)
         # Where the horizon cuts it off, nobody knows that it closes then.
         matches[i, 5] = until if until < columns.horizon else NO_END
-    return stops, matches[:total], metres[:total], ways[:total]
+    return stops, matches[:total], lengths[:total]
 
 
 @compiled_part
-def _spread(columns: Columns, here: tuple[int, int, int]) -> tuple[Shorts, int]:
-    """How far each hub is from a place, in centimetres, as far as it has a label there; and how far
-    the first of them is, from which all of its streets can be reached."""
+def _spread(columns: Columns, here: tuple[int, int, int]) -> Shorts:
+    """How far each hub is from a place, in centimetres, as far as it has a label there."""
     edge, along, off = here
     if edge < 0:
-        return np.empty(0, dtype=np.int32), 0
+        return np.empty(0, dtype=np.int32)
     reached = np.full(len(columns.labels), UNREACHED, dtype=np.int32)
-    first = UNREACHED
-    for end in range(2):
-        node = columns.heads[edge] if end else columns.tails[edge]
-        cm = off + (columns.lengths[edge] - along if end else along)
-        begin, stop = columns.labels[node], columns.labels[node + 1]
-        if begin < stop:
-            first = min(first, cm + columns.hub_cm[begin])
-        for i in range(begin, stop):
-            reached[columns.hubs[i]] = min(reached[columns.hubs[i]], cm + columns.hub_cm[i])
-    return reached, first
+    _reach(columns, reached, columns.tails[edge], off + along)
+    _reach(columns, reached, columns.heads[edge], off + columns.lengths[edge] - along)
+    return reached
 
 
 @compiled_part
-def _way_cm(
-    columns: Columns, here: tuple[int, int, int], reached: Shorts, row: int, most_hubs: int
-) -> int:
-    """How far a row is over the streets, in centimetres; `UNREACHED` or more where none lead.
+def _reach(columns: Columns, reached: Shorts, node: int, cm: int) -> None:
+    for i in range(columns.labels[node], columns.labels[node + 1]):
+        reached[columns.hubs[i]] = min(reached[columns.hubs[i]], cm + columns.hub_cm[i])
 
-    Over the first so many hubs alone it is a way, too, though maybe not the shortest.
-    """
+
+@compiled_part
+def _to_junction(columns: Columns, reached: Shorts, node: int) -> int:
+    """How far a junction is from where hubs are reached from, in centimetres."""
+    nearest = UNREACHED
+    for i in range(columns.labels[node], columns.labels[node + 1]):
+        nearest = min(nearest, np.int64(reached[columns.hubs[i]]) + columns.hub_cm[i])
+    return nearest
+
+
+@compiled_part
+def _way_cm(columns: Columns, here: tuple[int, int, int], reached: Shorts, row: int) -> int:
+    """How far a row is over the streets, in centimetres; `UNREACHED` or more where none lead."""
     edge, along, off = columns.ties[row, 0], columns.ties[row, 1], columns.ties[row, 2]
-    best = UNREACHED
-    for end in range(2):
-        node = columns.heads[edge] if end else columns.tails[edge]
-        rest = columns.lengths[edge] - along if end else along
-        nearest = UNREACHED
-        begin, stop = columns.labels[node], columns.labels[node + 1]
-        for i in range(begin, min(begin + most_hubs, stop)):
-            nearest = min(nearest, np.int64(reached[columns.hubs[i]]) + columns.hub_cm[i])
-        best = min(best, nearest + rest)
+    best = min(
+        _to_junction(columns, reached, columns.tails[edge]) + along,
+        _to_junction(columns, reached, columns.heads[edge]) + columns.lengths[edge] - along,
+    )
     if edge == here[0]:
         best = min(best, abs(along - here[1]) + here[2])
     return int(best + off)
+
+
+@compiled
+def measure(packed: Any, to_landmarks: ShortLines) -> None:
+    """Work out `Columns.to_landmarks`, which may be empty in the columns."""
+    columns = _unpacked(packed)
+    for number in range(len(columns.landmarks)):
+        reached = np.full(len(columns.labels), UNREACHED, dtype=np.int32)
+        _reach(columns, reached, columns.landmarks[number], 0)
+        for row in range(len(to_landmarks)):
+            cm = UNREACHED
+            if columns.ties[row, 0] >= 0:
+                cm = min(_way_cm(columns, (-1, 0, 0), reached, row), UNREACHED)
+            to_landmarks[row, number] = cm
+
+
+@compiled_part
+def _by_landmarks(landmarks: Ints, to_landmarks: Shorts) -> tuple[int, int]:
+    """How long, in centimetres, the way between two places is at least and at most: neither way
+    from one to a landmark is longer than the other with the way between."""
+    least, most = 0, UNREACHED
+    for i in range(len(landmarks)):
+        if landmarks[i] < UNREACHED and to_landmarks[i] < UNREACHED:
+            least = max(least, abs(landmarks[i] - to_landmarks[i]))
+            most = min(most, landmarks[i] + to_landmarks[i])
+    return least, most
 
 
 @compiled_part
@@ -332,6 +361,7 @@ def _best(
     on_foot: Feet,
     here: tuple[int, int, int],
     reached: Shorts,
+    landmarks: Ints,
     heap: tuple[Ints, Floats, Ints],
     matches: Ints,
     metres: Floats,
@@ -348,7 +378,6 @@ def _best(
     count, farthest = 0, math.inf
     now = (at - columns.start) // MINUTE
     per_m, factor, slack = on_foot.least_minutes_per_m, on_foot.least_factor, on_foot.slack_m
-    most_minutes = -(-on_foot.most_cm // columns.cm_a_minute)
     heap_at, heap_m, heap_block = heap
     heap_at[0], heap_m[0], heap_block[0], waiting = 0, 0.0, len(columns.children) - 1, 1
     while waiting:
@@ -385,7 +414,14 @@ def _best(
                     ):
                         continue
                 elif kind == CLOSING:
-                    latest = max(_minutes(_at_most(far), on_foot.minutes_per_m), most_minutes)
+                    most_cm = UNREACHED
+                    if len(landmarks):
+                        _, most_cm = _by_landmarks(landmarks, columns.most_to_landmarks[child])
+                    latest = -(-min(most_cm, columns.any_way_cm) // columns.cm_a_minute)
+                    if most_cm == UNREACHED:
+                        # To something in it there may be no way that is known, or none but the
+                        # estimate.
+                        latest = max(latest, _minutes(_at_most(far), on_foot.minutes_per_m))
                     latest = at + MINUTE * latest + columns.margin
                     i, end_of = _schedule(columns.shutting, child)
                     i = _current(columns.shuts, i, end_of, arrival)
@@ -410,38 +446,41 @@ def _best(
             if columns.provides[row] & needs != needs or columns.opens[row] < 0:
                 continue
             chord = _chord_squared(origin, columns.places[row])
-            # The arc is dear, and most rows of a block are too far to need it.
+            # What follows is the dearer the later it comes.
             if chord > farthest:
                 continue
-            distance = _metres(chord)
-            if distance > max_distance_m:
-                continue
             first, last = _schedule(columns.offsets, columns.opens[row])
-            until = _open_until(columns.starts, columns.ends, first, last, at)
+            until = _open_until(columns, columns.opens[row], at)
+            if kind != OPENS_NEXT and until <= at:
+                continue
             is_tied = here[0] >= 0 and columns.ties[row, 0] >= 0
-            # What can be told without the way: that is dearer still.
-            way = max(distance - slack, 0.0) * factor
-            arrival = at + MINUTE * _minutes(max(distance - slack, 0.0), per_m)
+            least = max(_at_least(chord) - slack, 0.0)
+            way, minutes, most_cm = least * factor, _minutes(least, per_m), UNREACHED
+            if is_tied:
+                least_cm, most_cm = _by_landmarks(landmarks, columns.to_landmarks[row])
+                way = max(way, least_cm / 100)
+                minutes = max(minutes, -(-least_cm // columns.cm_a_minute))
+            arrival = at + MINUTE * minutes
             if kind != OPENS_NEXT:
                 if until <= arrival or (kind == HAVENS and until < arrival + columns.margin):
                     continue
-                if kind == CLOSING:
-                    latest = max(_minutes(distance, on_foot.minutes_per_m), most_minutes)
-                    if until >= at + MINUTE * latest + columns.margin:
+                if kind == CLOSING and most_cm < UNREACHED:
+                    latest = at + MINUTE * -(-most_cm // columns.cm_a_minute)
+                    if until >= latest + columns.margin:
                         continue
-                    if is_tied:
-                        cm = _way_cm(columns, here, reached, row, FIRST_HUBS)
-                        latest = -(-cm // columns.cm_a_minute)
-                        if cm < UNREACHED and until >= at + MINUTE * latest + columns.margin:
-                            continue
+                if count == limit and way > ways[count - 1]:
+                    continue
             elif count == limit:
                 soonest = _opening(columns.starts, columns.ends, first, last, at, arrival)
                 if (max(soonest, arrival), way) > (instants[count - 1], ways[count - 1]):
                     continue
+            distance = _metres(chord)
+            if distance > max_distance_m:
+                continue
             minutes, by_streets = _minutes(distance, on_foot.minutes_per_m), 0
             way = distance * on_foot.factor
             if is_tied:
-                cm = _way_cm(columns, here, reached, row, len(columns.labels))
+                cm = _way_cm(columns, here, reached, row)
                 if cm < UNREACHED:
                     way, minutes, by_streets = cm / 100, -(-cm // columns.cm_a_minute), 1
                 else:
@@ -455,10 +494,7 @@ def _best(
                 if until > arrival:
                     continue
                 opens_at = _opening(columns.starts, columns.ends, first, last, at, arrival)
-                listed_from, listed_to = _schedule(columns.offsets, columns.lists[row])
-                if opens_at == NEVER or not _open_until(
-                    columns.starts, columns.ends, listed_from, listed_to, at
-                ):
+                if opens_at == NEVER or not _open_until(columns, columns.lists[row], at):
                     continue
                 instant = max(opens_at, arrival)
             elif until <= arrival or (until >= arrival + columns.margin) != (kind == HAVENS):
@@ -506,9 +542,16 @@ def _current(ends: Ints, first: int, last: int, at: int) -> int:
 
 
 @compiled_part
-def _open_until(starts: Ints, ends: Ints, first: int, last: int, at: int) -> int:
-    """When the interval ends that `at` lies in; `NOT_OPEN` when it lies in none."""
-    i = _current(ends, first, last, at)
+def _open_until(columns: Columns, schedule: int, at: int) -> int:
+    """When the interval of a schedule ends that `at` lies in; `NOT_OPEN` when it lies in none."""
+    starts, ends = columns.starts, columns.ends
+    first, last = _schedule(columns.offsets, schedule)
+    # Most days are alike, so the place is nearly known.
+    i = first + (at - columns.start) * (last - first) // (columns.horizon - columns.start)
+    while i < last and ends[i] <= at:
+        i += 1
+    while i > first and ends[i - 1] > at:
+        i -= 1
     return ends[i] if i < last and starts[i] <= at else NOT_OPEN
 
 

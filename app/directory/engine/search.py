@@ -127,7 +127,7 @@ class Search:
             edge, along_cm, off_cm = self._nearest_step(
                 self._lines, place.lat, place.lon, REACH_M, ANY_NAME
             )
-        stops, lines, metres, ways = self._nearest(
+        stops, lines, lengths = self._nearest(
             self._packed[needs & STEP_FREE != 0],
             place.lat,
             place.lon,
@@ -141,7 +141,7 @@ class Search:
             along_cm,
             off_cm,
         )
-        columns = (*lines.T.tolist(), metres.tolist(), ways.tolist())
+        columns = lines.T.tolist() + lengths.T.tolist()
         matches = list(map(_match, zip(*columns, strict=True)))
         havens, closing, _ = stops.tolist()
         return Answer(matches[:havens], matches[havens:closing], matches[closing:])
@@ -185,14 +185,20 @@ def _is_tied_to(snapshot: Snapshot, streets: "Streets") -> bool:
 
 def _columns(snapshot: Snapshot, streets: "Streets | None", *, step_free: bool) -> Any:
     """What the loops go over: a snapshot, and the streets in one of their profiles."""
+    from app.core.compiled import packed  # noqa: PLC0415
     from app.directory.engine import nearest  # noqa: PLC0415
+    from app.directory.engine.tree import over_blocks  # noqa: PLC0415
 
     minute = METRES_A_MINUTE * 100
     numbers: dict[str, Any] = {"margin": MARGIN, "near_m": NEAR_M, "cm_a_minute": minute}
     none, shorts = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32)
+    no_lines = np.zeros((0, 0), dtype=np.int32)
     network: dict[str, Any] = {
-        "to_any_cm": 0,
+        "any_way_cm": 0,
         "no_way_cm": 0,
+        "landmarks": none,
+        "to_landmarks": no_lines,
+        "most_to_landmarks": no_lines,
         "tails": shorts,
         "heads": shorts,
         "lengths": none,
@@ -202,10 +208,11 @@ def _columns(snapshot: Snapshot, streets: "Streets | None", *, step_free: bool) 
     }
     if streets:
         labels, detour = streets.labels(step_free=step_free), streets.detour_cm[step_free]
-        network = {
-            # To the nearer end of an edge it is half of it at most.
-            "to_any_cm": detour + int(streets.lengths.max(initial=0)) // 2 + REACH_M * 100,
+        off_cm = int(streets.lengths.max(initial=0)) + REACH_M * 100
+        network |= {
+            "any_way_cm": 2 * (detour + off_cm),
             "no_way_cm": 2 * detour,
+            "landmarks": streets.landmarks(step_free=step_free),
             "tails": streets.tails,
             "heads": streets.heads,
             "lengths": streets.lengths,
@@ -218,4 +225,11 @@ def _columns(snapshot: Snapshot, streets: "Streets | None", *, step_free: bool) 
         for name in nearest.Columns._fields
         if name not in numbers and name not in network
     }
-    return nearest.Columns(**own, **numbers, **network)
+    columns = nearest.Columns(**own, **numbers, **network)
+    if streets is None:
+        return columns
+    to_landmarks = np.empty((len(snapshot), len(columns.landmarks)), dtype=np.int32)
+    nearest.measure(packed(columns), to_landmarks)
+    return columns._replace(
+        to_landmarks=to_landmarks, most_to_landmarks=over_blocks(to_landmarks, np.maximum)
+    )

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.core.compiled import Ints
 from app.directory.engine import nearest
@@ -51,6 +52,14 @@ def blocks(rows: dict[str, Any], begin: int) -> dict[str, Any]:
     sizes = [len(level["longest"]) for level in levels]
     shutting = _shutting(rows, sizes)
     return {"places": places, "children": np.concatenate(children), **whole, **shutting}
+
+
+def over_blocks(rows: NDArray[Any], how: np.ufunc) -> NDArray[Any]:
+    """What each block says of a column, when that follows from what its parts say."""
+    levels = [how.reduceat(rows, np.arange(0, len(rows), LEAF))]
+    while len(levels[-1]) > 1:
+        levels.append(how.reduceat(levels[-1], np.arange(0, len(levels[-1]), FAN_OUT)))
+    return np.concatenate(levels)
 
 
 def _shutting(rows: dict[str, Any], sizes: list[int]) -> dict[str, Ints]:

@@ -38,6 +38,7 @@ from app.web.staff.operations import ADDRESSES, Found, Operation, Operations
 from app.web.staff.pages import staff_page
 from app.web.staff.shown import resolved, shown, wording
 from app.web.staff.story import after
+from app.web.staff.venue_names import with_venues
 from app.web.staff.visits import Visitor
 
 ONLY = {"preview_hours": ("text",)}
@@ -180,7 +181,10 @@ async def _form(
     somebody else has filled them in meanwhile."""
     operation = found.operation
     about_it = _about(request, found)
-    record = shown(seen.body, about_it.shown, about_it.shown) if seen and about_it else None
+    record = None
+    if seen and about_it:
+        told = await with_venues(visitor, seen.body)
+        record = shown(told, about_it.shown, about_it.shown)
     asked = {part.key: part.value for part in parts} | dict(request.query_params)
     voids = operation.name.startswith("void") or operation.method == "DELETE"
     if voids:

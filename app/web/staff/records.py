@@ -13,6 +13,7 @@ from app.web.staff.forms import choices_of, name_of
 from app.web.staff.operations import Found, Operation, Operations
 from app.web.staff.pages import file_of, staff_page
 from app.web.staff.shown import HIDDEN, cells, name, resolved, shown, wording
+from app.web.staff.venue_names import with_venues
 from app.web.staff.visits import PASSWORD, SECOND_FACTOR, Visitor
 
 PAGED = {"limit", "after", "format", "table"}
@@ -87,7 +88,7 @@ async def show_record(request: Request, visitor: Visitor, found: Found) -> Respo
         name_of(told) or operation.summary,
         summary=operation.summary,
         about=operation.about,
-        part=shown(told.body, operation.shown, operation.shown),
+        part=shown(await with_venues(visitor, told.body), operation.shown, operation.shown),
         acts=[*_acts(request, visitor, found, of_list=False), *ALSO.get(operation.name, ())],
     )
 

@@ -13,6 +13,7 @@ from fastapi import Request, Response
 from app.audit.frame.question import Filters
 from app.audit.frame.report import Report
 from app.core.london import instant
+from app.walking.file import ATTRIBUTION
 from app.web.staff.boards import Board, board
 from app.web.staff.fields import Field, of_london
 from app.web.staff.operations import Found, Operation, Operations
@@ -84,6 +85,7 @@ async def show(request: Request, visitor: Visitor, found: Found) -> Response:
         f"{moment(report.about.known_at)}."
         if report
         else "",
+        credit=_credit(report) if report else "",
         board=drawn,
         moments=[_of_moment(field) for field in fields if field.key not in Filters.model_fields],
         filters=[field for field in fields if field.key in Filters.model_fields],
@@ -97,6 +99,11 @@ async def show(request: Request, visitor: Visitor, found: Found) -> Response:
         is_read=operation.name in JOURNALLED,
         links=_links(request, visitor, found) if report else [],
     )
+
+
+def _credit(report: Report) -> str:
+    """Whose streets a report rests on, to be said where its figures are."""
+    return ATTRIBUTION if any(ATTRIBUTION in source for source in report.about.sources) else ""
 
 
 def _of_moment(field: Field) -> Field:

@@ -76,8 +76,8 @@ WORDS = {
 
 NOTHING = "–"
 
-HIDDEN = {"id", "next", "account_id", "venue_id", "letter_id", "contact_id"}
-"""What is of use to programs alone."""
+HIDDEN = {"id", "next", "account_id", "session_id", "venue_id", "letter_id", "contact_id"}
+"""What is of use to programs alone, unless a record stands in its place."""
 
 LAST = {"recorded_at", "recorded_by"}
 """What is said after all else."""
@@ -232,13 +232,22 @@ def _list(values: list[Any], items: Schema, root: Schema) -> Part:
         return Part(", ".join(part.text for part in parts))
     keys = [
         key
-        for key in items.get("properties", {})
-        if key not in HIDDEN and any(value.get(key) not in (None, "", [], {}) for value in values)
+        for key in sorted(items.get("properties", {}), key=_rank)
+        if any(_is_said(key, value.get(key)) for value in values)
     ]
     return Part(
         columns=[name(key) for key in keys],
         rows=[cells(value, keys, items, root) for value in values],
     )
+
+
+def _is_said(key: str, value: Any) -> bool:
+    return value not in (None, "", [], {}) and (key not in HIDDEN or isinstance(value, dict))
+
+
+def _rank(key: str) -> tuple[bool, bool]:
+    """The venue first; when and by whom it was recorded last."""
+    return key in LAST, key != "venue_id"
 
 
 def cells(
@@ -261,6 +270,6 @@ def _record(value: Mapping[str, Any], schema: Schema, root: Schema) -> Part:
     if set(value) == {"lat", "lon"}:
         return Part(f"{value['lat']:.6f}, {value['lon']:.6f}")
     properties = schema.get("properties", {})
-    keys = sorted((key for key in value if key not in HIDDEN), key=LAST.__contains__)
+    keys = sorted((key for key in value if _is_said(key, value[key])), key=_rank)
     parts = [(name(key), shown(value[key], properties.get(key, {}), root)) for key in keys]
     return Part(lines=[(label, part) for label, part in parts if part.text != NOTHING])

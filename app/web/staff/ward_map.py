@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import cos, radians
+from operator import itemgetter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -161,9 +162,7 @@ def _drawn(
 ) -> DrawnWard:
     # Points that fall together are left out, so the finest outline makes no large page.
     rings = [list(dict.fromkeys(map(projection.at, ring))) for ring in _rings(feature["geometry"])]
-    largest = max(rings, key=len)
-    x, y = _middle(largest)
-    across = [x for x, _ in largest]
+    x, y, width = max(map(room, rings), key=itemgetter(2))
     return DrawnWard(
         feature["properties"]["name"],
         "".join("M" + "L".join(f"{x} {y}" for x, y in ring) + "z" for ring in rings),
@@ -171,16 +170,26 @@ def _drawn(
         y,
         None if share is None else round(100 * share),
         of,
-        max(across) - min(across),
+        width,
     )
 
 
-def _middle(ring: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """The middle of an outline: of its area, or of its points where it has none."""
-    area = along = down = 0.0
-    for (x1, y1), (x2, y2) in zip(ring, [*ring[1:], ring[0]], strict=True):
+def room(ring: Sequence[tuple[int, int]]) -> tuple[int, int, int]:
+    """Where in an outline there is most room to write, at the height of its middle, and how wide
+    that is: the middle itself may lie in the ward next to it."""
+    area = down = 0.0
+    sides = list(zip(ring, [*ring[1:], ring[0]], strict=True))
+    for (x1, y1), (x2, y2) in sides:
         cross = x1 * y2 - x2 * y1
-        area, along, down = area + cross, along + (x1 + x2) * cross, down + (y1 + y2) * cross
-    if not area:
-        return ring[0]
-    return round(along / (3 * area)), round(down / (3 * area))
+        area, down = area + cross, down + (y1 + y2) * cross
+    y = int(down / (3 * area)) if area else 0
+    crossings = sorted(
+        x1 + (y - y1) * (x2 - x1) / (y2 - y1)
+        for (x1, y1), (x2, y2) in sides
+        if (y1 <= y) != (y2 <= y)
+    )
+    if not crossings:
+        return *ring[0], 0
+    spans = zip(crossings[::2], crossings[1::2], strict=True)
+    left, right = max(spans, key=lambda span: span[1] - span[0])
+    return round((left + right) / 2), y, round(right - left)

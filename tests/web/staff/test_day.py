@@ -136,6 +136,16 @@ def test_what_was_seen_is_not_forgotten_with_a_mistake(browser: Browser, venue: 
     assert "<bdi>020 7946 0003</bdi>" in late.text
 
 
+def test_who_was_trained_where_is_said(browser: Browser, venue: str) -> None:
+    row = {"attendances.0.venue_id": NAME, "attendances.0.role": "bar_staff"}
+    session = {"course": "wave", "attendances.0.new": "3"}
+    made = browser.send("/console/training/sessions/new", session | row)
+    done(made)
+    page = browser.get(made.headers["location"])
+    assert re.search(rf"{NAME} \d+ \w+ \d{{4}} WAVE Bar staff 3 0", text(page))
+    assert f'href="{venue}"' in page.text
+
+
 def test_a_name_that_fits_several_is_asked_about(browser: Browser, venue: str) -> None:
     page = browser.send(
         "/console/engagements/new",

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import FilePayload, Locator, expect
 
 from app.accounts.models import Role
 from app.core.db import connected
@@ -96,7 +96,7 @@ def test_a_large_sheet(browser: Chromium, database_url: str, tmp_path: Path) -> 
 
 def chosen(hand: Hand, label: str, content: bytes) -> None:
     """Choose a file, and send it."""
-    file = {"name": "venues.csv", "mimeType": "text/csv", "buffer": content}
+    file = FilePayload(name="venues.csv", mimeType="text/csv", buffer=content)
     hand.page.get_by_label(label).set_input_files(file)
     hand.button("Look at it")
 

@@ -5,9 +5,11 @@ from datetime import date
 import httpx
 
 from app.accounts.models import Role
+from app.walking.file import ATTRIBUTION
 from tests.audit.reports.test_night import add_haven
 from tests.audit.reports.test_plan import add_need
 from tests.factories import make_ward
+from tests.walking.towns import grid
 from tests.web.staff.conftest import Staff
 
 
@@ -25,3 +27,6 @@ def test_nights_are_shown_with_their_numbers(staff: Staff) -> None:
     assert '<td class="sh-l3">50</td>' in page.text
     assert '<td class="sh-l0 worst">0<span' in page.text
     assert "Outlined, Friday night 01:00 and" in page.text
+    assert ATTRIBUTION not in page.text
+    grid().streets(staff.app.state.settings.data_dir)
+    assert f"Streets: {ATTRIBUTION}" in browser.get("/audit/night").text

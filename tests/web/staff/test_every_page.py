@@ -1,0 +1,140 @@
+"""Every page for those who sign in, in every state, as axe sees it (`make journeys`).
+
+Pages are found by the API's operations, so that a new one is looked at by itself.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import Page, ViewportSize
+
+from app.accounts.models import Role
+from tests.accounts import make_app, signed_in
+from tests.bench.register import fill
+from tests.bench.staff import BY_HAND
+from tests.servers import client_of, serving, until
+from tests.web.phones import audit, fits, phone
+from tests.web.staff.conftest import Staff
+from tests.web.staff.desk import Desk, desk_of, is_ready
+
+pytestmark = pytest.mark.journey
+
+PHONE, DESK = ViewportSize(width=360, height=780), ViewportSize(width=1280, height=780)
+ENLARGED = ViewportSize(width=320, height=256)
+"""What a zoom of 400 % makes of a computer's screen."""
+
+ANYBODYS = ("/sign-in", "/console/bulk/venues/staged", "/account/second-factor")
+"""Pages that neither an operation of the API nor the list of those by hand names."""
+
+
+@contextmanager
+def crowded(folder: Path) -> Iterator[Desk]:
+    """A desk with 10,000 venues and what happened there in ten years."""
+    url = f"sqlite:///{folder / 'havens.sqlite'}"
+    known = {key: str(id_) for key, id_ in fill(url).items()}
+    app = make_app(url, folder, environment="demo")
+    with serving(app) as client, ExitStack() as stack:
+        until(lambda: is_ready(client))
+        staff = Staff(app, client, stack)
+        api = stack.enter_context(client_of(client.base_url, signed_in(app, *Role)))
+        first = staff.browser(*Role)
+        yield Desk(app, api, known, first, first, staff.browser())
+
+
+def pages(desk: Desk) -> list[str]:
+    """The addresses of all pages there are, forms among them."""
+    venues = desk.api.get("/v1/admin/venues", params={"limit": 1}).json()["items"]
+    known = {"venue_id": venues[0]["id"], **desk.known} if venues else {}
+    by_hand = [one.format_map(known) for one in BY_HAND if "{" not in one or known]
+    named = [address for forms in (False, True) for _, address in desk.addresses(forms=forms)]
+    found = []
+    for address in dict.fromkeys([*by_hand, *ANYBODYS, *named]):
+        answer = desk.first.get(address)
+        if "text/html" in answer.headers.get("content-type", "") and not answer.is_redirect:
+            assert answer.status_code < 500, address
+            found.append(address)
+    return found
+
+
+@contextmanager
+def shown(browser: Chromium, desk: Desk, **options: Any) -> Iterator[Page]:
+    """A browser in which the first of the desk has signed in."""
+    base = str(desk.api.base_url)
+    with phone(browser, **options) as held:
+        cookies = desk.first.client.cookies.jar
+        held.context.add_cookies(
+            [{"name": one.name, "value": one.value or "", "url": base} for one in cookies]
+        )
+        yield held.page
+
+
+def looked_at(page: Page) -> str:
+    """What is wrong with a page as it is shown, and at 400 %; empty if nothing is."""
+    size = page.viewport_size
+    assert size
+    try:
+        audit(page)
+        assert fits(page), "it has to be scrolled sideways"
+        page.set_viewport_size(ENLARGED)
+        assert fits(page), "it has to be scrolled sideways at 320 px"
+    except AssertionError as error:
+        return f"{page.url}: {error}"
+    finally:
+        page.set_viewport_size(size)
+    return ""
+
+
+def all_looked_at(browser: Chromium, desk: Desk, least: int, **options: Any) -> None:
+    """Every page of a desk."""
+    found = pages(desk)
+    assert len(found) > least
+    wrong = []
+    with shown(browser, desk, **options) as page:
+        for address in found:
+            page.goto(f"{str(desk.api.base_url).rstrip('/')}{address}")
+            wrong.append(looked_at(page))
+    print(len(found), "pages")
+    assert not any(wrong), "\n".join(filter(None, wrong))
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme"), [(PHONE, "dark"), (DESK, "light")], ids=["phone", "desk"]
+)
+def test_with_something_of_every_kind(
+    browser: Chromium, tmp_path: Path, sqlite_template: Path, size: ViewportSize, scheme: str
+) -> None:
+    with desk_of(tmp_path, sqlite_template) as desk:
+        all_looked_at(browser, desk, 100, viewport=size, color_scheme=scheme)
+
+
+def test_with_nothing(browser: Chromium, tmp_path: Path, sqlite_template: Path) -> None:
+    with desk_of(tmp_path, sqlite_template, empty=True) as desk:
+        all_looked_at(browser, desk, 60, viewport=PHONE)
+
+
+def test_with_10_000_venues(browser: Chromium, tmp_path: Path) -> None:
+    with crowded(tmp_path) as desk:
+        all_looked_at(browser, desk, 100, viewport=DESK, color_scheme="dark")
+
+
+def test_with_mistakes(browser: Chromium, tmp_path: Path, sqlite_template: Path) -> None:
+    wrong = []
+    refused = 0
+    with (
+        desk_of(tmp_path, sqlite_template) as desk,
+        shown(browser, desk, viewport=PHONE, color_scheme="dark") as page,
+    ):
+        for _, where, form in desk.forms():
+            page.goto(f"{str(desk.api.base_url).rstrip('/')}{where}")
+            for key in form.typed:
+                page.locator(f"main [name='{key}']").first.evaluate("it => { it.value = '' }")
+            page.locator("main form[novalidate] button:not([name])").last.click()
+            refused += page.locator(".govuk-error-summary").count()
+            wrong.append(looked_at(page))
+    print(refused, "forms with mistakes")
+    assert refused > 25
+    assert not any(wrong), "\n".join(filter(None, wrong))
