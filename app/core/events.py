@@ -19,6 +19,7 @@ from app.core.text import Line
 
 _Event = TypeVar("_Event", bound="Event")
 _Out = TypeVar("_Out", bound=BaseModel)
+_Recorded = TypeVar("_Recorded", bound="RecordedOut")
 
 
 class Voided(BaseModel):
@@ -121,6 +122,11 @@ def shown(out: type[_Out], record: object, **more: Any) -> _Out:
     """A record as a model shows it: by its own fields, and what `more` says beside or instead."""
     own = {name: getattr(record, name) for name in out.model_fields if name not in more}
     return out(**own, **more)
+
+
+def shown_as_known(out: type[_Recorded], event: Event) -> _Recorded:
+    """An event as a model showed it while it counted: that it was voided later nobody knew."""
+    return out.model_validate(event).model_copy(update={"voided": None})
 
 
 def in_effect(model: type[Event]) -> sa.ColumnElement[bool]:

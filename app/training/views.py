@@ -9,11 +9,18 @@ from uuid import UUID
 from sqlmodel import Session
 
 from app.core.db import find
-from app.core.events import shown
+from app.core.events import shown, shown_as_known
 from app.training.courses import COURSES
 from app.training.evidence import evidence
 from app.training.models import TrainingSession
-from app.training.schemas import CourseStanding, SessionOut, Trained, VenueTraining
+from app.training.schemas import (
+    AttendanceOut,
+    CourseStanding,
+    HeadcountOut,
+    SessionOut,
+    Trained,
+    VenueTraining,
+)
 from app.venues.models import Venue
 
 
@@ -44,7 +51,11 @@ def venue_training(
             | {
                 "course": course.key,
                 "name": course.name,
-                "attendances": [each for each in known.attendances if each.course == key],
+                "attendances": [
+                    shown_as_known(AttendanceOut, each)
+                    for each in known.attendances
+                    if each.course == key
+                ],
             }
         )
         for key, course in COURSES.items()
@@ -56,6 +67,6 @@ def venue_training(
             "known_at": known_at,
             "headcount": headcounts[-1].staff if headcounts else None,
             "courses": courses,
-            "headcounts": headcounts,
+            "headcounts": [shown_as_known(HeadcountOut, each) for each in headcounts],
         }
     )

@@ -400,7 +400,11 @@ def _united_kingdom() -> Any:
     file = Path(holidays.__file__).parent / "countries" / "united_kingdom.py"
     loader = SourceFileLoader("holidays_united_kingdom", str(file))
     module = ModuleType(loader.name)
-    loader.exec_module(module)
+    try:
+        loader.exec_module(module)
+    except (OSError, ImportError):
+        # Another version of the library may keep it elsewhere.
+        return holidays.UnitedKingdom
     return module.UnitedKingdom
 
 

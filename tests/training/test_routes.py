@@ -278,6 +278,21 @@ def test_as_known_at(officer: Client, venue: UUID) -> None:
     assert (known["sessions"], known["trained"]["total"], known["venues"]) == (1, 15, 1)
 
 
+def test_what_was_known_says_nothing_of_what_was_voided_later(officer: Client, venue: UUID) -> None:
+    made = delivered(officer, "2025-01-10", attended(venue, 12))
+    counted = officer.post(
+        f"/v1/admin/venues/{venue}/headcounts", json={"on": "2025-01-10", "staff": 20, "left": 0}
+    ).json()
+    path = f"/v1/admin/venues/{venue}/training"
+    asked = {"on": "2025-06-01", "known_at": counted["recorded_at"]}
+    told = officer.get(path, params=asked).json()
+    voided(officer, f"{ATTENDANCES}/{made['attendances'][0]['id']}")
+    voided(officer, f"/v1/admin/headcounts/{counted['id']}")
+    assert officer.get(path, params=asked).json() == told
+    (of_course,) = [one for one in told["courses"] if one["attendances"]]
+    assert len(of_course["attendances"]) == len(told["headcounts"]) == 1
+
+
 def test_only_past_instants_can_be_asked_for(officer: Client, venue: UUID) -> None:
     path = f"/v1/admin/venues/{venue}/training"
     for known_at, why in (
