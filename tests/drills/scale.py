@@ -168,6 +168,11 @@ class Installation:
         assert answer.status_code in (201, 503), f"a write was answered {answer.status_code}"
         return name if answer.status_code == 201 else None
 
+    def businesses(self) -> set[str]:
+        """The names that the primary there is holds."""
+        held = self.primary.run("SELECT array_agg(name) FROM business", "havens")
+        return set(held or ())
+
     def states(self) -> set[str]:
         """What all say of themselves."""
         return {one.get("/health/ready").json()["status"] for one in self.public}
@@ -446,7 +451,7 @@ def replaced(there: Installation) -> str:
         finally:
             over.set()
         written.result()
-    held = set(there.primary.run("SELECT array_agg(name) FROM business", "havens"))
+    held = there.businesses()
     lost = set(taken) - held
     assert not lost, f"{len(lost)} of {len(taken)} acknowledged writes are lost"
     there.command("journal", "verify")
@@ -468,7 +473,7 @@ def poorer(there: Installation) -> str:
     assert all(lost), "nothing was written that could be lost"
     there.primary.crash()
     there.promote()
-    held = set(there.primary.run("SELECT array_agg(name) FROM business", "havens"))
+    held = there.businesses()
     assert not held.intersection(lost), "it lacks nothing"
     until(lambda: there.states() == {"degraded"})
     # Longer than it takes to ask for the directory, build and fetch it.
