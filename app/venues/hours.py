@@ -404,7 +404,7 @@ def _united_kingdom() -> Any:
         loader.exec_module(module)
     except (OSError, ImportError):
         # Another version of the library may keep it elsewhere.
-        return holidays.UnitedKingdom
+        return type(holidays.country_holidays("GB"))
     return module.UnitedKingdom
 
 
