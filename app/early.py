@@ -80,25 +80,29 @@ class First:
         going_on: set[asyncio.Task[object]] = set()
 
         def take() -> None:
-            try:
-                said, files, *_ = socket.recv_fds(self._channel, 1, 2)
-            except BlockingIOError:
-                return  # another process has it
-            except OSError:
-                said, files = b"", []
-            if not said:
-                loop.remove_reader(self._channel)
-                self._channel.close()
-                self._see_off(loop)
-            elif len(files) == 2:
-                handed, came = files
-                with os.fdopen(came, "rb") as file:
-                    file.seek(0)
-                    protocol = partial(_HandedOver, file.read(), config, state, app_state)
-                connection = socket.socket(fileno=handed)
-                task = loop.create_task(_go_on(loop, protocol, connection))
-                going_on.add(task)
-                task.add_done_callback(going_on.discard)
+            # All that lies there: of a channel that has broken a loop may tell once and no more.
+            while True:
+                try:
+                    said, files, *_ = socket.recv_fds(self._channel, 1, 2)
+                except BlockingIOError:
+                    return  # another process has it
+                except OSError:
+                    break
+                if not said:
+                    break
+                if len(files) == 2:
+                    go_on(*files)
+            loop.remove_reader(self._channel)
+            self._channel.close()
+            self._see_off(loop)
+
+        def go_on(handed: int, came: int) -> None:
+            with os.fdopen(came, "rb") as file:
+                file.seek(0)
+                protocol = partial(_HandedOver, file.read(), config, state, app_state)
+            task = loop.create_task(_go_on(loop, protocol, socket.socket(fileno=handed)))
+            going_on.add(task)
+            task.add_done_callback(going_on.discard)
 
         loop.add_reader(self._channel, take)
 
@@ -184,6 +188,11 @@ async def _answer(
     server = await loop.create_server(partial(_Early, config, state, of_app), sock=door)
     channel.setblocking(False)
     is_followed = bool(await loop.sock_recv(channel, 1))
+    # The first who takes over is enough: what others say and nobody reads would break the channel
+    # as this process ends, and with it what lies in it.
+    channel.shutdown(socket.SHUT_RD)
+    while channel.recv(16):
+        pass
     server.close()
     # One that has just come is known a turn of the loop later.
     for _ in range(round(FLUSHED_SECONDS / 0.01)):
