@@ -4,7 +4,6 @@ import asyncio
 import inspect
 import logging
 import signal
-import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -38,6 +37,8 @@ def service(url: str, folder: Path) -> Iterator[tuple[httpx.Client, httpx.Client
     """Somebody, an officer, the database and a haven that both of them see."""
     app = make_app(url, folder)
     engine: Engine = app.state.journal.engine
+    # Here, for none may be added while other threads take connections.
+    event.listen(engine, "checkout", _prepare)
     haven = make_venue(engine, name="The Lantern").id
     headers = signed_in(app, "officer", "administrator")
     with serving(app) as anybody, client_of(anybody.base_url, headers) as officer:
@@ -78,16 +79,22 @@ def often(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 # --- SQLite ----------------------------------------------------------------------------------
 
 
-@contextmanager
-def set_on_every_connection(engine: Engine, pragma: str) -> Iterator[None]:
-    def prepare(connection: sqlite3.Connection, *_: Any) -> None:
+PRAGMAS: list[str] = []
+"""What is set on every connection as it is taken."""
+
+
+def _prepare(connection: Any, *_: Any) -> None:
+    for pragma in tuple(PRAGMAS):
         connection.execute(f"PRAGMA {pragma}")
 
-    event.listen(engine, "checkout", prepare)
+
+@contextmanager
+def set_on_every_connection(engine: Engine, pragma: str) -> Iterator[None]:
+    PRAGMAS.append(pragma)
     try:
         yield
     finally:
-        event.remove(engine, "checkout", prepare)
+        PRAGMAS.remove(pragma)
         engine.dispose()
 
 
