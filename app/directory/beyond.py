@@ -10,7 +10,6 @@ import logging
 import math
 import os
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +20,7 @@ from app.core import files
 from app.core.settings import Neighbour
 from app.directory.engine.search import Answer, Match, Question, Search
 from app.directory.rules import NEAR_M
-from app.directory.sealed import Stamp
+from app.directory.sealed import Stamp, stamp_of
 from app.directory.snapshot import HOUR, MINUTE, Snapshot, Unusable, content, mapped, sealed_copy
 
 log = logging.getLogger(__name__)
@@ -144,7 +143,7 @@ class Taken:
     def take_up(self) -> None:
         """Go over to what is kept now; what can't be read leaves what there was."""
         for kept in self.notes:
-            stamps = _stamp(kept.note_file), _stamp(kept.snapshot_file)
+            stamps = stamp_of(kept.note_file), stamp_of(kept.snapshot_file)
             before = self._stamps.get(kept, (None, None))
             if stamps == before:
                 continue
@@ -163,13 +162,6 @@ class Taken:
         # What was taken up in a demonstration is not shown as real in the same folder later.
         if snapshot is not None and (self._demonstration or not snapshot.demonstration):
             self._searches[kept] = Search(snapshot, self._factor)
-
-
-def _stamp(file: Path) -> Stamp | None:
-    with suppress(OSError):
-        status = file.stat()
-        return status.st_ino, status.st_mtime_ns, status.st_size
-    return None
 
 
 # --- answering -------------------------------------------------------------------------------

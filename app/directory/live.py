@@ -22,6 +22,7 @@ from app.directory.builder import builder
 from app.directory.continuity import Behind, WentBack, continued
 from app.directory.outcome import Outcome
 from app.directory.read_side import DEGRADED_AFTER_SECONDS, Clock, ReadSide
+from app.directory.sealed import stamp_of
 from app.directory.snapshot import HOUR, LOOKS_AHEAD, MixedData, refuse_mixed
 
 log = logging.getLogger(__name__)
@@ -215,7 +216,7 @@ class Directory(ReadSide):
             continued(session, self._snapshot(), self._known())
             snapshot = build(session, now)
         refuse_mixed(snapshot, demonstration=self._demonstration)
-        self._take(self.shared.token, self._stamp(), snapshot)
+        self._take(self.shared.token, stamp_of(self._file), snapshot)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -15,7 +15,7 @@ from app.core.settings import WALKING_FACTOR, Neighbour
 from app.directory import render
 from app.directory.beyond import Sides, Taken
 from app.directory.engine.search import Search
-from app.directory.sealed import Shared, Stamp, in_turn
+from app.directory.sealed import Shared, Stamp, in_turn, stamp_of
 from app.directory.snapshot import (
     CURRENT,
     HOUR,
@@ -139,7 +139,7 @@ class ReadSide:
         if self.streets.take_up() and search:
             self._take(token, stamp, search.snapshot)
         self._switch()
-        stamp = self._stamp()
+        stamp = stamp_of(self._file)
         if stamp in (self._taken.stamp, self._passed_over):
             return
         try:
@@ -203,14 +203,6 @@ class ReadSide:
         self._whole.cache_clear()
         self._wards.cache_clear()
         log.info("directory version %d with %d havens", snapshot.version, len(snapshot))
-
-    def _stamp(self) -> Stamp | None:
-        """The published file's; None where there is none."""
-        try:
-            status = self._file.stat()
-        except OSError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
 
     def document(self, form: render.Form) -> render.Document:
         """The whole directory as it is this hour; rendered once, while others wait for it."""

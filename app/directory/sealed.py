@@ -25,6 +25,15 @@ from weakref import WeakValueDictionary, finalize
 Stamp = tuple[int, int, int]
 """By which a file is told from another: its number on disk, when it was written, its size."""
 
+
+def stamp_of(file: Path) -> Stamp | None:
+    """A file's, as it is now; None where there is none."""
+    with suppress(OSError):
+        status = file.stat()
+        return status.st_ino, status.st_mtime_ns, status.st_size
+    return None
+
+
 _TOKEN, _TOLD, _UNPREPARED = slice(0, 8), slice(8, 16), 16
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.core import column_file
-from app.directory.sealed import Shared, Stamp, in_turn, sealed
+from app.directory.sealed import Shared, Stamp, in_turn, sealed, stamp_of
 from app.walking.file import FORM, STREETS, what_is_wrong
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Followed:
 
     def take_up(self) -> bool:
         """Go over to the file as it is now; whether anything changed."""
-        stamp = self._stamp_now()
+        stamp = stamp_of(self._file)
         if stamp == self._stamp:
             return False
         try:
@@ -62,10 +62,3 @@ class Followed:
                 return Streets.mapped(file)
             finally:
                 os.close(file)
-
-    def _stamp_now(self) -> Stamp | None:
-        try:
-            status = self._file.stat()
-        except OSError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
