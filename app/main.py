@@ -41,6 +41,7 @@ from app.directory.reporters import Reporters
 from app.directory.routes import health
 from app.directory.routes import router as havens
 from app.feeds.changes import Changes
+from app.feeds.changes_routes import Following
 from app.feeds.changes_routes import router as changes
 from app.feeds.followers import Followers
 from app.feeds.ogc_routes import licensing as ogc_licensing
@@ -179,6 +180,7 @@ def create_app(
 
     app.include_router(havens)  # public
     app.include_router(on_foot)  # public
+    app.router.routes.append(Following())  # public; a router that is included would lose its words
     app.include_router(changes)  # public
     app.include_router(reports)  # public
     app.include_router(health)  # public

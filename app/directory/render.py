@@ -139,6 +139,11 @@ class Document:
     def compressed(self) -> bytes:
         return gzip.compress(self.body, 6, mtime=0)
 
+    @property
+    def is_compressed(self) -> bool:
+        """Whether `compressed` has been asked for, and costs nothing any more."""
+        return "compressed" in vars(self)
+
     @cached_property
     def tag(self) -> str:
         return hashlib.sha256(self.body).hexdigest()[:32]

@@ -235,8 +235,9 @@ async def unless_known(
     if not gzipped:
         return Response(document.body, media_type=media_type, headers=headers)
     headers["Content-Encoding"] = "gzip"
-    body = await run_in_threadpool(lambda: document.compressed)
-    return Response(body, media_type=media_type, headers=headers)
+    if not document.is_compressed:
+        await run_in_threadpool(lambda: document.compressed)
+    return Response(document.compressed, media_type=media_type, headers=headers)
 
 
 @router.get(

@@ -154,6 +154,13 @@ class Changes:
         while sum(len(step.were) for step in self._steps) > most:
             self._steps.popleft()
 
+    def ready(self, cursor: str) -> Document | None:
+        """What `since` gives, where nothing has to be worked out for it. Raises `NotReady`."""
+        state = self._state
+        if state is None or self.has_moved():
+            return None
+        return state.told.get((cursor, self._directory.confirmed_hour))
+
     def since(self, cursor: str) -> Document:
         """What has become of the state with a cursor. Raises `NotReady`."""
         state, confirmed = self.now(), self._directory.confirmed_hour

@@ -6,10 +6,10 @@ whoever asks for the nearest haven meanwhile is not behind hundreds of them.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from fastapi.concurrency import run_in_threadpool
+from starlette.types import Receive
 
 from app.core.errors import DomainError
 from app.core.metrics import FOLLOWERS
@@ -19,10 +19,7 @@ from app.http.connections import room
 
 LONGEST_SECONDS = 30
 LOOK_SECONDS = 0.1
-GONE_SECONDS = 5
-"""How often it is looked whether somebody who waits is still there."""
-
-AT_A_TIME, PAUSE_SECONDS = 8, 0.01
+AT_A_TIME, PAUSE_SECONDS = 2, 0.002
 
 
 class TooManyFollowers(DomainError):
@@ -47,10 +44,9 @@ class Followers:
         self._looking: asyncio.Task[None] | None = None
         self._is_ending = False
 
-    async def wait(
-        self, cursor: str, seconds: float, is_gone: Callable[[], Awaitable[bool]]
-    ) -> None:
-        """Return when there is another state than the one with a cursor, or so much later.
+    async def wait(self, cursor: str, seconds: float, receive: Receive) -> None:
+        """Return when there is another state than the one with a cursor, or so much later, or when
+        whoever waits is gone, which `receive` tells.
 
         Of a state that is later than ours, as another host may have given, it waits for ours.
         Raises `NotReady` and `TooManyFollowers`.
@@ -63,12 +59,14 @@ class Followers:
             raise TooManyFollowers
         self._count += 1
         FOLLOWERS.inc()
+        gone = asyncio.create_task(_gone(receive))
         try:
-            while not self._is_ending and (left := until - clock()) > 0:
-                await self._sleep(min(left, GONE_SECONDS))
-                if not self._waits(await self._now(), cursor) or await is_gone():
+            while not (self._is_ending or gone.done()) and (left := until - clock()) > 0:
+                await self._sleep(left, gone)
+                if not self._waits(await self._now(), cursor):
                     return
         finally:
+            gone.cancel()
             self._count -= 1
             FOLLOWERS.dec()
 
@@ -86,15 +84,14 @@ class Followers:
             return await run_in_threadpool(self._changes.now)
         return self._changes.now()
 
-    async def _sleep(self, seconds: float) -> None:
-        """Until something is new, but no longer than so many seconds."""
+    async def _sleep(self, seconds: float, gone: asyncio.Task[None]) -> None:
+        """Until something is new or somebody gone, but no longer than so many seconds."""
         one = asyncio.get_running_loop().create_future()
         self._asleep.add(one)
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         try:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(one, seconds)
+            await asyncio.wait((one, gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._asleep.discard(one)
 
@@ -120,3 +117,9 @@ class Followers:
     def _wake(one: asyncio.Future[None]) -> None:
         if not one.done():
             one.set_result(None)
+
+
+async def _gone(receive: Receive) -> None:
+    """Return when whoever asked is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -341,6 +341,39 @@ def test_who_waits_does_not_hold_up_an_end(world: World) -> None:
     assert answers[0].cursor == cursor
 
 
+def test_who_is_gone_waits_no_more(world: World) -> None:
+    cursor = world.mirror.follow().cursor
+    with pytest.raises(httpx.ReadTimeout):
+        world.client.get("/v1/changes", params={"since": cursor, "wait": 30}, timeout=0.5)
+    until(lambda: "havens_followers 0.0" in metrics(world), 5)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{}, {"Accept-Encoding": "gzip"}, {"If-None-Match": "*"}, {"Origin": "https://example.org"}],
+)
+def test_however_it_is_worded_the_answer_is_the_same(world: World, asked: dict[str, str]) -> None:
+    cursor = world.mirror.follow().cursor
+    usual, unusual = (
+        world.client.get(f"/v1/changes?{words}", headers=asked)
+        for words in (f"since={cursor}&wait=0.1", f"wait=0.1&since={cursor}")
+    )
+    assert usual.status_code == unusual.status_code
+    assert usual.content == unusual.content
+    dated = ("date", "x-request-id")
+    assert [line for line in usual.headers.multi_items() if line[0] not in dated] == [
+        line for line in unusual.headers.multi_items() if line[0] not in dated
+    ]
+
+
+@pytest.mark.parametrize("words", ["since={}&wait=31", "since={}&wait=30.000001"])
+def test_nobody_waits_for_longer_than_is_said(world: World, words: str) -> None:
+    cursor = world.mirror.follow().cursor
+    response = world.client.get(f"/v1/changes?{words.format(cursor)}")
+    assert response.status_code == 422
+    assert [error["field"] for error in response.json()["errors"]] == ["wait"]
+
+
 def test_what_is_no_cursor_is_refused(world: World) -> None:
     for query, field in (
         ("since=x", "since"),
