@@ -135,7 +135,7 @@ def running(
     **more: str,
 ) -> Iterator[Service]:
     """The service in processes of its own, on a free port unless one is named, once every one of
-    them answers.
+    them answers; at a level at which it does not say how far it is, once one of them does.
 
     `by` is a command that runs another one; `more` is its environment, too.
     """
@@ -143,12 +143,26 @@ def running(
     more |= {"HAVENS_LOG_LEVEL": log_level, "HAVENS_LOG_FORMAT": log_format}
     with starting(data_dir, database_url, command, environment, **more) as (process, output):
         address = r"answering on (http://127\.0\.0\.1:\d+)"
-        found = until(lambda: _alive(process, output) and re.search(address, output.read_text()))
-        with client_of(found[1], {"Connection": "close"} | METRICS) as strangers:
-            service = Service(found[1], process, output, strangers)
-            until(lambda: _alive(process, output) and service.started() == workers)
+        says = log_level in ("debug", "info")
+        if says:
+            found = until(
+                lambda: _alive(process, output) and re.search(address, output.read_text())
+            )
+            url = found[1]
+        else:
+            url = f"http://127.0.0.1:{until(lambda: _alive(process, output) and _door(process))}"
+        with client_of(url, {"Connection": "close"} | METRICS) as strangers:
+            service = Service(url, process, output, strangers)
+            if says:
+                until(lambda: _alive(process, output) and service.started() == workers)
             assert service.get("/health/live").status_code == 200
             yield service
+
+
+def _door(process: psutil.Popen) -> int:
+    """The port at which a service answers that does not say so; 0 while there is none."""
+    found = process.net_connections("tcp")
+    return next((one.laddr.port for one in found if one.status == psutil.CONN_LISTEN), 0)
 
 
 @contextmanager
