@@ -20,7 +20,8 @@ from app.accounts.models import Account, SignIn
 from app.accounts.passwords import hashed
 from app.core import journal as journal_module
 from app.core.db import connected, database_clock, read_session
-from app.core.journal import Entry, Journal, Misdated
+from app.core.journal import Journal, Misdated
+from app.core.journal_chain import Entry
 from app.core.settings import Settings
 from app.register import journal_cli
 from app.venues.facts import facts_as

@@ -36,7 +36,8 @@ from app.core.db import (
     revision_of,
     write_session,
 )
-from app.core.journal import HEAD_FILE, Break, Journal, lacks, newest_entry
+from app.core.journal import HEAD_FILE, Journal, lacks, newest_entry
+from app.core.journal_chain import Break
 from app.core.journal_head import Newest
 from app.core.settings import Settings
 

@@ -7,22 +7,17 @@ newest one is kept outside the database too (`journal_head`): without the secret
 altered, left out or cut off unseen. Entries written after that copy was made are not covered
 against a cut. Whether the tables hold what the entries say is for `journal_proof`.
 
-What an entry says of a person lies beside it (`Personal`). The hash is made over a salted
-commitment to that, so that it can be erased, salt and all, and the chain stays whole.
-
-The newest of several keys signs, the older ones verify what they signed; an entry names its key.
-What an older one signed more than an hour after it was replaced counts as forged.
+How they are chained is for `journal_chain`.
 
 Instants rise with the numbers as long as the clocks agree. An entry from a clock that was far ahead
 stays as it is, and what comes after it goes by the clock again: the numbers tell the order.
 """
 
 import getpass
-import hmac
 import logging
 import os
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,13 +27,23 @@ from typing import Any, Self
 import orjson
 import sqlalchemy as sa
 from sqlalchemy import Engine, event
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstanceState, ORMExecuteState, UOWTransaction
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from app.core.database_errors import DATABASE_ERRORS, trouble
-from app.core.db import Instant, database_clock, make_engine, read_session, write_session
+from app.core.db import database_clock, make_engine, read_session, write_session
 from app.core.errors import DomainError
+from app.core.journal_chain import (
+    Break,
+    Chain,
+    Entry,
+    Personal,
+    Verified,
+    commitment_to,
+    followed,
+    hash_of,
+    id_of,
+)
 from app.core.journal_changes import Change, Content, changes_of, to_text
 from app.core.journal_head import MISSING, Head, Newest
 from app.core.settings import Settings
@@ -49,71 +54,10 @@ log = logging.getLogger(__name__)
 HEAD_FILE = "journal.head"
 CLOCKS_AGREE = timedelta(minutes=2)
 """Clocks that differ by no more than this count as the same."""
-KEYS_OVERLAP = timedelta(hours=1)
-"""How long hosts may take to change to a new key, one after the other."""
-
-
-class Entry(SQLModel, table=True):
-    """One change of one record.
-
-    `before` and `after` are JSON objects of columns: all of them when a record is made or
-    deleted, only those that changed when it is edited, none when it is erased. Personal ones are in
-    `Personal`, and `commitment` is to those. `key_id` and `commitment` are hashed too, except in
-    entries from before there was a `key_id`.
-    """
-
-    __tablename__ = "journal"
-    __unjournalled__ = True
-    __table_args__ = (
-        sa.Index("journal_by_actor", "actor", "number"),
-        sa.Index("journal_by_subject", "subject", "number"),
-    )
-
-    number: int = Field(primary_key=True)
-    at: datetime = Field(sa_type=Instant, index=True)
-    actor: str = Field(max_length=100)
-    subject: str = Field(max_length=50)
-    subject_id: str = Field(max_length=100, index=True)
-    before: str | None = Field(default=None, sa_type=sa.Text)
-    after: str | None = Field(default=None, sa_type=sa.Text)
-    key_id: str | None = Field(default=None, max_length=16)
-    commitment: str | None = Field(default=None, max_length=64)
-    hash: str = Field(max_length=64)
-
-
-class Personal(SQLModel, table=True):
-    """What an entry says of a person, as JSON with `before` and `after`; it can be erased."""
-
-    __tablename__ = "journal_personal"
-    __unjournalled__ = True
-
-    # No foreign key: the journal is kept whole by its hashes.
-    number: int = Field(primary_key=True)
-    salt: str = Field(max_length=64)
-    content: str = Field(sa_type=sa.Text)
-
-
 # As tables: a report has these in most of its statements, several times, and made of the model's
 # attributes they take three times as long to put together.
 _ENTRIES = sa.inspect(Entry).local_table
 _LATER = _ENTRIES.alias()
-
-
-@dataclass(frozen=True)
-class Break:
-    """Where the chain stops being right: the first entry that is wrong, and in what way."""
-
-    number: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class Verified:
-    """How far the chain was followed, and where it broke, if it did; `end` is needed to go on."""
-
-    number: int
-    broken: Break | None
-    end: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -152,7 +96,7 @@ class Journal:
         self.engines = (engine, replica) if replica else (engine,)
         keys = (key, *old_keys)
         self._key = key
-        self._keys = {_id_of(key): key for key in keys}
+        self._keys = {id_of(key): key for key in keys}
         self._head = Head(head, keys)
         self._clock_is_wrong = False
         self.writes = Writes(engine)
@@ -247,16 +191,16 @@ class Journal:
 
     def broken(self, session: Session) -> Break | None:
         """The first entry of a session's database that is not what was written, or is missing."""
-        return self._followed(session, 0, _Chain(self._keys), 0).broken
+        return followed(session, 0, Chain(self._keys), 0).broken
 
     def verify_on(self, since: Verified | None, most: int) -> Verified:
         """As `verify`, but for the copy outside, of so many entries after those of `since`.
 
         What a caller keeps between two calls is taken at its word.
         """
-        chain = _Chain(self._keys, since.end if since else {})
+        chain = Chain(self._keys, since.end if since else {})
         with read_session(self.engine) as session:
-            return self._followed(session, since.number if since else 0, chain, most)
+            return followed(session, since.number if since else 0, chain, most)
 
     def cut(self) -> Break | None:
         """Whether entries that the copy outside the database speaks of are gone, or differ."""
@@ -264,28 +208,6 @@ class Journal:
         with read_session(self.engine) as session:
             newest = newest_entry(session)
             return self._cut(session, newest.number if newest else 0, head)
-
-    def _followed(self, session: Session, number: int, chain: "_Chain", most: int) -> Verified:
-        """The chain after a number, to its end or for so many entries."""
-        last = number + most if most else None
-        # A database out of reach, or without a journal, is an error and not a broken chain.
-        session.scalar(select(sa.func.count()).select_from(Entry))
-        # Where something can't be read, once more and one at a time, to find out what.
-        for size in (1000, 1):
-            try:
-                for entry in _stored(session, number, size):
-                    if entry["number"] != number + 1:
-                        return Verified(number, Break(number + 1, "is missing"), chain.end)
-                    if reason := chain.fault(entry):
-                        return Verified(number, Break(number + 1, reason), chain.end)
-                    number += 1
-                    if number == last:
-                        break
-            except (ValueError, TypeError, DBAPIError):
-                continue
-            return Verified(number, None, chain.end)
-        broken = Break(number + 1, "was altered, and can't be read")
-        return Verified(number, broken, chain.end)
 
     def misdated(self) -> list[Misdated]:
         """What a wrong clock dated, as the order of the numbers shows; that forges nothing.
@@ -478,92 +400,6 @@ def newest_entry(session: Session) -> Newest | None:
     return Newest(*newest) if newest else None
 
 
-def _stored(session: Session, after: int, size: int) -> Iterator[dict[str, Any]]:
-    """The entries after a number as the database has them, read so many at a time."""
-    table, personal = (sa.inspect(model).local_table for model in (Entry, Personal))
-    # SQLite keeps an instant as text, and more than one text would be read as the same instant.
-    text = sa.type_coerce(table.c.at, sa.String).label("text")
-    entries = (
-        sa.select(table, text, personal.c.salt, personal.c.content)
-        .join_from(table, personal, table.c.number == personal.c.number, isouter=True)
-        .order_by(table.c.number)
-        .limit(size)
-    )
-    names = list(entries.selected_columns.keys())
-    # What was put in by hand may be numbered below the first.
-    batch = entries.where(table.c.number > after) if after else entries
-    while rows := session.connection().execute(batch).all():
-        for row in rows:
-            entry = dict(zip(names, row, strict=True))
-            written = entry.pop("text")
-            # In UTC, as both databases give them.
-            if isinstance(written, str) and f"{written}+00:00" != entry["at"].isoformat(
-                " ", "microseconds"
-            ):
-                raise ValueError
-            yield entry
-        batch = entries.where(table.c.number > rows[-1].number)
-
-
-class _Chain:
-    """Follows the entries from the first on, with the keys that may have signed them by their ids.
-
-    The newest key is the first. It goes on from the `end` that another had come to.
-    """
-
-    def __init__(self, keys: Mapping[str, bytes], end: Mapping[str, Any] | None = None) -> None:
-        self._keys = keys
-        self._ids = list(keys)
-        begun = end or {}
-        self._last = begun.get("last", "")
-        # The place of the newest key that has signed so far, and until when older ones may, too.
-        self._newest = begun.get("newest", len(keys))
-        never = datetime.min.replace(tzinfo=UTC).isoformat()
-        self._until = datetime.fromisoformat(begun.get("until", never))
-        self._latest = datetime.fromisoformat(begun.get("latest", never))
-
-    @property
-    def end(self) -> dict[str, Any]:
-        """What another needs to go on from here, as JSON."""
-        return {
-            "last": self._last,
-            "newest": self._newest,
-            "until": self._until.isoformat(),
-            "latest": self._latest.isoformat(),
-        }
-
-    def fault(self, entry: dict[str, Any]) -> str | None:
-        """What is wrong with the entry that comes next, with `salt` and `content` of `Personal`."""
-        hash_, salt, content = (entry.pop(name) for name in ("hash", "salt", "content"))
-        key_id, commitment = entry["key_id"], entry["commitment"]
-        if key_id is None and commitment is None:
-            # From before there were several keys: any may have signed it.
-            del entry["key_id"], entry["commitment"]
-            ids = self._ids[self._newest :] + self._ids[: self._newest]
-        elif key_id in self._keys:
-            ids = [key_id]
-        else:
-            return f"was signed with key {key_id}, which is not in HAVENS_OLD_SECRET_KEYS"
-        for signer in ids:
-            if hmac.compare_digest(hash_, _hash(self._keys[signer], self._last, entry)):
-                break
-        else:
-            return "was altered, or written without the secret"
-        if salt is not None and commitment is not None and commitment != _commit(salt, content):
-            return "was altered in what it says of a person"
-        self._last = hash_
-        return self._replaced(self._ids.index(signer), entry["at"])
-
-    def _replaced(self, place: int, at: datetime) -> str | None:
-        """Whether a key has signed when it had been replaced, as only whoever stole it would."""
-        self._latest = max(self._latest, at)
-        if place < self._newest:
-            self._newest, self._until = place, at + KEYS_OVERLAP
-        elif place > self._newest and self._latest > self._until:
-            return "was signed with a key that had been replaced by then"
-        return None
-
-
 @dataclass
 class _Writing:
     """What one session that records knows; `newest` numbers the entry that it begins after."""
@@ -580,14 +416,14 @@ class _Writing:
         """The next entries of the chain, and what lies beside them."""
         number, hash_ = (newest.number, newest.hash) if newest else (0, "")
         entries, beside = [], []
-        key_id = _id_of(self.key)
+        key_id = id_of(self.key)
         for at, change in changes:
             number += 1
             commitment = None
             open_, personal = change.parted()
             if personal:
                 salt, content = secrets.token_hex(32), to_text(personal) or ""
-                commitment = _commit(salt, content)
+                commitment = commitment_to(salt, content)
                 beside.append({"number": number, "salt": salt, "content": content})
             entry = {
                 "number": number,
@@ -600,7 +436,7 @@ class _Writing:
                 "key_id": key_id,
                 "commitment": commitment,
             }
-            hash_ = _hash(self.key, hash_, entry)
+            hash_ = hash_of(self.key, hash_, entry)
             entries.append(entry | {"hash": hash_})
         return entries, beside
 
@@ -649,16 +485,3 @@ def _refuse_unrecorded(state: ORMExecuteState) -> None:
         return
     if not getattr(state.bind_mapper.class_, "__unjournalled__", False):
         raise RuntimeError("records are changed one by one, so that each change is recorded")
-
-
-def _hash(key: bytes, last: str, content: dict[str, Any]) -> str:
-    text = orjson.dumps([last, content], option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
-    return hmac.digest(key, text, "sha256").hex()
-
-
-def _id_of(key: bytes) -> str:
-    return hmac.digest(key, b"id", "sha256").hex()[:16]
-
-
-def _commit(salt: str, content: str) -> str:
-    return hmac.digest(salt.encode(), content.encode(), "sha256").hex()

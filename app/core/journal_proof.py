@@ -23,7 +23,7 @@ from sqlmodel import Session, SQLModel, col
 
 from app.core.db import Instant, as_hex, many_rows
 from app.core.geo import GeoPoint
-from app.core.journal import Entry, Personal
+from app.core.journal_chain import Entry, Personal
 from app.core.journal_changes import Columns, Content, digest, from_json, to_text
 
 

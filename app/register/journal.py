@@ -15,7 +15,8 @@ from app.accounts.guards import Reader
 from app.accounts.models import Account, Role, SignIn
 from app.core.db import find, none_such
 from app.core.errors import responses, wrong
-from app.core.journal import Entry, personal_in
+from app.core.journal import personal_in
+from app.core.journal_chain import Entry
 from app.core.journal_changes import Columns, from_json
 from app.core.london import effective, end_of
 from app.http.conditional import Register

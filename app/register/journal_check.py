@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from app.accounts.guards import Administrator
 from app.core.errors import responses, wrong
-from app.core.journal import Verified
+from app.core.journal_chain import Verified
 from app.http.conditional import TheJournal, unstored
 from app.http.fields import Absent, Maybe, to_json
 

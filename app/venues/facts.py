@@ -21,7 +21,8 @@ from sqlmodel import Session, col, select
 from app.core.batch import Batch, made
 from app.core.columns import Ints, last_by_day, places, read_columns
 from app.core.events import in_effect, known, recorded
-from app.core.journal import CLOCKS_AGREE, Entry, now
+from app.core.journal import CLOCKS_AGREE, now
+from app.core.journal_chain import Entry
 from app.core.london import end_of
 from app.venues.kinds import Category
 from app.venues.models import Venue, VenueFacts, VenueStatus

@@ -14,7 +14,8 @@ from app.accounts.demo import FILE, demo_accounts
 from app.accounts.models import Account, Role
 from app.accounts.passwords import verified
 from app.core.db import make_engine, migrate
-from app.core.journal import Entry, Journal
+from app.core.journal import Journal
+from app.core.journal_chain import Entry
 from app.core.settings import Settings, UnsafeSettings, settings
 from tests.accounts import SECRET
 

@@ -17,7 +17,7 @@ from app.accounts.attempts import KNOWN, STRANGERS
 from app.accounts.models import Account
 from app.accounts.passwords import hashed
 from app.accounts.tokens import STEP_SECONDS
-from app.core.journal import Entry
+from app.core.journal_chain import Entry
 from tests.accounts import SECRET, add_account, make_app, sign_in, signed_in
 from tests.accounts.conftest import WithoutSocket
 

@@ -25,7 +25,7 @@ from sqlmodel import SQLModel
 
 from app.accounts.models import Account, Role
 from app.core.db import connected, migrate
-from app.core.journal import Entry
+from app.core.journal_chain import Entry
 from app.core.london import effective
 from app.core.places import Point
 from app.outreach.models import (

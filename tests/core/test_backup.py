@@ -20,7 +20,8 @@ from app.core.backup import Manifest, RefusedBackup, back_up, opened
 from app.core.copies import _tables
 from app.core.db import Instant, connected, migrate, read_session
 from app.core.geo import GeoPoint
-from app.core.journal import HEAD_FILE, Entry, Journal, _hash
+from app.core.journal import HEAD_FILE, Journal
+from app.core.journal_chain import Entry, hash_of
 from app.core.settings import Settings
 from app.directory.build import build
 from app.outreach.models import Result, SchemeTest, SchemeTested
@@ -244,7 +245,7 @@ def test_one_of_an_older_version_is_brought_up_to_this_one(
         "after": '{"name":"Older than this"}',
     }
     # As that version wrote it.
-    journalled = entry | {"hash": _hash(old.key("journal"), "", entry)}
+    journalled = entry | {"hash": hash_of(old.key("journal"), "", entry)}
     with (
         connected(old.database_url) as engine,
         engine.execution_options(writes=True).begin() as connection,

@@ -16,21 +16,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel, col, select
 
 from app.accounts.models import Account, Role
-from app.core import journal as journal_module
+from app.core import journal_chain
 from app.core.db import connected, read_session, write_session
-from app.core.journal import (
-    HEAD_FILE,
-    Break,
-    Entry,
-    Journal,
-    Verified,
-    _hash,
-    _id_of,
-    actor,
-    erase,
-    now,
-    personal_in,
-)
+from app.core.journal import HEAD_FILE, Journal, actor, erase, now, personal_in
+from app.core.journal_chain import Break, Entry, Verified, hash_of, id_of
 from app.core.places import Point
 from app.http.idempotency import AnsweredCreate
 from app.venues.hours import Hours
@@ -259,7 +248,7 @@ def test_time_goes_on_even_when_the_clock_goes_back_a_little(
         def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
             return first.at.astimezone(tz) - timedelta(minutes=1)
 
-    monkeypatch.setattr(journal_module, "datetime", Slow)
+    monkeypatch.setattr("app.core.journal.datetime", Slow)
     add_business(journal, "Second")
     add_business(journal, "Third")
     assert [entry.at - first.at for entry in entries(journal)] == [
@@ -376,7 +365,7 @@ def test_a_later_part_rewritten_without_the_key_is_named(journal: Journal, tmp_p
     fill(journal, 5)
     by_hand(journal, "DELETE FROM journal WHERE number > 3")
     add_business(Journal(journal.engine, OTHER_KEY, tmp_path / "forged.head"), "Forged")
-    by_hand(journal, f"UPDATE journal SET key_id = '{_id_of(KEY)}' WHERE number = 4")  # noqa: S608
+    by_hand(journal, f"UPDATE journal SET key_id = '{id_of(KEY)}' WHERE number = 4")  # noqa: S608
     assert broken(journal) == (4, ALTERED)
 
 
@@ -512,13 +501,13 @@ def test_writing_goes_on_while_the_journal_is_verified(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(journal, 2)
-    read = journal_module._stored
+    read = journal_chain.entries_after
 
     def slowly(*asked: Any) -> Iterator[Any]:
         yield from read(*asked)
         add_business(journal, "Meanwhile")
 
-    monkeypatch.setattr(journal_module, "_stored", slowly)
+    monkeypatch.setattr(journal_chain, "entries_after", slowly)
     assert broken(journal) is None
     assert journal.covered() == 3
 
@@ -631,8 +620,8 @@ def test_entries_of_an_older_key_stay_genuine(journal: Journal) -> None:
     assert after.covered() == 3
     add_business(after, "Ales Ltd")
     assert after.verify() is None
-    assert [entry.key_id for entry in entries(after)] == [_id_of(KEY)] * 3 + [_id_of(OTHER_KEY)]
-    reason = f"was signed with key {_id_of(KEY)}, which is not in HAVENS_OLD_SECRET_KEYS"
+    assert [entry.key_id for entry in entries(after)] == [id_of(KEY)] * 3 + [id_of(OTHER_KEY)]
+    reason = f"was signed with key {id_of(KEY)}, which is not in HAVENS_OLD_SECRET_KEYS"
     assert broken(changed_key(journal, OTHER_KEY)) == (1, reason)
 
 
@@ -650,7 +639,7 @@ def test_a_key_that_was_replaced_signs_nothing_any_more(
     """Not even with an instant of the time when it was good: the order tells."""
     after = changed_key(journal, OTHER_KEY, KEY)
     add_business(after, "First with the new key")
-    monkeypatch.setattr(journal_module, "KEYS_OVERLAP", timedelta(0))
+    monkeypatch.setattr(journal_chain, "KEYS_OVERLAP", timedelta(0))
     add_business(after, "Second with the new key")
     add_business(journal, "By whoever has stolen the old one")
     assert broken(after) == (3, "was signed with a key that had been replaced by then")
@@ -662,7 +651,7 @@ def test_entries_from_before_keys_had_ids_stay_genuine(journal: Journal) -> None
         for number in (1, 2):
             entry = {"number": number, "at": datetime(2026, 1, number, tzinfo=UTC), **row}
             entry |= {"subject_id": f"w{number}", "after": '{"name":"Cheap"}'}
-            last = _hash(KEY, last, entry)
+            last = hash_of(KEY, last, entry)
             connection.execute(sa.insert(JOURNAL), entry | {"hash": last})
     journal.accept()
     add_business(journal, "Ales Ltd")

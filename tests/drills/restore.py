@@ -26,7 +26,8 @@ from sqlmodel import select
 from app.core.backup import RefusedBackup, back_up, opened
 from app.core.copies import _without_triggers
 from app.core.db import connected, migrate, read_session, write_session
-from app.core.journal import Entry, Journal, _hash, _stored, newest_entry
+from app.core.journal import Journal, newest_entry
+from app.core.journal_chain import Entry, entries_after, hash_of
 from app.core.london import effective
 from app.core.settings import Settings
 from app.schemes.models import Decision
@@ -143,10 +144,10 @@ def chain(settings: Settings) -> None:
     with connected(settings.database_url) as engine:
         with write_session(engine) as session:
             hashes = []
-            for entry in _stored(session, 0, 1000):
+            for entry in entries_after(session, 0, 1000):
                 for unsigned in ("hash", "salt", "content", "key_id", "commitment"):
                     entry.pop(unsigned)
-                last = _hash(key, last, entry)
+                last = hash_of(key, last, entry)
                 hashes.append({"of": entry["number"], "true_hash": last})
             journal: Any = sa.inspect(Entry).local_table
             connection = session.connection()

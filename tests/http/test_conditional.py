@@ -18,7 +18,8 @@ from sqlmodel import Session, col, select
 from app.accounts.models import Account
 from app.core import errors
 from app.core.db import connected, read_session
-from app.core.journal import HEAD_FILE, Entry, Journal
+from app.core.journal import HEAD_FILE, Journal
+from app.core.journal_chain import Entry
 from app.http.conditional import Register
 from app.http.database import Turns
 from app.http.paging import Page, Paged, page

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from app.core.db import read_session
-from app.core.journal import Entry
+from app.core.journal_chain import Entry
 from app.core.london import LONDON
 from app.core.settings import Settings
 from app.outreach import reports

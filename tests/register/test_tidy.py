@@ -13,7 +13,8 @@ from sqlmodel import col, select
 
 from app.accounts.models import Account, SignIn
 from app.core.db import connected, read_session
-from app.core.journal import HEAD_FILE, Entry, Journal, note, written_in
+from app.core.journal import HEAD_FILE, Journal, note, written_in
+from app.core.journal_chain import Entry
 from app.core.journal_changes import Content
 from app.core.journal_proof import strays
 from app.core.settings import KeepDays

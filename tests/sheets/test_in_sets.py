@@ -16,7 +16,8 @@ from app.accounts.models import Account
 from app.core import journal as journal_module
 from app.core.batch import Batch, Outdated
 from app.core.db import read_session
-from app.core.journal import Entry, Journal, now
+from app.core.journal import Journal, now
+from app.core.journal_chain import Entry
 from app.outreach.models import ProblemReport, ReportKind
 from app.outreach.reports import report_problem
 from app.outreach.schemas import ProblemReportIn

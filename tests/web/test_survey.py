@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, expect
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from app.core.journal import Entry, Journal
+from app.core.journal import Journal
+from app.core.journal_chain import Entry
 from app.core.london import today
 from app.http.languages import LANGUAGES
 from app.outreach.models import SurveyCount

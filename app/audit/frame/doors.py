@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.audit.frame.question import View
-from app.core.journal import Entry
+from app.core.journal_chain import Entry
 from app.core.journal_changes import from_json, to_text
 from app.core.places import Point
 from app.schemes.registry import LISTS_PUBLICLY

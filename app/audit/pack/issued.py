@@ -21,7 +21,8 @@ from app.audit.pack.differences import REVEALING, Recorded, recorded_between
 from app.audit.pack.pack import Parameters, QuarterlyPack, QuarterName, compose, hash_of, parameters
 from app.audit.pack.quarters import Quarter
 from app.core.errors import wrong
-from app.core.journal import Entry, actor, now
+from app.core.journal import actor, now
+from app.core.journal_chain import Entry
 from app.http.fields import to_json
 
 log = logging.getLogger(__name__)

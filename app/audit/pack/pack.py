@@ -31,7 +31,7 @@ from app.audit.reports.quality import quality
 from app.audit.reports.scheme_tests import scheme_tests
 from app.audit.reports.survey import is_over
 from app.core.errors import wrong
-from app.core.journal import Entry
+from app.core.journal_chain import Entry
 from app.core.london import effective, end_of, london_day
 from app.http.fields import Absent
 from app.outreach.models import EngagementKind, Outcome

@@ -23,7 +23,7 @@ from app.audit.pack.sections import CHECKS, DATED
 from app.audit.reports.coverage import coverage
 from app.audit.reports.quality import quality
 from app.core.db import connected, read_session
-from app.core.journal import Entry
+from app.core.journal_chain import Entry
 from app.core.london import LONDON
 from app.core.settings import Settings
 from app.outreach.models import (

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text, update
 from sqlmodel import Session, col, select
 
 from app.accounts.models import Account, CalendarAddress, Role
-from app.core.journal import Entry
+from app.core.journal_chain import Entry
 from app.core.london import today
 from app.core.settings import settings
 from app.outreach.models import Result, SchemeTest, SchemeTested

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from app.audit.reports.due import Bucket, bucket
-from app.core.journal import Entry
+from app.core.journal_chain import Entry
 from app.outreach.models import Result, SchemeTest, SchemeTested
 from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from app.core.journal import Entry
+from app.core.journal_chain import Entry
 from app.outreach.models import Debrief, Result, SchemeTest, SchemeTested
 from app.outreach.rules import KnownTest, asks_for_debrief, asks_for_retest
 from app.venues.kinds import Category

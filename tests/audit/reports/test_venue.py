@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from app.core.journal import Entry
+from app.core.journal_chain import Entry
 from app.core.london import effective
 from app.outreach.models import (
     Debrief,
