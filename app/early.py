@@ -44,12 +44,14 @@ _FIRST_WORDS = (f"GET {NEAREST}?".encode(), f"POST {NEAREST} ".encode())
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,9}) *\r\n", re.IGNORECASE)
 
 
-def config_of(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
+def config_of(
+    app: Any, settings: Settings, connection: type[Shortcut], **more: Any
+) -> uvicorn.Config:
     """How an application is served: how every answer of the service begins, and what is logged."""
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="app.directory.shortcut:Shortcut",
+        http=connection,
         ws="none",
         access_log=False,
         log_config=None,
@@ -77,6 +79,7 @@ class First:
             self._channel.send(b".")
         self._channel.setblocking(False)
         loop = asyncio.get_running_loop()
+        connection: Any = config.http_protocol_class
         going_on: set[asyncio.Task[object]] = set()
 
         def take() -> None:
@@ -99,7 +102,8 @@ class First:
         def go_on(handed: int, came: int) -> None:
             with os.fdopen(came, "rb") as file:
                 file.seek(0)
-                protocol = partial(_HandedOver, file.read(), config, state, app_state)
+                came_before = file.read()
+            protocol = partial(connection, config, state, app_state, came=came_before)
             task = loop.create_task(_go_on(loop, protocol, socket.socket(fileno=handed)))
             going_on.add(task)
             task.add_done_callback(going_on.discard)
@@ -122,19 +126,6 @@ class First:
 async def _go_on(loop: asyncio.AbstractEventLoop, protocol: Any, connection: socket.socket) -> None:
     with suppress(OSError):
         await loop.connect_accepted_socket(protocol, connection)
-
-
-class _HandedOver(Shortcut):
-    """A connection on which something came before."""
-
-    def __init__(self, came: bytes, *args: Any) -> None:
-        super().__init__(*args)
-        self._came = came
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        if self._came:
-            self.data_received(self._came)
 
 
 def answer_first(settings: Settings, door: socket.socket) -> First:
@@ -180,7 +171,7 @@ def _be_first(settings: Settings, door: socket.socket, channel: socket.socket) -
 async def _answer(
     settings: Settings, directory: ReadSide, door: socket.socket, channel: socket.socket
 ) -> None:
-    config, state = config_of(_nobody, settings), ServerState()
+    config, state = config_of(_nobody, settings, _Early), ServerState()
     config.load()
     of_app = {"directory": directory, "contacts": Contacts(settings.help_contacts)}
     loop = asyncio.get_running_loop()

@@ -41,7 +41,6 @@ from app.directory.reporters import Reporters
 from app.directory.routes import health
 from app.directory.routes import router as havens
 from app.feeds.changes import Changes
-from app.feeds.changes_routes import Following
 from app.feeds.changes_routes import router as changes
 from app.feeds.followers import Followers
 from app.feeds.ogc_routes import licensing as ogc_licensing
@@ -131,10 +130,11 @@ def create_app(
         # A thread of its own, and a daemon: a database that hangs can't delay a shutdown.
         follower = threading.Thread(target=follow, name=FOLLOWER, daemon=True)
         follower.start()
-        # For `Shortcut`, which answers before any of what follows.
+        # For `Following`, which answers before any of what follows.
         yield {
             "directory": directory,
             "contacts": app.state.contacts,
+            "changes": app.state.changes,
             "followers": app.state.followers,
         }
         stop.set()
@@ -180,7 +180,6 @@ def create_app(
 
     app.include_router(havens)  # public
     app.include_router(on_foot)  # public
-    app.router.routes.append(Following())  # public; a router that is included would lose its words
     app.include_router(changes)  # public
     app.include_router(reports)  # public
     app.include_router(health)  # public

@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 import uvicorn._subprocess
@@ -92,6 +92,7 @@ def _answer(
     import app.directory.engine.nearest  # noqa: F401, PLC0415
     from app.core.compiled import let_go_of_compiler  # noqa: PLC0415
     from app.directory.builder import builder  # noqa: PLC0415
+    from app.feeds.following import Following  # noqa: PLC0415
     from app.start import prepare, started_app  # noqa: PLC0415
 
     gc.freeze()
@@ -113,6 +114,7 @@ def _answer(
         # Made here, so that those who are forked share it.
         started_app(),
         settings,
+        Following,
         workers=workers,
         timeout_graceful_shutdown=GRACE_SECONDS,
         # On a busy machine a worker may be held up for longer than the usual five seconds.
@@ -201,10 +203,8 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _take(self, connection: socket.socket) -> None:
-        # Imported by now, and too early above.
-        from app.directory.shortcut import Shortcut  # noqa: PLC0415
-
-        protocol = partial(Shortcut, self.config, self.server_state, self.lifespan.state)
+        connection_of: Any = self.config.http_protocol_class
+        protocol = partial(connection_of, self.config, self.server_state, self.lifespan.state)
         with suppress(OSError):
             await asyncio.get_running_loop().connect_accepted_socket(protocol, connection)
 

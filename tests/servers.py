@@ -28,8 +28,8 @@ from app.core.db import connected
 from app.core.settings import Settings
 from app.directory.builder import NAME
 from app.directory.read_side import Clock
-from app.directory.shortcut import Shortcut
 from app.early import NAME as FIRST
+from app.feeds.following import Following
 from app.http.connections import Guarded
 from app.http.headers import on_every_answer
 from app.main import FOLLOWER
@@ -299,7 +299,7 @@ def serving(app: FastAPI, connection: type[Guarded] | None = None) -> Iterator[h
         noting_faults(app),
         host="127.0.0.1",
         port=0,
-        http=connection or (Shortcut if settings else Guarded),
+        http=connection or (Following if settings else Guarded),
         ws="none",
         access_log=False,
         log_config=None,

@@ -26,7 +26,6 @@ from app.core.places import Point
 from app.core.postcodes import Postcodes
 from app.core.settings import Settings
 from app.directory import examples
-from app.feeds.changes_routes import Following
 from app.http.conditional import register_of
 from app.main import create_app
 from app.venues.kinds import Facility
@@ -147,12 +146,11 @@ def test_it_is_the_same_each_time(app: FastAPI, tmp_path: Path) -> None:
 
 
 def is_published(context: RouteContext) -> bool:
-    """Whether the contract has to say it: pages, and what they are made of, are for people; who
-    follows asks what another route publishes."""
+    """Whether the contract has to say it: pages, and what they are made of, are for people."""
     return not (
         context.path in NOT_PUBLISHED
         or str(context.path).startswith(NOT_OURS_TO_SAY)
-        or isinstance(context.original_route, PageRoute | Following)
+        or isinstance(context.original_route, PageRoute)
     )
 
 

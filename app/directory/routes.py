@@ -225,19 +225,20 @@ async def unless_known(
 ) -> Response:
     """A document for who does not have it yet, compressed for who accepts that."""
     gzipped = takes_gzip(request.headers)
-    headers = {
-        "ETag": f'"{tag}{"-gzip" * gzipped}"',
-        "Cache-Control": cached,
-        "Vary": vary,
-    }
+    headers = tagged(tag, vary, cached, gzipped=gzipped)
     if is_known(request.headers, headers["ETag"]):
+        headers.pop("Content-Encoding", None)
         return Response(status_code=304, headers=headers)
-    if not gzipped:
-        return Response(document.body, media_type=media_type, headers=headers)
-    headers["Content-Encoding"] = "gzip"
-    if not document.is_compressed:
+    if gzipped and not document.is_compressed:
         await run_in_threadpool(lambda: document.compressed)
-    return Response(document.compressed, media_type=media_type, headers=headers)
+    body = document.compressed if gzipped else document.body
+    return Response(body, media_type=media_type, headers=headers)
+
+
+def tagged(tag: str, vary: str, cached: str = "no-cache", *, gzipped: bool) -> dict[str, str]:
+    """What is said with a document that may come compressed."""
+    headers = {"ETag": f'"{tag}{"-gzip" * gzipped}"', "Cache-Control": cached, "Vary": vary}
+    return headers | {"Content-Encoding": "gzip"} if gzipped else headers
 
 
 @router.get(

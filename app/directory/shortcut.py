@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 _PATH = NEAREST.encode()
 
 
-def _lines(headers: dict[str, str]) -> bytes:
+def lines_of(headers: dict[str, str]) -> bytes:
     return b"".join(
         b"%b: %b\r\n" % (name.lower().encode(), value.encode()) for name, value in headers.items()
     )
@@ -37,17 +37,17 @@ def _head(language: str) -> bytes:
     headers = {**NO_STORE, "Content-Type": "application/json", "Vary": "Origin"}
     if language:
         headers |= {"Content-Language": language, "Vary": "Accept-Language, Origin"}
-    return b"HTTP/1.1 200 OK\r\n" + _lines(headers)
+    return b"HTTP/1.1 200 OK\r\n" + lines_of(headers)
 
 
-_CORS = _lines(CORS_HEADERS)
+_CORS = lines_of(CORS_HEADERS)
 
 
 class Shortcut(Guarded):
     """Uvicorn's side of a connection, which answers `GET` and `POST /v1/havens/nearest` by itself
     when nothing is out of the ordinary.
 
-    The application's lifespan gives it a `directory`, `contacts` and the `followers` of changes.
+    The application's lifespan gives it a `directory` and `contacts`.
     """
 
     answers_last: ClassVar[bool] = False
@@ -80,8 +80,6 @@ class Shortcut(Guarded):
         super().on_end()
 
     def shutdown(self) -> None:
-        # Whoever waits for something new can do so at the process that follows.
-        self.app_state["followers"].end()
         if self._held is not None:
             self._go_the_long_way()
         super().shutdown()
@@ -99,14 +97,17 @@ class Shortcut(Guarded):
             return False
         match self.parser.get_method():
             case b"GET":
-                is_ordinary = not _has_body(self.by_name) and b"#" not in self.url
+                is_ordinary = not has_body(self.by_name) and b"#" not in self.url
             case b"POST":
                 is_ordinary = _has_small_json(self.by_name)
             case _:
                 is_ordinary = False
+        return is_ordinary and self._may_be_answered()
+
+    def _may_be_answered(self) -> bool:
+        """Whether nothing but what is asked, and how, can be against answering it now."""
         return (
-            is_ordinary
-            and not self.is_leaving
+            not self.is_leaving
             # Which of two headers counts is the framework's to know.
             and len(self.by_name) == len(self.headers)
             and not self.expect_100_continue
@@ -138,21 +139,24 @@ class Shortcut(Guarded):
         except Exception:
             log.exception("left to the framework")
             return False
-        head = [_head(contacts.headers.get("Content-Language", ""))]
-        head.append(self._always())
-        if any(name == b"origin" for name, _ in self.headers):
-            head.append(_CORS)
+        self._say(_head(contacts.headers.get("Content-Language", "")), content)
+        measure(method.decode(), NEAREST, 200, began)
+        return True
+
+    def _say(self, head: bytes, content: bytes) -> None:
+        """Answer, with what every answer says after what this one's head begins with."""
+        lines = [head, self._always()]
+        if b"origin" in self.by_name:
+            lines.append(_CORS)
         is_last = self.answers_last and not self._stays()
         if is_last:
-            head.append(b"connection: close\r\n")
-        head.append(b"content-length: %d\r\n\r\n" % len(content))
+            lines.append(b"connection: close\r\n")
+        lines.append(b"content-length: %d\r\n\r\n" % len(content))
         # In one piece: each system call costs about as much as all the rest.
-        self.transport.writelines((b"".join(head), content))
+        self.transport.writelines((b"".join(lines), content))
         self.on_response_complete()
         if is_last:
             self.transport.close()
-        measure(method.decode(), NEAREST, 200, began)
-        return True
 
     def _always(self) -> bytes:
         headers = self.server_state.default_headers
@@ -162,7 +166,7 @@ class Shortcut(Guarded):
         return self._always_says[1]
 
 
-def _has_body(headers: dict[bytes, bytes]) -> bool:
+def has_body(headers: dict[bytes, bytes]) -> bool:
     return b"content-length" in headers or b"transfer-encoding" in headers
 
 

@@ -1,14 +1,11 @@
 """The change feed over HTTP."""
 
-import re
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import AfterValidator, BaseModel, Field
-from starlette.routing import Match, Route
-from starlette.types import Scope
 
 from app.core.errors import responses, wrong
 from app.directory import examples
@@ -17,11 +14,10 @@ from app.directory.routes import TAG, unless_known
 from app.directory.schemas import DirectoryHaven, WholeDirectoryInfo
 from app.feeds.changes import Changes, order_of
 from app.feeds.followers import LONGEST_SECONDS, Followers, TooManyFollowers
+from app.feeds.following import CHANGES
 from app.http.fields import Absent, Given, Maybe
 
 router = APIRouter(tags=["havens"])
-
-_PATH = "/v1/changes"
 
 
 def _cursor(value: str) -> str:
@@ -64,48 +60,14 @@ class DirectoryChanges(BaseModel):
     )
 
 
-async def _answer(request: Request, since: str, wait: float) -> Response:
+async def _changes(request: Request) -> Changes:
     changes: Changes = request.app.state.changes
+    return changes
+
+
+async def _followers(request: Request) -> Followers:
     followers: Followers = request.app.state.followers
-    if since and wait:
-        await followers.wait(since, wait, request.receive)
-    document = changes.ready(since)
-    if document is None:
-        document = await run_in_threadpool(changes.since, since)
-    return await unless_known(
-        request, document, document.tag, "application/json", "Accept-Encoding"
-    )
-
-
-class Following(Route):
-    """The question of everybody who follows, as most word it, without the framework's way of
-    reading it.
-
-    Hundreds who wait ask again each half minute, and to read two parameters is most of what their
-    answers cost. What is worded otherwise, or is wrong, is left to `directory_changes`.
-    """
-
-    _WORDS = re.compile(rb"since=([\w-]{32})&wait=(\d{1,2}(?:\.\d{1,6})?)")
-
-    def __init__(self) -> None:
-        super().__init__(_PATH, self._told, methods=["GET"], include_in_schema=False)
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        match, child = super().matches(scope)
-        words = self._WORDS.fullmatch(scope["query_string"]) if match is Match.FULL else None
-        if words is None:
-            return Match.NONE, {}
-        since, wait = words[1].decode(), float(words[2])
-        try:
-            order_of(since)
-        except ValueError:
-            return Match.NONE, {}
-        if wait > LONGEST_SECONDS:
-            return Match.NONE, {}
-        return match, {**child, "route": self, "path_params": {"since": since, "wait": wait}}
-
-    async def _told(self, request: Request) -> Response:
-        return await _answer(request, **request.path_params)
+    return followers
 
 
 _EXAMPLE: dict[str, Any] = {
@@ -119,7 +81,7 @@ _EXAMPLE: dict[str, Any] = {
 
 
 @router.get(
-    _PATH,
+    CHANGES,
     summary="What has changed",
     response_model=DirectoryChanges,
     response_description="What has changed since",
@@ -133,6 +95,8 @@ _EXAMPLE: dict[str, Any] = {
 async def directory_changes(
     request: Request,
     asked: Annotated[ChangesQuestion, Query()],
+    changes: Annotated[Changes, Depends(_changes)],
+    followers: Annotated[Followers, Depends(_followers)],
 ) -> Response:
     """What was listed, changed or unlisted since the state that a cursor names.
 
@@ -141,4 +105,12 @@ async def directory_changes(
     was decided, and each hour, when others are open in the two weeks ahead. Of a cursor that is too
     old you are told the whole. With `wait`, the answer comes as soon as there is something new.
     """
-    return await _answer(request, asked.since or "", asked.wait)
+    since = asked.since or ""
+    if since and asked.wait:
+        await followers.wait(since, asked.wait, request.receive)
+    document = changes.ready(since)
+    if document is None:
+        document = await run_in_threadpool(changes.since, since)
+    return await unless_known(
+        request, document, document.tag, "application/json", "Accept-Encoding"
+    )

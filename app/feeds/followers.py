@@ -1,11 +1,12 @@
 """Those who wait for the next state of the directory, and keep nothing else waiting.
 
-They hold no thread and no connection to the database: each is a coroutine that sleeps. One task for
-all of a process looks whether there is something new, and lets them go a few at a time, so that
-whoever asks for the nearest haven meanwhile is not behind hundreds of them.
+They hold no thread, no task and no connection to the database. One task for all of a process looks
+whether there is something new, and lets them go a few at a time, so that whoever asks for the
+nearest haven meanwhile is not behind hundreds of them.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from fastapi.concurrency import run_in_threadpool
@@ -34,89 +35,109 @@ def most_followers() -> int:
     return room() // 2
 
 
+class Follower:
+    """Somebody who waits, with the cursor of the state that they have."""
+
+    def __init__(self, cursor: str, go: Callable[[], None]) -> None:
+        self.cursor = cursor
+        self.go = go
+        self.timer: asyncio.TimerHandle | None = None
+
+
 class Followers:
-    """All who wait in this process."""
+    """All who wait in this process; to be used in its loop."""
 
     def __init__(self, changes: Changes) -> None:
         self._changes = changes
-        self._asleep: set[asyncio.Future[None]] = set()
-        self._count = 0
+        self._all: set[Follower] = set()
         self._looking: asyncio.Task[None] | None = None
         self._is_ending = False
 
     async def wait(self, cursor: str, seconds: float, receive: Receive) -> None:
-        """Return when there is another state than the one with a cursor, or so much later, or when
-        whoever waits is gone, which `receive` tells.
+        """Return when `hold` would let go, or when whoever waits is gone, which `receive` tells.
 
-        Of a state that is later than ours, as another host may have given, it waits for ours.
         Raises `NotReady` and `TooManyFollowers`.
         """
-        clock = asyncio.get_running_loop().time
-        until = clock() + seconds
-        if not self._waits(await self._now(), cursor):
+        await self._now()
+        let_go = asyncio.Event()
+        follower = self.hold(cursor, seconds, let_go.set)
+        if follower is None:
             return
-        if self._count >= most_followers():
-            raise TooManyFollowers
-        self._count += 1
-        FOLLOWERS.inc()
         gone = asyncio.create_task(_gone(receive))
+        gone.add_done_callback(lambda _: self.let_go(follower))
         try:
-            while not (self._is_ending or gone.done()) and (left := until - clock()) > 0:
-                await self._sleep(left, gone)
-                if not self._waits(await self._now(), cursor):
-                    return
+            await let_go.wait()
         finally:
             gone.cancel()
-            self._count -= 1
-            FOLLOWERS.dec()
+            self.forget(follower)
+
+    def hold(self, cursor: str, seconds: float, go: Callable[[], None]) -> Follower | None:
+        """Call `go` once when there is another state than the one with a cursor, or so much later.
+
+        Of a state that is later than ours, as another host may have given, it waits for ours.
+        Gives None, and calls nothing, when there is nothing to wait for, or nobody knows yet.
+        Raises `NotReady` and `TooManyFollowers`.
+        """
+        if self._is_ending or self._changes.has_moved():
+            return None
+        if not _waits(self._changes.now(), cursor):
+            return None
+        if len(self._all) >= most_followers():
+            raise TooManyFollowers
+        follower = Follower(cursor, go)
+        loop = asyncio.get_running_loop()
+        follower.timer = loop.call_later(seconds, self.let_go, follower)
+        self._all.add(follower)
+        FOLLOWERS.inc()
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+        return follower
+
+    def let_go(self, follower: Follower) -> None:
+        """Have somebody wait no longer."""
+        if self.forget(follower):
+            follower.go()
+
+    def forget(self, follower: Follower) -> bool:
+        """Call nothing for somebody who is gone; whether they still waited."""
+        if follower not in self._all:
+            return False
+        self._all.discard(follower)
+        if follower.timer:
+            follower.timer.cancel()
+        FOLLOWERS.dec()
+        return True
 
     def end(self) -> None:
         """Let everybody go, now and from now on: this process stops."""
         self._is_ending = True
-        for one in list(self._asleep):
-            self._wake(one)
-
-    def _waits(self, state: State, cursor: str) -> bool:
-        return state.cursor == cursor or order_of(cursor) > state.order
+        for one in list(self._all):
+            self.let_go(one)
 
     async def _now(self) -> State:
         if self._changes.has_moved():
             return await run_in_threadpool(self._changes.now)
         return self._changes.now()
 
-    async def _sleep(self, seconds: float, gone: asyncio.Task[None]) -> None:
-        """Until something is new or somebody gone, but no longer than so many seconds."""
-        one = asyncio.get_running_loop().create_future()
-        self._asleep.add(one)
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look())
-        try:
-            await asyncio.wait((one, gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._asleep.discard(one)
-
     async def _look(self) -> None:
-        while self._asleep:
+        while self._all:
             await asyncio.sleep(LOOK_SECONDS)
-            if self._is_new():
-                # Worked out before the first of them wakes, and finds it done.
-                with suppress(NotReady):
-                    await self._now()
-                for number, one in enumerate(list(self._asleep), 1):
-                    self._wake(one)
-                    if number % AT_A_TIME == 0:
-                        await asyncio.sleep(PAUSE_SECONDS)
+            with suppress(NotReady):
+                if not self._changes.has_moved():
+                    continue
+            waiting = list(self._all)
+            with suppress(NotReady):  # and whoever waits is told so
+                # Worked out before the first of them is let go, and finds it done.
+                state = await self._now()
+                waiting = [one for one in waiting if not _waits(state, one.cursor)]
+            for number, one in enumerate(waiting, 1):
+                self.let_go(one)
+                if number % AT_A_TIME == 0:
+                    await asyncio.sleep(PAUSE_SECONDS)
 
-    def _is_new(self) -> bool:
-        try:
-            return self._changes.has_moved()
-        except NotReady:
-            return True  # and whoever waits is told so
 
-    @staticmethod
-    def _wake(one: asyncio.Future[None]) -> None:
-        if not one.done():
-            one.set_result(None)
+def _waits(state: State, cursor: str) -> bool:
+    return state.cursor == cursor or order_of(cursor) > state.order
 
 
 async def _gone(receive: Receive) -> None:

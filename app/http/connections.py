@@ -167,8 +167,11 @@ class Guarded(HttpToolsProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        came: bytes = b"",
     ) -> None:
+        """`came` is what came on the connection before it was handed over to this process."""
         super().__init__(config, server_state, app_state, _loop)
+        self._came_before = came
         self.by_name: dict[bytes, bytes] = {}
         """Headers, of those given twice the last."""
         self.version = "1.1"
@@ -190,6 +193,8 @@ class Guarded(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._others.make_room()
+        if self._came_before:
+            self.data_received(self._came_before)
 
     def data_received(self, data: bytes) -> None:
         try:

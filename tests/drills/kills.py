@@ -37,7 +37,7 @@ from app.core.db import make_engine, migrate, read_session
 from app.core.journal import Journal
 from app.core.journal_proof import strays
 from app.core.settings import Settings
-from app.directory.shortcut import Shortcut
+from app.feeds.following import Following
 from app.start import prepare
 from app.training.models import Attendance, TrainingSession
 from tests.accounts import make_app, signed_in
@@ -180,7 +180,7 @@ class Service:
         os.setsid()
         end_with_parent()
         config = uvicorn.Config(
-            self.app, http=Shortcut, ws="none", loop="uvloop", log_config=None, access_log=False
+            self.app, http=Following, ws="none", loop="uvloop", log_config=None, access_log=False
         )
         uvicorn.Server(config).run([self.door])
 

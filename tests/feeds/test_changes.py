@@ -1,6 +1,8 @@
 """A mirror that follows the changes is always what the whole directory says."""
 
 import base64
+import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +10,7 @@ from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import IO, Any
 from uuid import UUID
 
 import httpx
@@ -19,7 +21,10 @@ from sqlmodel import col
 
 from app.client import Havens, Mirror, Refused
 from app.core.db import connected
+from app.feeds.changes import Changes
 from app.feeds.changes_routes import DirectoryChanges
+from app.feeds.followers import Followers
+from app.http.connections import Guarded, Limits
 from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind
@@ -27,7 +32,7 @@ from app.venues import osm_hours
 from app.venues.models import Venue, VenueStatus
 from tests.canaries import CANARIES, EMAIL, LAT
 from tests.factories import make_venue, utc
-from tests.servers import METRICS, client_of, serving_directory, until
+from tests.servers import METRICS, PATIENCE_SECONDS, client_of, serving_directory, until
 
 NOON = utc("2026-11-27T12:00")
 HOURS = ("24/7", "Mo-Su 10:00-22:00", "Fr-Sa 20:00-04:00", None)
@@ -360,10 +365,54 @@ def test_however_it_is_worded_the_answer_is_the_same(world: World, asked: dict[s
     )
     assert usual.status_code == unusual.status_code
     assert usual.content == unusual.content
-    dated = ("date", "x-request-id")
-    assert [line for line in usual.headers.multi_items() if line[0] not in dated] == [
-        line for line in unusual.headers.multi_items() if line[0] not in dated
+    said, as_usual = (
+        sorted(line for line in answer.headers.multi_items() if line[0] != "date")
+        for answer in (unusual, usual)
+    )
+    assert as_usual == said
+
+
+def test_what_has_to_be_worked_out_is_told_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cursor = world.mirror.follow().cursor
+    address = f"/v1/changes?since={cursor}&wait=0.1"
+    told = world.client.get(address)
+    monkeypatch.setattr(Changes, "ready", lambda *_: None)
+    # It has waited, and is not to wait again.
+    monkeypatch.delattr(Followers, "wait")
+    assert world.client.get(address).content == told.content
+
+
+def test_who_asks_for_more_meanwhile_is_answered_in_turn(world: World) -> None:
+    cursor = world.mirror.follow().cursor
+    url = world.client.base_url
+    with socket.create_connection((url.host, url.port), PATIENCE_SECONDS) as wire:
+        for path in (f"/v1/changes?since={cursor}&wait=30", "/health/live"):
+            wire.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            until(lambda: "havens_followers 1.0" in metrics(world)) if "wait" in path else None
+        file = wire.makefile("rb")
+        answers = [read_answer(file), read_answer(file)]
+    assert [json.loads(answer).keys() & {"cursor", "status"} for answer in answers] == [
+        {"cursor"},
+        {"status"},
     ]
+    assert "havens_followers 0.0" in metrics(world)
+
+
+def read_answer(file: IO[bytes]) -> bytes:
+    """The body of the next answer of a connection."""
+    head = b"".join(iter(file.readline, b"\r\n")).lower()
+    return file.read(int(head.partition(b"content-length: ")[2].split(b"\r\n")[0]))
+
+
+def test_who_waits_is_not_taken_for_silent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    cursor = world.mirror.follow().cursor
+    monkeypatch.setattr(Guarded, "limits", Limits(head_seconds=0.3, sweep_seconds=0.1))
+    with client_of(world.client.base_url) as client:
+        for _ in range(2):
+            told = client.get("/v1/changes", params={"since": cursor, "wait": 1})
+            assert told.json()["cursor"] == cursor
 
 
 @pytest.mark.parametrize("words", ["since={}&wait=31", "since={}&wait=30.000001"])
