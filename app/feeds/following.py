@@ -6,6 +6,7 @@ nearest haven. Here each is an entry in a set, and its answer one piece. What is
 than most word it, or has to be worked out, goes the long way, as with `Shortcut`.
 """
 
+import logging
 import re
 from time import perf_counter
 
@@ -13,13 +14,15 @@ from starlette.datastructures import Headers
 
 from app.core.errors import DomainError
 from app.core.metrics import measure
-from app.directory.render import Document
+from app.directory.read_side import NotReady
 from app.directory.routes import tagged
 from app.directory.shortcut import Shortcut, has_body, lines_of
 from app.feeds.changes import order_of
 from app.feeds.followers import LONGEST_SECONDS, Follower
 from app.http.connections import Guarded
 from app.http.headers import takes_gzip
+
+log = logging.getLogger(__name__)
 
 CHANGES = "/v1/changes"
 
@@ -90,16 +93,23 @@ class Following(Shortcut):
         """Answer who has been held."""
         self._follower = None
         try:
-            document = self.app_state["changes"].ready(self._since)
-        except DomainError:
-            document = None
-        if document is None or not self._tells(document):
+            is_told = self._tells()
+        except Exception:
+            log.exception("left to the framework")
+            is_told = False
+        if not is_told:
             self.url = self.url.partition(b"&wait=")[0]  # for it has waited
             self._held = b""
             self._go_the_long_way()
             Guarded.on_end(self)
 
-    def _tells(self, document: Document) -> bool:
+    def _tells(self) -> bool:
+        try:
+            document = self.app_state["changes"].ready(self._since)
+        except NotReady:
+            document = None
+        if document is None:
+            return False
         gzipped = takes_gzip(Headers(raw=self.headers))
         if gzipped and not document.is_compressed and len(document.body) > _SMALL:
             return False
