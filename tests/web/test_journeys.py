@@ -243,6 +243,21 @@ def test_a_line_that_breaks_after_the_door_has_come(browser: Browser, city: http
         expect(page.locator("#nearest h2")).to_have_text("Ondine’s Ladle")
 
 
+def test_whoever_asks_for_what_lies_below_does_not_wait_for_it(
+    browser: Browser, city: httpx.Client
+) -> None:
+    with phone(browser, at=BANK, now=FRIDAY_NIGHT) as held:
+        page, below = held.page, held.page.locator("#elsewhere")
+        # The door is there, and nothing else comes.
+        page.clock.pause_at(FRIDAY_NIGHT + 1)
+        page.goto(str(city.base_url))
+        expect(page.get_by_role("button", name=DOOR)).to_be_visible()
+        expect(below).to_be_hidden()
+        page.get_by_role("link", name="Can’t speak?").click()
+        expect(below).to_be_visible()
+        expect(page.locator("#cant-speak")).to_be_in_viewport()
+
+
 def test_offline_after_the_first_visit(at_bank: Phone, city: httpx.Client) -> None:
     page = at_bank.page
     kept(page)
