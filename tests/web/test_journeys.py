@@ -277,6 +277,17 @@ def test_offline_after_the_first_visit(at_bank: Phone, city: httpx.Client) -> No
     expect(page.get_by_text("Call 999").first).to_be_visible()
 
 
+def test_a_store_that_does_not_answer_holds_nothing_up(at_bank: Phone) -> None:
+    page = at_bank.page
+    kept(page)
+    page.add_init_script("CacheStorage.prototype.match = () => new Promise(() => {})")
+    page.reload()
+    page.clock.run_for(2 * SECOND)
+    press(page)
+    expect(page.locator("#nearest h2")).to_have_text("Ondine’s Ladle")
+    expect(page.locator("#list-age")).to_be_hidden()
+
+
 def test_nothing_open(browser: Browser, city: httpx.Client) -> None:
     with phone(browser, at=BANK, now=MONDAY_MORNING, color_scheme="dark") as held:
         begin(held, city)

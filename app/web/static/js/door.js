@@ -24,8 +24,8 @@ const isRead = new Promise((come) => document.addEventListener("DOMContentLoaded
 // The rest of the style: an answer waits for it, and what lies below the door for an answer, but no
 // longer than this.
 const WAIT_MS = 5000;
-// On a first visit the list comes before it, or this late.
-const LIST_MS = 1000;
+// What goes first holds up the rest no longer than this.
+const FIRST_MS = 1000;
 let styled = isRead;
 
 let firstDirectory = null; // the answer that is on its way when the finder begins
@@ -95,11 +95,15 @@ function fetchRest() {
   addFinder();
 }
 
+// On a first visit the list comes before its style.
 function fetchList() {
   firstDirectory = fetch(DIRECTORY);
-  // Whoever waits for it is told.
-  const isComing = firstDirectory.catch(() => {});
-  return Promise.race([isComing, new Promise((go) => setTimeout(go, LIST_MS))]);
+  return orLate(firstDirectory);
+}
+
+// When something has come, or has failed, of which others are told, or is late.
+function orLate(coming) {
+  return Promise.race([coming.catch(() => {}), new Promise((go) => setTimeout(go, FIRST_MS))]);
 }
 
 if (page("start")) addDoor();

@@ -759,7 +759,7 @@ function keepFiles(addresses) {
 function begun() {
   const kept = lastDirectory.then((whole) => whole && !state.directory && hold(whole));
   // An answer from what is kept comes before anything is asked for.
-  (isKept ? kept : Promise.resolve()).then(loadDirectory).then(keepOffline);
+  (isKept ? orLate(kept) : Promise.resolve()).then(loadDirectory).then(keepOffline);
   styled.then(() => {
     door.press = look;
     page("again").addEventListener("click", look);
