@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -68,6 +69,8 @@ class File:
     content: bytes
     compressed: bytes
     """By gzip."""
+    digest: str
+    """By which a page's policy knows what it holds itself (`'sha256-…'`)."""
 
 
 class Assets:
@@ -78,7 +81,11 @@ class Assets:
 
     def url(self, name: str) -> str:
         """Where a browser finds the file of a name. Raises `KeyError`."""
-        return f"/static/{self._files[name].address}"
+        return f"/static/{self.named(name).address}"
+
+    def named(self, name: str) -> File:
+        """The file of a name. Raises `KeyError`."""
+        return self._files[name]
 
     def file(self, address: str) -> File | None:
         """The file whose address this is, or was while something else was in it."""
@@ -126,6 +133,7 @@ def _file(name: str, sources: tuple[str, ...]) -> File:
         media_type=MEDIA_TYPES[suffix],
         content=content,
         compressed=gzip.compress(content, 9, mtime=0),
+        digest=f"sha256-{b64encode(sha256(content).digest()).decode()}",
     )
 
 

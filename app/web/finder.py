@@ -80,6 +80,7 @@ def finder(request: Request, language: Language, listing: Listing, **state: Any)
         language,
         "finder.html",
         status=422 if state.get("problem") else 200,
+        within=("first.css", "door.js"),
         **{"title": language.gettext("Safe Havens: the nearest open door"), "typed": ""} | state,
         words=say,
         phrases=phrases(language),

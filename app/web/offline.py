@@ -19,7 +19,7 @@ _PAGES = ["/", "/help", *(f"/{code}{page}" for code in LANGUAGES for page in (""
 _LATER = ["streets.js", "streets.css"]
 """What a page asks for later, if at all; it is kept from then on."""
 
-_FILES = ["first.css", "finder.css", "door.js", "finder.js", "page.js", "mark.svg"]
+_FILES = ["first.css", "finder.css", "finder.js", "page.js", "mark.svg"]
 
 
 @router.get("/worker.js")
@@ -28,7 +28,8 @@ async def worker(request: Request, contacts: Help, listing: InListing) -> Respon
     assets: Assets = request.app.state.assets
     files, later = ([assets.url(name) for name in names] for names in (_FILES, _LATER))
     by_ward = [(ward.name, len(ward.havens)) for ward in listing.wards]
-    kept = orjson.dumps([_written(), files, later, by_ward]) + contacts.body
+    door = assets.url("door.js")  # which the finder holds itself
+    kept = orjson.dumps([_written(), files, later, door, by_ward]) + contacts.body
     build = hashlib.sha256(kept).hexdigest()[:16]
     return script(request, "worker.js", build=build, files=files, later=later, pages=_PAGES)
 

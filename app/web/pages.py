@@ -1,11 +1,12 @@
 """How every page is made: from a template, in a language, under headers that let in nothing else.
 
-A page runs no script and shows no style that is not a file of ours, so what somebody typed can't
-become one either.
+A page runs no script and shows no style that is not a file of ours, fetched or held by the page and
+named by its hash, so what somebody typed can't become one either.
 """
 
 import gzip
 import hashlib
+from collections.abc import Iterable
 from functools import cache, partial
 from typing import Any
 
@@ -26,7 +27,7 @@ from app.core.settings import Settings
 from app.directory.contacts import Contacts
 from app.http.headers import is_known, takes_gzip
 from app.http.languages import LANGUAGES, SOURCE, Language, language_code
-from app.web.assets import Assets
+from app.web.assets import MEDIA_TYPES, Assets, File
 
 NOTHING_ELSE = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
@@ -55,12 +56,17 @@ def page(
     status: int = 200,
     *,
     csp: str = NOTHING_ELSE + TRUSTED_TYPES,
+    within: tuple[str, ...] = (),
     **values: Any,
 ) -> Response:
-    """A template as a page, compressed for those who accept that, with a tag if it is found."""
+    """A template as a page, compressed for those who accept that, with a tag if it is found.
+
+    What it holds `within` itself is not fetched, for pages that must be there at once.
+    """
     settings: Settings = request.app.state.settings
     assets: Assets = request.app.state.assets
     contacts: Contacts = request.app.state.contacts
+    held = {name: assets.named(name) for name in within}
     body = (
         _environment(language)
         .get_template(template)
@@ -70,6 +76,7 @@ def page(
             link=partial(link, request),
             in_language=partial(_in_language, request),
             asset=assets.url,
+            within={name: file.content.decode() for name, file in held.items()},
             exit_url=settings.exit_url,
             demonstration=settings.demonstration,
             contacts=orjson.loads(contacts.of(language).body),
@@ -80,10 +87,18 @@ def page(
     headers = HEADERS | {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Language": language.code,
-        "Content-Security-Policy": csp,
+        "Content-Security-Policy": _naming(csp, held.values()),
         "Cache-Control": "no-store",
     }
     return _sent(request, body, status, headers)
+
+
+def _naming(csp: str, held: Iterable[File]) -> str:
+    """A policy that lets a page use what it holds, and nothing else that stands in it."""
+    for file in held:
+        kind = "style-src" if file.media_type == MEDIA_TYPES[".css"] else "script-src"
+        csp = csp.replace(f"{kind} 'self'", f"{kind} 'self' '{file.digest}'")
+    return csp
 
 
 def script(request: Request, name: str, **values: Any) -> Response:

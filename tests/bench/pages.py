@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePath
 from statistics import median
@@ -30,6 +31,8 @@ RUNS = 5
 SLOWER = 4
 QUIET_SECONDS = 3
 """After so long without a byte, which is several round trips, nothing more is coming."""
+IDLE_MS = 1000
+"""In which a browser ends what it has to do for the page before, and for an empty one."""
 BANK: Geolocation = {"latitude": 51.5133, "longitude": -0.0886}
 
 WANTED = {
@@ -41,31 +44,30 @@ WANTED = {
     "offline start until the answer, s": 0.5,
 }
 
-# Notes when the door is drawn, can be pressed and has been painted: in the second frame after its
-# handler came, the first is on the screen. Where `press` is true, it presses the door then.
+# Notes when the door, which can be pressed by then, and the answer were on the screen, by the
+# browser's own account of its frames. Where `press` is true, the door is pressed once it can be.
 _WATCH = """
-window.seen = {};
-const listen = EventTarget.prototype.addEventListener;
-EventTarget.prototype.addEventListener = function (kind, ...rest) {
-  listen.call(this, kind, ...rest);
-  if (kind !== "click" || !this.matches || !this.matches(".sh-door")) return;
-  if (%(press)s) setTimeout(() => this.click());
-  requestAnimationFrame(() => requestAnimationFrame((now) => {
-    window.seen.button = performance.now();
-  }));
-};
-new MutationObserver(() => {
-  const root = document.documentElement;
-  const answer = document.getElementById("answer");
-  if (root && root.dataset.directory && !window.seen.directory) {
-    window.seen.directory = performance.now();
-  }
-  if (answer && !answer.hidden && !window.seen.answer) {
-    requestAnimationFrame(() => requestAnimationFrame(() => {
-      window.seen.answer = performance.now();
-    }));
-  }
-}).observe(document, { attributes: true, childList: true, subtree: true });
+{
+  const mark = (part, name) => part && part.setAttribute("elementtiming", name);
+  const listen = EventTarget.prototype.addEventListener;
+  EventTarget.prototype.addEventListener = function (kind, ...rest) {
+    listen.call(this, kind, ...rest);
+    if (kind !== "click" || !this.matches || !this.matches(".sh-door")) return;
+    mark(this.querySelector("span"), "button");
+    if (%(press)s) setTimeout(() => this.click());
+  };
+  new MutationObserver(() => {
+    if (document.documentElement.dataset.directory) noted("directory " + performance.now());
+    if (!document.getElementById("answer").hidden) {
+      mark(document.querySelector("#answer h1, #answer h2"), "answer");
+    }
+  }).observe(document, { attributeFilter: ["data-directory", "hidden"], subtree: true });
+  new PerformanceObserver((painted) => {
+    for (const { identifier, renderTime } of painted.getEntries()) {
+      noted(identifier + " " + renderTime);
+    }
+  }).observe({ type: "element", buffered: true });
+}
 """
 
 
@@ -75,10 +77,10 @@ BARE_OFFLINE = "offline start of a bare page, s"
 which has a button that shows a word."""
 _BARE_FILES = {
     "/": b"<!DOCTYPE html><title>Bare</title><link rel=stylesheet href=/bare.css>"
-    b"<script src=/bare.js defer></script><body><p id=answer hidden>Here</p></body>",
-    "/bare.css": b".sh-door { padding: 9em; }",
+    b"<script src=/bare.js defer></script><body><div id=answer hidden><h1>Here</h1></div></body>",
+    "/bare.css": b".sh-door { padding: 9em; } span { display: block; }",
     "/bare.js": b"const door = document.createElement('button'); door.className = 'sh-door';"
-    b"document.body.append(door);"
+    b"door.innerHTML = '<span>Door</span>'; document.body.append(door);"
     b"door.addEventListener('click', () => { document.getElementById('answer').hidden = false; });"
     b"navigator.serviceWorker.register('/worker.js');",
     "/worker.js": b"self.addEventListener('install', (event) => event.waitUntil(caches.open('bare')"
@@ -176,63 +178,80 @@ def _visit(
     context: BrowserContext, server: Server, folder: Path, figures: Figures, fetched: Figures
 ) -> None:
     """The first visit, a second one, one after a change of the list, and one without a line."""
-    with _bare_page() as port, slow_line(port) as line:
-        page = _opened(context, line)
-        figures[BARE].append(_seen(page, "button"))
+    with _bare_page() as port, slow_line(port) as line, _opened(context, line) as visit:
+        figures[BARE].append(visit.seen("button"))
         _until_quiet(line)
-        _stop_workers(context, page)
-    page = _opened(context, line, press=True)
-    figures[BARE_OFFLINE].append(_seen(page, "answer"))
-    page.close()
+        _stop_workers(context, visit.page)
+    with _opened(context, line, press=True) as visit:
+        figures[BARE_OFFLINE].append(visit.seen("answer"))
     with slow_line(server.port) as line:
-        page = _opened(context, line)
-        figures["button usable, s"].append(_seen(page, "button"))
-        figures["directory ready, s"].append(_seen(page, "directory"))
-        _until_quiet(line)
-        first = line.received
-        figures["first visit, all that is kept offline, kB"].append(first / 1000)
-        for answer in line.answers:
-            fetched[answer.path].append(answer.size)
-        page.close()
+        with _opened(context, line) as visit:
+            figures["button usable, s"].append(visit.seen("button"))
+            figures["directory ready, s"].append(visit.seen("directory"))
+            _until_quiet(line)
+            first = line.received
+            figures["first visit, all that is kept offline, kB"].append(first / 1000)
+            for answer in line.answers:
+                fetched[answer.path].append(answer.size)
 
-        page = _opened(context, line)
-        _until_quiet(line)
-        second = line.received
-        figures["second visit within the hour, kB"].append((second - first) / 1000)
-        page.close()
+        with _opened(context, line):
+            _until_quiet(line)
+            second = line.received
+            figures["second visit within the hour, kB"].append((second - first) / 1000)
 
         _change(server, folder)
-        page = _opened(context, line)
-        _until_quiet(line)
-        figures["a visit when the list has changed, kB"].append((line.received - second) / 1000)
-        _stop_workers(context, page)
-    page = _opened(context, line, press=True)
-    figures["offline start until the answer, s"].append(_seen(page, "answer"))
+        with _opened(context, line) as visit:
+            _until_quiet(line)
+            figures["a visit when the list has changed, kB"].append((line.received - second) / 1000)
+            _stop_workers(context, visit.page)
+    with _opened(context, line, press=True) as visit:
+        figures["offline start until the answer, s"].append(visit.seen("answer"))
 
 
 def _stop_workers(context: BrowserContext, page: Page) -> None:
-    """Leave the page, as a phone that has not been here for a while: it must start the worker."""
+    """As on a phone that has not been here for a while: it must start the worker."""
     devtools = context.new_cdp_session(page)
     devtools.send("ServiceWorker.enable")
     devtools.send("ServiceWorker.stopAllWorkers")
-    page.close()
 
 
-def _opened(context: BrowserContext, line: Line, *, press: bool = False) -> Page:
-    """The finder, on a phone that presses the door as soon as it can or leaves it alone."""
+@dataclass(frozen=True)
+class _Visit:
+    """A page that tells when it shows what."""
+
+    page: Page
+    told: dict[str, float]
+    """Milliseconds from the beginning of the visit."""
+
+    def seen(self, what: str) -> float:
+        """Seconds from the beginning of the visit until it was there."""
+        # The page tells it by itself: asked again and again, it would be slower.
+        while what not in self.told:
+            self.page.wait_for_timeout(100)
+        return self.told[what] / 1000
+
+
+@contextmanager
+def _opened(context: BrowserContext, line: Line, *, press: bool = False) -> Iterator[_Visit]:
+    """The finder, on a phone that presses the door as soon as it can or leaves it alone, and that
+    has nothing else to do."""
     page = context.new_page()
+    told: dict[str, float] = {}
+
+    def hear(call: dict[str, str]) -> None:
+        what, _, at = call["payload"].partition(" ")
+        told.setdefault(what, float(at))
+
+    devtools = context.new_cdp_session(page)
+    devtools.on("Runtime.bindingCalled", hear)
+    devtools.send("Runtime.enable")
+    devtools.send("Runtime.addBinding", {"name": "noted"})
+    devtools.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
     page.add_init_script(_WATCH % {"press": "true" if press else "false"})
-    context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+    page.wait_for_timeout(IDLE_MS)
     page.goto(f"{line.url}/", wait_until="commit")
-    return page
-
-
-def _seen(page: Page, what: str) -> float:
-    """Seconds from the beginning of the visit until it was there."""
-    # To wait in the page takes code that its policy forbids; to ask it often slows it down.
-    while not (at := page.evaluate("what => window.seen[what]", what)):
-        time.sleep(1)
-    return float(at) / 1000
+    yield _Visit(page, told)
+    page.close()
 
 
 def _until_quiet(line: Line) -> None:

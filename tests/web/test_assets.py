@@ -4,6 +4,7 @@ import gzip
 import re
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -101,6 +102,18 @@ def test_a_page_of_another_version_keeps_its_style_but_nobody_keeps_the_file(
     assert other.status_code == 200
     assert other.content == client.get(assets.url("finder.css")).content
     assert other.headers["Cache-Control"] == "no-store"
+
+
+def test_a_phone_keeps_the_finder_anew_when_what_it_holds_has_changed(
+    client: httpx.Client, assets: Assets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = client.get("/worker.js").text
+    for name in ("door.js", "first.css"):
+        other = replace(assets.named(name), address=f"{name}.other")
+        with monkeypatch.context() as change:
+            change.setitem(assets._files, name, other)
+            assert client.get("/worker.js").text != before, name
+    assert client.get("/worker.js").text == before
 
 
 def test_addresses_follow_what_is_in_the_files_alone(assets: Assets) -> None:

@@ -243,6 +243,21 @@ def test_a_line_that_breaks_after_the_door_has_come(browser: Browser, city: http
         expect(page.locator("#nearest h2")).to_have_text("Ondine’s Ladle")
 
 
+def test_whoever_asks_for_what_lies_below_does_not_wait_for_it(
+    browser: Browser, city: httpx.Client
+) -> None:
+    with phone(browser, at=BANK, now=FRIDAY_NIGHT) as held:
+        page, below = held.page, held.page.locator("#elsewhere")
+        # The door is there, and nothing else comes.
+        page.clock.pause_at(FRIDAY_NIGHT + 1)
+        page.goto(str(city.base_url))
+        expect(page.get_by_role("button", name=DOOR)).to_be_visible()
+        expect(below).to_be_hidden()
+        page.get_by_role("link", name="Can’t speak?").click()
+        expect(below).to_be_visible()
+        expect(page.locator("#cant-speak")).to_be_in_viewport()
+
+
 def test_offline_after_the_first_visit(at_bank: Phone, city: httpx.Client) -> None:
     page = at_bank.page
     kept(page)
@@ -260,6 +275,17 @@ def test_offline_after_the_first_visit(at_bank: Phone, city: httpx.Client) -> No
     )
     page.goto(f"{city.base_url}/help")
     expect(page.get_by_text("Call 999").first).to_be_visible()
+
+
+def test_a_store_that_does_not_answer_holds_nothing_up(at_bank: Phone) -> None:
+    page = at_bank.page
+    kept(page)
+    page.add_init_script("CacheStorage.prototype.match = () => new Promise(() => {})")
+    page.reload()
+    page.clock.run_for(2 * SECOND)
+    press(page)
+    expect(page.locator("#nearest h2")).to_have_text("Ondine’s Ladle")
+    expect(page.locator("#list-age")).to_be_hidden()
 
 
 def test_nothing_open(browser: Browser, city: httpx.Client) -> None:

@@ -3,9 +3,11 @@
 import json
 import re
 import shutil
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
 from html import unescape
 from itertools import pairwise
 from pathlib import Path
@@ -125,6 +127,29 @@ def test_every_page_answers_in_each_language(site: Site) -> None:
     assert len(titles) == len(paths(site)), "each page has a title of its own"
     polish = site.get("/help", **{"Accept-Language": "pl-PL, en;q=0.5"})
     assert polish.headers["Content-Language"] == "pl"
+
+
+def test_the_finder_s_policy_names_what_it_holds_and_nothing_else_that_stands_in_it(
+    site: Site,
+) -> None:
+    began, answered = site.get("/"), site.client.post("/", data={"place": "EC2V 0ZZ"})
+    assert "Lantern" in text(answered)
+    for page in (began, answered):
+        policy = page.headers["Content-Security-Policy"]
+        rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+        scripts = re.findall(r"<script(?: data-[^>]*)?>(.*?)</script>", page.text, re.DOTALL)
+        assert rules["script-src"] == f"'self' {digest(scripts[0])}"
+        assert len(scripts) == 1
+        for style in re.findall("<style>(.*?)</style>", page.text, re.DOTALL):
+            assert rules["style-src"] == f"'self' {digest(style)}"
+    assert began.text.count("<style>") == 1
+    other = site.get("/help").headers["Content-Security-Policy"]
+    assert "script-src 'self'; style-src 'self';" in other
+
+
+def digest(held: str) -> str:
+    """What a policy calls a script or a style that stands in a page."""
+    return f"'sha256-{b64encode(sha256(held.encode()).digest()).decode()}'"
 
 
 def test_links_inside_the_pages_lead_somewhere(site: Site) -> None:

@@ -1,7 +1,7 @@
 "use strict";
-// First on the finder: the door. It is small and asked for first, so that on a slow line it can be
-// pressed before the rest has come; a press is kept for `finder.js`, which it fetches together with
-// the rest of the style. What lies below waits for its turn, after the door and the answer.
+// In the finder itself, right below the door: on a slow line it can be pressed before anything else
+// has come. A press is kept for `finder.js`, which is fetched here together with the rest of the
+// style. What lies below waits for its turn, after the door and the answer.
 
 const DIRECTORY = "/v1/havens";
 const KEPT = "havens-directory";
@@ -10,6 +10,8 @@ const isKept = navigator.serviceWorker && navigator.serviceWorker.controller;
 
 const page = (id) => document.getElementById(id);
 
+const rest = document.currentScript.dataset; // the addresses of what is fetched here
+
 const door = { wasPressed: false, press: wait };
 
 // Addresses of scripts, which a page of ours may name by this policy alone.
@@ -17,30 +19,15 @@ const policy = window.trustedTypes
   ? trustedTypes.createPolicy("havens", { createScriptURL: (address) => address })
   : { createScriptURL: (address) => address };
 
-// The page may still come when this runs: at an offline start all else is there before.
-const isRead = new Promise((come) => {
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", come);
-  else come();
-});
-// As far as below the door, which need not wait for the rest.
-const isDoorRead = new Promise((come) => {
-  isRead.then(come);
-  const reading = new MutationObserver(() => {
-    if (!page("elsewhere")) return;
-    reading.disconnect();
-    come();
-  });
-  reading.observe(document, { childList: true, subtree: true });
-});
+const isRead = new Promise((come) => document.addEventListener("DOMContentLoaded", come));
 
 // The rest of the style: an answer waits for it, and what lies below the door for an answer, but no
 // longer than this.
 const WAIT_MS = 5000;
-// On a first visit the list comes before it, or this late.
-const LIST_MS = 1000;
+// What goes first holds up the rest no longer than this.
+const FIRST_MS = 1000;
 let styled = isRead;
 
-let words = null;
 let firstDirectory = null; // the answer that is on its way when the finder begins
 let lastDirectory = null; // the document that was kept, if one was and the browser lets us read it
 
@@ -62,7 +49,7 @@ function addStyle(address) {
 
 function wait() {
   door.wasPressed = true;
-  tellStart(words.loading);
+  tellStart(page("told").dataset.loading);
 }
 
 // Below the door, and to who hears the page: once, however often it holds.
@@ -73,11 +60,11 @@ function tellStart(text) {
 
 function addFinder() {
   const script = document.createElement("script");
-  script.src = policy.createScriptURL(page("first-script").dataset.then);
+  script.src = policy.createScriptURL(rest.then);
   // A line that broke: to press again is to try again.
   script.addEventListener("error", () => {
-    isRead.then(showRest);
-    if (door.wasPressed) tellStart(words.no_list);
+    showRest();
+    if (door.wasPressed) tellStart(page("told").dataset.noList);
     door.press = () => {
       door.press = wait;
       wait();
@@ -90,37 +77,37 @@ function addFinder() {
 function addDoor() {
   page("doorway").append(page("door").content.cloneNode(true));
   page("doorway").firstElementChild.addEventListener("click", () => door.press());
-  page("told").textContent = words.never_see;
-  page("elsewhere").classList.add("sh-later");
+  page("told").textContent = page("told").dataset.here;
+  document.documentElement.classList.add("sh-door-first");
   setTimeout(showRest, WAIT_MS);
 }
 
 function showRest() {
-  page("elsewhere").classList.remove("sh-later");
+  document.documentElement.classList.remove("sh-door-first");
 }
 
 function fetchRest() {
-  const address = page("first-script").dataset.style;
-  if (address) {
-    firstDirectory = fetch(DIRECTORY);
-    // Whoever waits for it is told.
-    const isComing = firstDirectory.catch(() => {});
-    const isNext = isKept || Promise.race([isComing, new Promise((go) => setTimeout(go, LIST_MS))]);
-    styled = Promise.all([Promise.resolve(isNext).then(() => addStyle(address)), isRead]);
+  if (rest.style) {
     lastDirectory = readKept().catch(() => null);
+    const addRest = () => addStyle(rest.style);
+    styled = Promise.all([isKept ? addRest() : fetchList().then(addRest), isRead]);
   }
   addFinder();
 }
 
-function begin() {
-  words = JSON.parse(page("words").textContent);
-  if (page("start")) addDoor();
+// On a first visit the list comes before its style.
+function fetchList() {
+  firstDirectory = fetch(DIRECTORY);
+  return orLate(firstDirectory);
 }
 
-if (isKept || document.hidden) {
-  fetchRest();
-  isDoorRead.then(begin);
-} else {
-  // To ask for it takes an old phone a tenth of a second: the door is painted before.
-  isDoorRead.then(begin).then(() => requestAnimationFrame(() => setTimeout(fetchRest)));
+// When something has come, or has failed, of which others are told, or is late.
+function orLate(coming) {
+  return Promise.race([coming.catch(() => {}), new Promise((go) => setTimeout(go, FIRST_MS))]);
 }
+
+if (page("start")) addDoor();
+// To ask for the rest takes an old phone a tenth of a second: the door is painted before, unless all
+// of it is here already or nobody looks.
+if (isKept || document.hidden) fetchRest();
+else requestAnimationFrame(() => setTimeout(fetchRest));

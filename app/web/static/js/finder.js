@@ -15,6 +15,8 @@ const DAY_MS = 24 * HOUR_MS;
 
 const language = document.documentElement.lang;
 
+let words = null; // of an answer, from the page
+
 const state = {
   whole: null, // the directory document, when it has come
   directory: null, // the same, made searchable
@@ -208,7 +210,7 @@ function ask(needs) {
 }
 
 function show() {
-  if (state.directory) countOpen();
+  if (state.directory) whenIdle(countOpen);
   if (!state.origin) return;
   if (!state.directory) {
     tellStart(state.isKept ? words.no_list : words.loading);
@@ -341,8 +343,10 @@ function draw(view) {
   headPlaces(false);
   box.hidden = false;
   document.title = view.title;
-  if (isFirst) arrive();
-  else if (focused && document.activeElement.dataset.key !== focused) {
+  if (isFirst) {
+    arrive();
+    requestAnimationFrame(() => setTimeout(showRest));
+  } else if (focused && document.activeElement.dataset.key !== focused) {
     const again = box.querySelector("[data-key='" + focused + "']");
     if (again) again.focus({ preventScroll: true });
   }
@@ -753,8 +757,9 @@ function keepFiles(addresses) {
 }
 
 function begun() {
-  lastDirectory.then((whole) => whole && !state.directory && hold(whole));
-  loadDirectory().then(keepOffline);
+  const kept = lastDirectory.then((whole) => whole && !state.directory && hold(whole));
+  // An answer from what is kept comes before anything is asked for.
+  (isKept ? orLate(kept) : Promise.resolve()).then(loadDirectory).then(keepOffline);
   styled.then(() => {
     door.press = look;
     page("again").addEventListener("click", look);
@@ -774,6 +779,7 @@ function begun() {
 }
 
 isRead.then(() => {
+  words = JSON.parse(page("words").textContent);
   if (page("start")) begun();
   else keepOffline();
 });
