@@ -82,7 +82,7 @@ def compiled_part(function: _Function) -> _Function:
     return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
-def _compiled(function: _Function, **options: bool) -> _Function:
+def _compiled(function: _Function, **options: Any) -> _Function:
     if numba is None:
         return function
     try:
@@ -96,7 +96,7 @@ def _compiled(function: _Function, **options: bool) -> _Function:
         return numba.njit(**options)(function)  # type: ignore[no-any-return]
 
 
-def _kept(function: _Function, **options: bool) -> _Function:
+def _kept(function: _Function, **options: Any) -> _Function:
     dispatcher = numba.njit(cache=True, **options)(function)
     save = dispatcher._cache.save_overload  # noqa: SLF001  there is no other way in
 
@@ -145,7 +145,7 @@ def unpacked(kind: type, file: str) -> Any:
     # Written out, because compiled code can't go through arrays of several kinds in a loop.
     code = compile(f"lambda packed: {kind.__name__}({parts})", file, "eval")
     names = {"np": np, "array_at": array_at, kind.__name__: kind, "__name__": kind.__module__}
-    return compiled_part(eval(code, names))  # noqa: S307
+    return _compiled(eval(code, names), inline="always")  # noqa: S307
 
 
 def _unpacking(place: int, kind: Any) -> str:
