@@ -95,7 +95,7 @@ class Search:
     ) -> None:
         # Brings the compiler with it: half a second that other commands should not wait for.
         from app.core.compiled import packed  # noqa: PLC0415
-        from app.directory.engine import nearest  # noqa: PLC0415
+        from app.directory.engine.nearest import answer  # noqa: PLC0415
         from app.walking.loops import nearest_step  # noqa: PLC0415
         from app.walking.paths import prepare  # noqa: PLC0415
 
@@ -112,7 +112,7 @@ class Search:
         # Of all ways, and of those without known steps. Kept, for what is packed is where they lie.
         self._columns = [_columns(snapshot, streets, step_free=kind) for kind in (False, True)]
         self._packed = list(map(packed, self._columns))
-        self._nearest = nearest.answer
+        self._nearest = answer
         # Compiled here, or read from disk, so that nobody who asks has to wait for it: with
         # numbers of the kinds that come with a question, since it is compiled for each kind.
         self.answer(Question(Point(0.0, 0.0), snapshot.start, needs=-1))
@@ -185,9 +185,10 @@ def _is_tied_to(snapshot: Snapshot, streets: "Streets") -> bool:
 
 def _columns(snapshot: Snapshot, streets: "Streets | None", *, step_free: bool) -> Any:
     """What the loops go over: a snapshot, and the streets in one of their profiles."""
-    from app.core.compiled import packed  # noqa: PLC0415
-    from app.directory.engine import nearest  # noqa: PLC0415
+    from app.core.compiled import array_at, packed  # noqa: PLC0415
+    from app.directory.engine.columns import UNREACHED, Columns  # noqa: PLC0415
     from app.directory.engine.tree import over_blocks  # noqa: PLC0415
+    from app.directory.engine.ways import measure, own_labels  # noqa: PLC0415
 
     minute = METRES_A_MINUTE * 100
     numbers: dict[str, Any] = {
@@ -213,6 +214,8 @@ def _columns(snapshot: Snapshot, streets: "Streets | None", *, step_free: bool) 
         "own_labels": none,
         "own_hubs": shorts,
         "own_cm": shorts,
+        "reached": shorts,
+        "reached_from": np.full(1, -1, dtype=np.int64),
     }
     if streets:
         labels, detour = streets.labels(step_free=step_free), streets.detour_cm[step_free]
@@ -228,18 +231,20 @@ def _columns(snapshot: Snapshot, streets: "Streets | None", *, step_free: bool) 
             "hubs": labels.hubs,
             "hub_cm": labels.cm,
         }
+        if array_at is not None:
+            network["reached"] = np.full(streets.junctions, UNREACHED, dtype=np.int32)
     own: dict[str, Any] = {
         name: getattr(snapshot, name)
-        for name in nearest.Columns._fields
+        for name in Columns._fields
         if name not in numbers and name not in network
     }
-    columns = nearest.Columns(**own, **numbers, **network)
+    columns = Columns(**own, **numbers, **network)
     if streets is None:
         return columns
-    offsets, hubs, cm = nearest.own_labels(packed(columns))
+    offsets, hubs, cm = own_labels(packed(columns))
     columns = columns._replace(own_labels=offsets, own_hubs=hubs, own_cm=cm)
     to_landmarks = np.empty((len(snapshot), len(columns.landmarks)), dtype=np.int32)
-    nearest.measure(packed(columns), to_landmarks)
+    measure(packed(columns), to_landmarks)
     return columns._replace(
         to_landmarks=to_landmarks, most_to_landmarks=over_blocks(to_landmarks, np.maximum)
     )
