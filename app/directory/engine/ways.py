@@ -34,10 +34,10 @@ def spread(packed: Any, tie: Tie) -> Shorts:
     if tie.edge < 0:
         return np.empty(0, dtype=np.int32)
     tails, heads, lengths = edges_of(packed)
-    reached, reached_from = reached_of(packed)
-    if len(reached):
-        # Of a question that broke off.
-        forget(packed)
+    memory, reached_from = reached_of(packed)
+    reached: Shorts = memory
+    if len(memory):
+        forget(packed)  # what a question that broke off has left
         reached_from[0] = tie.edge
     else:
         reached = _nothing_reached(packed)
