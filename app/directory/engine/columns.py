@@ -54,8 +54,9 @@ class Columns(NamedTuple):
 
     The rest is what the search writes down itself: `known` of each schedule, see `OF_INSTANT`;
     while it answers, `reached` is how far each hub is from the edge `reached_from`, which else is
-    -1, and `UNREACHED` all of it. To write all of it anew would take longer than the search.
-    `reached` is empty where the loops are not compiled: there another thread may come between.
+    -1, and `UNREACHED` all of it. To write all of it anew would cost every question more,
+    the larger the area. It is empty where the loops are not compiled: there another thread may come
+    between.
     """
 
     margin: int
