@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_type_hints
 
@@ -43,6 +44,15 @@ def hidden(*modules: str) -> Iterator[None]:
 numba: Any
 array_at: Any = None
 """In compiled functions, the array of a shape and kind at an address; None without a compiler."""
+number_at: Any = None
+"""And so the whole number in a place from there on."""
+
+
+def address_of(table: Any) -> Any:
+    """Where `packed` columns lie: what compiled functions hand on to each other, since they count
+    with every call who holds an array. Uncompiled, they are what lies there."""
+    return table
+
 
 try:
     with hidden("scipy", "cffi"):
@@ -71,6 +81,14 @@ else:
     def array_at(address: int, shape: Any, kind: Any) -> Any:
         return numba.carray(_pointer(address), shape, kind)
 
+    @numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[untyped-decorator]
+    def number_at(address: int, place: int) -> Any:
+        return numba.carray(_pointer(address), place + 1, np.int64)[place]
+
+    @numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[untyped-decorator]
+    def address_of(table: Any) -> Any:
+        return table.ctypes.data
+
 
 def compiled(function: _Function) -> _Function:
     """The function in machine code, kept on disk so that only the first start compiles it."""
@@ -82,7 +100,7 @@ def compiled_part(function: _Function) -> _Function:
     return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
-def _compiled(function: _Function, **options: bool) -> _Function:
+def _compiled(function: _Function, **options: Any) -> _Function:
     if numba is None:
         return function
     try:
@@ -96,16 +114,22 @@ def _compiled(function: _Function, **options: bool) -> _Function:
         return numba.njit(**options)(function)  # type: ignore[no-any-return]
 
 
-def _kept(function: _Function, **options: bool) -> _Function:
+def _kept(function: _Function, **options: Any) -> _Function:
     dispatcher = numba.njit(cache=True, **options)(function)
-    save = dispatcher._cache.save_overload  # noqa: SLF001  there is no other way in
+    cache: Any = dispatcher._cache  # noqa: SLF001  there is no other way in
+    save = cache.save_overload
+    # Whatever it calls of other files becomes part of it, and so must make it anew.
+    called = (getattr(value, "made_of", ()) for value in function.__globals__.values())
+    own = cache._cache_file._source_stamp  # noqa: SLF001
+    dispatcher.made_of = frozenset({own}).union(*called)
+    cache._cache_file._source_stamp = dispatcher.made_of  # noqa: SLF001
 
     def save_where_there_is_room(*compiled: Any) -> None:
         # A full disk would otherwise end whoever is the first to need the function.
         with suppress(OSError):
             save(*compiled)
 
-    dispatcher._cache.save_overload = save_where_there_is_room  # noqa: SLF001
+    cache.save_overload = save_where_there_is_room
     return dispatcher  # type: ignore[no-any-return]
 
 
@@ -133,32 +157,33 @@ def packed(columns: NamedTuple) -> Any:
     return where
 
 
-def unpacked(kind: type, file: str) -> Any:
-    """What makes columns of a kind out of `packed` again, for the compiled functions of a file.
+def unpacked(kind: type, file: str, *chosen: str) -> Any:
+    """What makes columns of a kind again, for compiled functions, where they were `packed`; `file`
+    is that of the kind. If some are chosen, it makes a tuple of these, or just the only one.
 
-    There, the kind goes by its own name, and `np` and `array_at` by theirs.
+    The fastest are functions that take out what they read, and hand on the address.
     """
-    if array_at is None:
-        return lambda columns: columns  # uncompiled, they come as they are
-    hints = get_type_hints(kind, include_extras=True).values()
-    parts = ", ".join(_unpacking(place, of) for place, of in enumerate(hints))
+    if array_at is None:  # uncompiled, they come as they are
+        return attrgetter(*chosen) if chosen else lambda columns: columns
+    hints = get_type_hints(kind, include_extras=True)
+    parts = {name: _unpacking(place, of) for place, (name, of) in enumerate(hints.items())}
+    made = ", ".join(parts[name] for name in chosen or parts)
     # Written out, because compiled code can't go through arrays of several kinds in a loop.
-    code = compile(f"lambda packed: {kind.__name__}({parts})", file, "eval")
-    names = {"np": np, "array_at": array_at, kind.__name__: kind, "__name__": kind.__module__}
-    return compiled_part(eval(code, names))  # noqa: S307
+    text = f"lambda address: ({made})" if chosen else f"lambda address: {kind.__name__}({made})"
+    code = compile(text, file, "eval")
+    names: dict[str, Any] = {"np": np, "array_at": array_at, "number_at": number_at}
+    names |= {kind.__name__: kind, "__name__": kind.__module__}
+    return _compiled(eval(code, names), inline="always")  # noqa: S307
 
 
 def _unpacking(place: int, kind: Any) -> str:
-    """What reads one of the columns out of `packed`."""
+    """What reads one of the columns."""
+    where, lines, items_a_line = (f"number_at(address, {3 * place + n})" for n in range(3))
     if kind is int:
-        return f"packed[{place}, 0]"
+        return where
     is_lines = get_args(kind)[1:] == (2,)
-    items, shape = (
-        (get_args(kind)[0], f"(packed[{place}, 1], packed[{place}, 2])")
-        if is_lines
-        else (kind, f"packed[{place}, 1]")
-    )
-    return f"array_at(packed[{place}, 0], {shape}, np.{_KINDS[items]})"
+    items, shape = (get_args(kind)[0], f"({lines}, {items_a_line})") if is_lines else (kind, lines)
+    return f"array_at({where}, {shape}, np.{_KINDS[items]})"
 
 
 def let_go_of_compiler() -> None:

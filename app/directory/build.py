@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 
 from app.core.db import as_hex, many_rows
 from app.core.places import Point, nearness
-from app.directory.engine.nearest import LEAF
+from app.directory.engine.columns import LEAF
 from app.directory.engine.tree import blocks
 from app.directory.outlines import outlines
 from app.directory.render import DEMONSTRATION_HAVEN, directions_url

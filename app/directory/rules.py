@@ -12,7 +12,7 @@ Somebody who asks of the instant `at` arrives later by the minutes on foot, see 
 
 Open is what `availability` says. The search is in `engine.nearest`, compiled. It is handed these
 numbers with the columns, and compiled without them, because what the compiler keeps on disk is
-renewed only when that one file changes. A brute force in its tests holds it to these words.
+renewed only when the loops change. A brute force in its tests holds it to these words.
 """
 
 from collections.abc import Iterable

@@ -77,7 +77,7 @@ class Snapshot(Origin):
     for step-free access. `text[cuts[i]:cuts[i + 1]]` is what stays the same in every answer with
     this haven in it, as JSON without its opening brace. `by_id` holds the rows in the order of
     their ids, `rank` each row's place in it. `places` are points on the unit sphere. What comes
-    after is the tree of blocks: see `app.directory.engine.nearest`. `ties` has where
+    after is the tree of blocks: see `app.directory.engine.columns`. `ties` has where
     each row is on the streets, see `app.walking.streets.Tie`, an edge of -1 where it is on none; it
     is empty without streets. `wards` are the outlines of all wards: see `app.directory.outlines`.
     """

@@ -14,7 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from app.core.compiled import Floats, Ints, ShortLines, Shorts, compiled, compiled_part, unpacked
+from app.core.compiled import (
+    Floats,
+    Ints,
+    ShortLines,
+    Shorts,
+    address_of,
+    compiled,
+    compiled_part,
+    unpacked,
+)
 
 NO_WAY = 2**31 - 1
 """So far is what no way leads to."""
@@ -227,7 +236,7 @@ def nearest_step(
     `packed` are `Lines`. `wanted` are the names that count, all of them when it is empty. Of
     several equally near edges the first, so that every program comes to the same.
     """
-    lines = _unpacked(packed)
+    lines = _unpacked(address_of(packed))
     x, y = lon * 1e6, lat * 1e6
     north = lines.scale[0]
     across = lines.scale[1] - lines.scale[2] * (y - lines.middle)

@@ -4,10 +4,8 @@ The loops of the search run twice on what is not refused: compiled, where a cras
 run, and uncompiled on columns that let nothing be read outside them.
 """
 
-import importlib
 import json
 import math
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -18,15 +16,14 @@ import numpy as np
 import pytest
 from xxhash import xxh3_128
 
-import app.directory.engine
 from app.core.db import make_engine, read_session
 from app.core.places import Point
 from app.directory.build import build
-from app.directory.engine import nearest
 from app.directory.engine.search import Question, Search
 from app.directory.snapshot import CURRENT, HOUR, Unusable, load, save
 from tests.bench.venues import fill
 from tests.conftest import Scale
+from tests.directory.engine.uncompiled import uncompiled
 from tests.factories import utc
 
 TRIES = 200
@@ -51,13 +48,8 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture(scope="module")
 def plain() -> Iterator[ModuleType]:
     """The loops of the search, uncompiled."""
-    names = ("numba", "app.core.compiled", "app.directory.engine.nearest")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app.directory.engine, "nearest", nearest)
-        for name in names[1:]:
-            patch.delitem(sys.modules, name)
-        patch.setitem(sys.modules, names[0], None)
-        yield importlib.import_module(names[2])
+        yield uncompiled(patch)
 
 
 class Guarded(np.ndarray[Any, Any]):
@@ -79,17 +71,18 @@ def is_refused(folder: Path, content: bytes, plain: ModuleType) -> bool:
         return True
     search = Search(snapshot)
     columns = search._columns[False]
-    guarded = plain.Columns(
+    guarded = type(columns)(
         *(column.view(Guarded) if isinstance(column, np.ndarray) else column for column in columns)
     )
     for at, limit, needs in ((snapshot.start + HOUR, 50, 0), (snapshot.horizon - 9999, 3, 1)):
         answer = search.answer(Question(Point(51.5134, -0.089), at, limit, needs))
         with np.errstate(over="ignore"):
             asked = 51.5134, -0.089, at, limit, needs, math.inf
-            stops, lines, _ = plain.answer(guarded, *asked, search._minutes_per_m, 1.7, -1, 0, 0)
+            columns.known[:] = 0  # so that it is found out again
+            *stops, lines = plain.answer(guarded, *asked, search._minutes_per_m, 1.7, -1, 0, 0)
         found = [f for part in answer for f in part]
-        assert [list(f[:8]) for f in found] == lines.tolist()
-        assert stops[2] == len(found)
+        assert [list(f[:8]) for f in found] == lines[:, :8].tolist()
+        assert stops == [len(answer.havens), len(answer.havens + answer.closing)]
         for f in found:
             assert 0 <= f.row < len(snapshot)
             assert 0 <= f.text_from <= f.text_to <= len(snapshot.text)

@@ -14,6 +14,7 @@ import pytest
 from app.core.db import connected, read_session
 from app.core.places import Point
 from app.directory.build import build
+from app.directory.engine.columns import UNREACHED
 from app.directory.engine.search import Question, Search
 from app.directory.snapshot import STEP_FREE
 from app.walking.extract import read_extract
@@ -117,6 +118,32 @@ def test_over_the_streets_of_a_town(tmp_path: Path, sqlite_template: Path, scale
     assert min(entries) > scale(100)
     by_streets = [m.by_streets for q in asked for part in search.answer(q) for m in part]
     assert {0, 1} == set(by_streets)
+
+
+def test_nothing_of_a_question_is_left_and_nothing_that_is_left_is_believed(
+    tmp_path: Path, sqlite_template: Path
+) -> None:
+    random = Random(11)
+    havens = [
+        replace(haven, place=Point(*place(random.uniform(0, 1100), random.uniform(0, 1100))))
+        for haven in some_havens(random, 40, documents=20)
+    ]
+    search, oracle = on_streets(tmp_path, sqlite_template, ragged(3).streets(tmp_path), havens)
+    streets = search.streets
+    assert streets
+    asked = list(questions(random, oracle, 50, Point(*place(0, 0)), Point(*place(1100, 1100))))
+    expected = [search.answer(question) for question in asked]
+    for question, answer in zip(asked, expected, strict=True):
+        step_free = bool(question.needs & STEP_FREE)
+        columns, labels = search._columns[step_free], streets.labels(step_free=step_free)
+        # As when there was no memory for the rest of an answer.
+        edge = random.randrange(len(streets.tails))
+        columns.reached_from[0] = edge
+        for end in (streets.tails[edge], streets.heads[edge]):
+            columns.reached[labels.hubs[labels.offsets[end] : labels.offsets[end + 1]]] = 0
+        assert search.answer(question) == answer
+        assert columns.reached_from.tolist() == [-1]
+        assert set(columns.reached.tolist()) <= {UNREACHED}
 
 
 @pytest.mark.drill

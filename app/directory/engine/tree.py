@@ -1,4 +1,4 @@
-"""The tree of blocks that the search goes through: see `app.directory.engine.nearest.Columns`."""
+"""The tree of blocks that the search goes through: see `app.directory.engine.columns.Columns`."""
 
 from typing import Any
 
@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.compiled import Ints
-from app.directory.engine import nearest
-from app.directory.engine.nearest import FAN_OUT, LEAF, MINUTE, WORD
+from app.directory.engine.columns import FAN_OUT, LEAF, MINUTE, WORD
+from app.directory.engine.hours import summarise
+from app.directory.engine.sphere import directions
 from app.directory.snapshot import HORIZON
 
 _SUMMED_UP: dict[str, np.ufunc] = {
@@ -26,7 +27,7 @@ _SUMMED_UP: dict[str, np.ufunc] = {
 def blocks(rows: dict[str, Any], begin: int) -> dict[str, Any]:
     """The columns of the tree over rows that are in order; `begin` is the first minute's start."""
     places = np.empty((len(rows["lat"]), 3))
-    nearest.directions(rows["lat"], rows["lon"], places)
+    directions(rows["lat"], rows["lon"], places)
     cuts = np.arange(0, len(places), LEAF)
     level = {
         "low": np.minimum.reduceat(places, cuts),
@@ -36,7 +37,7 @@ def blocks(rows: dict[str, Any], begin: int) -> dict[str, Any]:
     minutes = np.zeros((2, len(cuts), HORIZON // MINUTE // WORD), dtype=np.uint32)
     lasting = np.zeros((3, len(cuts)), dtype=np.int64)
     schedules = (rows[name] for name in ("opens", "offsets", "starts", "ends"))
-    nearest.summarise(begin, *schedules, *minutes, *lasting)
+    summarise(begin, *schedules, *minutes, *lasting)
     level |= dict(zip(list(_SUMMED_UP)[3:], [*minutes, *lasting], strict=True))
     levels, children, first, parts = [level], [_spans(cuts, len(places), 0)], 0, len(cuts)
     while parts > 1:

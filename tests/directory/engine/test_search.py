@@ -5,10 +5,7 @@ every distance with another formula, and sorts everything. It follows the words 
 contract: see `Oracle.answer`.
 """
 
-import importlib
-import inspect
 import math
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -25,7 +22,6 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine, insert, text
 from sqlalchemy import inspect as sa_inspect
 
-import app.directory.engine
 from app.core.db import connected, read_session
 from app.core.london import effective
 from app.core.places import Point
@@ -40,6 +36,7 @@ from app.venues.hours import Hours
 from app.venues.kinds import Category, Facility, StepFree
 from app.venues.models import Venue
 from tests.conftest import Scale
+from tests.directory.engine.uncompiled import uncompiled
 from tests.factories import LONDON, make_venue, utc
 
 Ints = NDArray[np.int64]
@@ -751,13 +748,10 @@ def test_it_is_the_same_search_without_the_compiler(
     store(sqlite, some_hundreds())
     search = searched(sqlite, utc("2027-07-13T00:05"))
     oracle = Oracle(some_hundreds(), search.snapshot.start)
-    monkeypatch.setattr(app.directory.engine, "nearest", nearest)
-    for module in ("app.core.compiled", "app.directory.engine.nearest"):
-        monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setitem(sys.modules, "numba", None)
-    plain = importlib.import_module("app.directory.engine.nearest")
-    assert inspect.isfunction(plain.answer)
-    entries = compare(Search(search.snapshot), oracle, some_questions(Random(5), oracle, 200))
+    plain = uncompiled(monkeypatch)
+    search = Search(search.snapshot)
+    assert search._nearest is plain.answer
+    entries = compare(search, oracle, some_questions(Random(5), oracle, 200))
     assert min(entries) > 10
 
 
