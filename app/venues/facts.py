@@ -120,7 +120,7 @@ class FactsOn:
 
 def facts_on(
     session: Session,
-    venues: Sequence[UUID],
+    venues: Sequence[str],
     days: Sequence[date],
     known_at: datetime | None = None,
     *,
@@ -128,16 +128,17 @@ def facts_on(
 ) -> FactsOn:
     """The facts of some venues on some days in order, as known at an instant; None is now.
 
-    One query, which with `every` reads the facts of all venues: quicker where most are asked for.
+    A venue is named by its id's `hex`. One query, which with `every` reads the facts of all venues:
+    quicker where most are asked for.
     """
     statement = sa.select(
         _took_effect(),
         *(getattr(VenueFacts, name) for name in ("recorded_at", "venue_id", *FACTS)),
     ).where(known(VenueFacts, known_at))
     if not every:
-        statement = statement.where(col(VenueFacts.venue_id).in_(venues))
+        statement = statement.where(col(VenueFacts.venue_id).in_(map(UUID, venues)))
     effective_at, recorded_at, owner, *facts = read_columns(session, statement)
-    owner = places(owner, (venue.hex for venue in venues))
+    owner = places(owner, venues)
     rows = np.lexsort((recorded_at, effective_at))
     rows = rows[owner[rows] >= 0]
     effective_at, owner = effective_at[rows], owner[rows]

@@ -174,7 +174,7 @@ def state_in(grid: Grid, on: date, venue_id: UUID, course_key: str) -> CourseSta
     return state_of(
         grid.standings,
         grid.days.index(on),
-        grid.venues.index(venue_id),
+        grid.venues.index(venue_id.hex),
         grid.courses.index(course_key),
         THRESHOLDS,
     )
@@ -198,7 +198,7 @@ def test_every_standing_is_that_of_its_rows(engine: Engine, scale: Scale) -> Non
         for known_at in some_instants(chance):
             days = some_days(chance, scale(8))
             grid = training_grid(session, days, known_at, due_days=THRESHOLDS.due_days)
-            assert grid.venues == venues
+            assert grid.venues == [venue_id.hex for venue_id in venues]
             assert grid.days == sorted(days)
             for on in days:
                 for venue_id in venues:
@@ -219,7 +219,7 @@ def test_all_a_few_and_one_venue_stand_alike(
     with read_session(engine) as session:
         for known_at in some_instants(chance):
             whole = training_grid(session, days, known_at)
-            some = chance.sample(whole.venues, 5)
+            some = [*map(UUID, chance.sample(whole.venues, 5))]
             for asked in (some, some[:1]):
                 same(whole, training_grid(session, days, known_at, venues=asked), asked)
             # As when very many are asked for, and yet not all.
@@ -242,7 +242,7 @@ def test_what_happened_later_can_be_left_out(engine: Engine) -> None:
 
 
 def same(whole: Grid, part: Grid, venues: list[UUID]) -> None:
-    assert part.venues == sorted(venues)
+    assert part.venues == sorted(venue_id.hex for venue_id in venues)
     for on in whole.days:
         for venue_id in venues:
             for key in COURSES:
@@ -264,7 +264,7 @@ def test_facts_are_those_in_force_at_the_end_of_each_day(engine: Engine) -> None
             for day, on in enumerate(grid.days):
                 end = effective(on + timedelta(days=1)) - timedelta(microseconds=1)
                 held = facts_as(session, end, known_at or datetime.now(UTC))
-                for venue, venue_id in enumerate(grid.venues):
+                for venue, venue_id in enumerate(map(UUID, grid.venues)):
                     assert grid.facts.in_force[day, venue] == (venue_id in held)
                     if venue_id in held:
                         assert facts(grid, day, venue) == held[venue_id]

@@ -110,7 +110,8 @@ class Scope:
         Before a venue's first facts those count: history is often entered for the time before.
         """
         venues = session.exec(select(Venue.id)).all()
-        facts = facts_on(session, venues, [view.as_at], view.known_at, every=True)
+        ids = [venue_id.hex for venue_id in venues]
+        facts = facts_on(session, ids, [view.as_at], view.known_at, every=True)
         return cls.on(0, view, venues, facts)
 
     @classmethod

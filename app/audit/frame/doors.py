@@ -18,8 +18,7 @@ from app.core.journal import Entry
 from app.core.journal_changes import from_json, to_text
 from app.core.places import Point
 from app.schemes.registry import LISTS_PUBLICLY
-from app.schemes.rules import State
-from app.schemes.timelines import standings, timelines
+from app.schemes.timelines import timelines
 from app.venues.facts import Facts, facts_as
 from app.venues.hours import Hours, stored_hours
 from app.venues.models import Venue, VenueStatus
@@ -46,11 +45,7 @@ def doors(session: Session, view: View) -> list[Door]:
     """All places that are active or known of, by reference; of names and references, today's."""
     facts = facts_as(session, view.at, view.known_at)
     spans = timelines(session, view.known_at, schemes=[LISTS_PUBLICLY])
-    in_force = {
-        venue_id
-        for (venue_id, _), its_spans in spans.items()
-        if standings(its_spans, [view.at])[0].state is State.IN_FORCE
-    }
+    in_force = {venue_id for venue_id, _ in spans.in_force(view.at)}
     before = _before(session, min(view.at, view.known_at))
     columns = ("id", "reference", "name", "location", "address", "postcode")
     statement = sa.select(

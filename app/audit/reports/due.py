@@ -5,8 +5,8 @@ their last day. Reviews and retests stay until they are held.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Self
 from uuid import UUID
@@ -34,8 +34,8 @@ from app.outreach.models import SchemeTested
 from app.outreach.rules import asks_for_retest, retest_by
 from app.outreach.scheme_tests import known_tests
 from app.schemes.registry import SchemeKey, schemes
-from app.schemes.rules import NO_STANDING, Kind, Span, Standing, State, review_due
-from app.schemes.timelines import standings, timelines
+from app.schemes.rules import Kind, State, review_due
+from app.schemes.timelines import Timelines, timelines
 from app.training.columns import NOBODY
 from app.training.courses import COURSES
 from app.training.grid import training_grid
@@ -167,41 +167,51 @@ def _tasks(session: Session, view: View, days: int) -> Iterator[_Task]:
     yield from _training(session, view, days)
 
 
-_LAPSES = (State.IN_FORCE, State.SUSPENDED)
+_LAPSES = (State.IN_FORCE, State.SUSPENDED, State.EXPIRED)
 _IN_HAND = {Kind.APPLIED: "renewal applied for", Kind.ASSESSED: "renewal assessed"}
 
 
 def _accreditations(session: Session, view: View, days: int) -> Iterator[_Task]:
-    for (venue_id, scheme), spans in timelines(session, view.known_at).items():
-        (standing,) = standings(spans, [view.at])
-        award = standing if standing.state in _LAPSES else _lapsed(spans, view.at)
-        if award and award.until and _is_listed(view, award.until, days):
-            note = "suspended" if standing.state is State.SUSPENDED else None
-            if standing.pending:
-                note = _IN_HAND[standing.pending]
-            yield _Task(
-                DueKind.ACCREDITATION, scheme, venue_id, award.until, award.certificate, note
-            )
+    known_timelines = timelines(session, view.known_at)
+    yield from _lapsing(known_timelines, view, days)
+    yield from _reviews(known_timelines, view, days)
+
+
+def _lapsing(timelines: Timelines, view: View, days: int) -> Iterator[_Task]:
+    stands = timelines.at(view.at)
+    # What has run out is due for as long as nothing is decided about it but to apply anew.
+    last = timelines.at(view.at, besides=(State.APPLIED, State.ASSESSED))
+    listed = [
+        end
+        for end, on in timelines.last_days.items()
+        if on is not None and _is_listed(view, on, days)
+    ]
+    which = np.flatnonzero(timelines.are(last, _LAPSES))
+    which = which[np.isin(timelines.spans.ends[last[which]], listed)]
+    for history, standing, award in zip(
+        which.tolist(),
+        timelines.standings(stands[which]),
+        timelines.standings(last[which]),
+        strict=True,
+    ):
+        venue_id, scheme = timelines.key(history)
+        note = "suspended" if standing.state is State.SUSPENDED else None
+        if standing.pending:
+            note = _IN_HAND[standing.pending]
+        yield _Task(DueKind.ACCREDITATION, scheme, venue_id, award.until, award.certificate, note)
+
+
+def _reviews(timelines: Timelines, view: View, days: int) -> Iterator[_Task]:
+    stands = timelines.at(view.at)
+    reviewed = [place for place, key in enumerate(SchemeKey) if schemes()[key].review_months]
+    which = np.flatnonzero(
+        timelines.are(stands, (State.IN_FORCE,)) & np.isin(timelines.schemes, reviewed)
+    )
+    for history, standing in zip(which.tolist(), timelines.standings(stands[which]), strict=True):
+        venue_id, scheme = timelines.key(history)
         review = review_due(standing, schemes()[scheme].review_months)
         if review and (review - view.as_at).days <= days:
             yield _Task(DueKind.REVIEW, scheme, venue_id, review, standing.certificate)
-
-
-def _lapsed(spans: Sequence[Span], at: datetime) -> Standing | None:
-    """The award that ran out, and that nothing has been decided about since but to apply anew."""
-    lapsed, before = None, NO_STANDING
-    for start, _, standing in spans:
-        if start > at:
-            break
-        if standing.state is State.EXPIRED:
-            lapsed = standing
-        elif standing.state not in (State.APPLIED, State.ASSESSED):
-            lapsed = None
-        elif before.state in _LAPSES:
-            # Applied for at the very instant of its end.
-            lapsed = before
-        before = standing
-    return lapsed
 
 
 def _is_listed(view: View, on: date, days: int) -> bool:
@@ -216,7 +226,7 @@ def _training(session: Session, view: View, days: int) -> Iterator[_Task]:
     is_due = (until != NOBODY) & (until <= view.as_at.toordinal() + days)
     is_lapsed = status == list(Status).index(Status.LAPSED)
     for place, number in np.argwhere(is_due | is_lapsed).tolist():
-        venue_id, course = grid.venues[place], grid.courses[number]
+        venue_id, course = UUID(grid.venues[place]), grid.courses[number]
         if is_due[place, number]:
             on = date.fromordinal(int(until[place, number]))
             yield _Task(DueKind.TRAINING, course, venue_id, on)

@@ -27,8 +27,7 @@ from app.core.events import known
 from app.core.london import last_day, london_day
 from app.core.places import haversine_m
 from app.schemes.registry import LISTS_PUBLICLY
-from app.schemes.rules import State
-from app.schemes.timelines import standings, timelines
+from app.schemes.timelines import timelines
 from app.training.models import Headcount
 from app.venues.duplicates import likely_twins
 from app.venues.facts import Facts, facts_as
@@ -215,11 +214,7 @@ def _hours_unknown(register: _Register) -> _Findings:
     unknown = [venue_id for venue_id, text in documents.items() if text in reasons]
     view = register.view
     spans = timelines(register.session, view.known_at, schemes=[LISTS_PUBLICLY], venues=unknown)
-    listed = {
-        venue_id
-        for (venue_id, _), its_spans in spans.items()
-        if standings(its_spans, [view.at])[0].state is State.IN_FORCE
-    }
+    listed = {venue_id for venue_id, _ in spans.in_force(view.at)}
     return register.active, {
         venue_id: said + reasons[documents[venue_id]]
         for said, is_listed in (("listed to the public", True), ("not listed", False))

@@ -204,11 +204,12 @@ def _moved(
     before, after = grid.standings.trained[:, :, place]
     headcount_before, headcount_after = grid.standings.headcount
     lapsed = before - untouched.standings.trained[0, :, place]
-    had_events = np.array([venue_id in events for venue_id in grid.venues], bool)
+    with_events = {venue_id.hex for venue_id in events}
+    had_events = np.array([venue in with_events for venue in grid.venues], bool)
     is_moved = (before != after) | (headcount_before != headcount_after) | (lapsed != 0)
     is_moved |= (counted_before != counted_after) | had_events
     for venue in np.flatnonzero(is_moved & (counted_before | counted_after)).tolist():
-        venue_id = grid.venues[venue]
+        venue_id = UUID(grid.venues[venue])
         yield Moved(
             venue_id=venue_id,
             **names[venue_id]._asdict(),
