@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
+from itertools import pairwise, starmap
 from typing import NamedTuple
 from uuid import UUID
 
@@ -54,24 +55,26 @@ class Timelines(Mapping[tuple[UUID, SchemeKey], list[Span]]):
         return len(self.venues)
 
     def __iter__(self) -> Iterator[tuple[UUID, SchemeKey]]:
-        return map(self.key, range(len(self)))
+        return (_with_id(*self.key(number)) for number in range(len(self)))
 
     def __getitem__(self, key: tuple[UUID, SchemeKey]) -> list[Span]:
         venue_id, scheme = key
-        number = self._numbers[venue_id.hex, _SCHEMES.index(scheme)]
-        which = np.arange(*self.first[number : number + 2])
-        starts = [_instant(at) for at in self.spans.start[which].tolist()]
-        ends = [*starts[1:], None]
-        return [*map(Span, starts, ends, self.standings(which))]
+        rows = self._rows[self._where[venue_id.hex, _SCHEMES.index(scheme)]]
+        starts = [_instant(start) for _, start, *_ in rows]
+        return [*map(Span, starts, [*starts[1:], None], starmap(self._standing, rows))]
 
     @cached_property
-    def _numbers(self) -> dict[tuple[str, int], int]:
+    def _where(self) -> dict[tuple[str, int], slice]:
         keys = zip(self.venues, self.schemes.tolist(), strict=True)
-        return {key: number for number, key in enumerate(keys)}
+        return dict(zip(keys, starmap(slice, pairwise(self.first.tolist())), strict=True))
 
-    def key(self, number: int) -> tuple[UUID, SchemeKey]:
-        """The venue and the scheme of a history."""
-        return UUID(self.venues[number]), _SCHEMES[self.schemes[number]]
+    @cached_property
+    def _rows(self) -> list[tuple[int, ...]]:
+        return [*zip(*(column.tolist() for column in self.spans), strict=True)]
+
+    def key(self, number: int) -> tuple[str, SchemeKey]:
+        """The venue, by the `hex` of its id, and the scheme of a history."""
+        return self.venues[number], _SCHEMES[self.schemes[number]]
 
     def at(self, instant: datetime, besides: Collection[State] = ()) -> Ints:
         """The span in which each history is at an instant, else `NOTHING`.
@@ -95,21 +98,23 @@ class Timelines(Mapping[tuple[UUID, SchemeKey], list[Span]]):
 
     def standings(self, at: Ints) -> list[Standing]:
         """What some spans say."""
-        columns = (column[at].tolist() for column in self.spans[2:])
-        return [
-            Standing(
-                _STATES[state],
-                _instant(since),
-                self.last_days[ends],
-                self.grades[award] or None,
-                self.certificates[award] or None,
-                PENDING[pending],
-            )
-            for state, pending, since, ends, award in zip(*columns, strict=True)
-        ]
+        columns = (column[at].tolist() for column in self.spans)
+        return [*starmap(self._standing, zip(*columns, strict=True))]
 
-    def in_force(self, instant: datetime) -> list[tuple[UUID, SchemeKey]]:
-        """The venues and schemes in which an accreditation is in force at an instant."""
+    def _standing(
+        self, _: int, __: int, state: int, pending: int, since: int, ends: int, award: int
+    ) -> Standing:
+        return Standing(
+            _STATES[state],
+            _instant(since),
+            self.last_days[ends],
+            self.grades[award] or None,
+            self.certificates[award] or None,
+            PENDING[pending],
+        )
+
+    def in_force(self, instant: datetime) -> list[tuple[str, SchemeKey]]:
+        """The keys of those in which an accreditation is in force at an instant."""
         in_force = self.are(self.at(instant), [State.IN_FORCE])
         return [*map(self.key, np.flatnonzero(in_force).tolist())]
 
@@ -117,7 +122,8 @@ class Timelines(Mapping[tuple[UUID, SchemeKey], list[Span]]):
         """The histories in which a standing begins from one instant to another, both included."""
         start = self.spans.start
         begins = (start >= _microseconds(first)) & (start <= _microseconds(last))
-        keys = map(self.key, np.unique(self.spans.history[begins]).tolist())
+        turn = np.unique(self.spans.history[begins]).tolist()
+        keys = (_with_id(*self.key(number)) for number in turn)
         return {key: self[key] for key in keys}
 
 
@@ -168,6 +174,10 @@ def timelines(
         grades=[*grade, ""],
         certificates=[*certificate, ""],
     )
+
+
+def _with_id(venue: str, scheme: SchemeKey) -> tuple[UUID, SchemeKey]:
+    return UUID(venue), scheme
 
 
 _1970 = datetime(1970, 1, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import Session, SQLModel, col, select
 
 from app.core.db import connected, read_session
 from app.core.events import Event
@@ -263,13 +263,29 @@ def test_facts_are_those_in_force_at_the_end_of_each_day(engine: Engine) -> None
             grid = training_grid(session, chance.sample(changes, 20), known_at)
             for day, on in enumerate(grid.days):
                 end = effective(on + timedelta(days=1)) - timedelta(microseconds=1)
-                held = facts_as(session, end, known_at or datetime.now(UTC))
-                for venue, venue_id in enumerate(map(UUID, grid.venues)):
+                known_by = known_at or datetime.now(UTC)
+                held = held_one_by_one(session, end, known_by)
+                assert facts_as(session, end, known_by) == held
+                for venue, venue_id in enumerate(grid.venues):
                     assert grid.facts.in_force[day, venue] == (venue_id in held)
                     if venue_id in held:
                         assert facts(grid, day, venue) == held[venue_id]
                         shown.add(held[venue_id])
     assert len(shown) > 15, "the history shows too little"
+
+
+def held_one_by_one(session: Session, at: datetime, known_at: datetime) -> dict[str, Facts]:
+    """The last facts of each venue that had begun by an instant, of those known at another."""
+    versions = session.exec(
+        select(VenueFacts).order_by(col(VenueFacts.effective_at), col(VenueFacts.recorded_at))
+    )
+    return {
+        version.venue_id.hex: Facts.of(version)
+        for version in versions
+        if version.effective_at <= at
+        and version.recorded_at <= known_at
+        and (version.voided_at is None or version.voided_at > known_at)
+    }
 
 
 def facts(grid: Grid, day: int, venue: int) -> Facts:

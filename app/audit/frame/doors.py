@@ -45,7 +45,7 @@ def doors(session: Session, view: View) -> list[Door]:
     """All places that are active or known of, by reference; of names and references, today's."""
     facts = facts_as(session, view.at, view.known_at)
     spans = timelines(session, view.known_at, schemes=[LISTS_PUBLICLY])
-    in_force = {venue_id for venue_id, _ in spans.in_force(view.at)}
+    in_force = {venue for venue, _ in spans.in_force(view.at)}
     before = _before(session, min(view.at, view.known_at))
     columns = ("id", "reference", "name", "location", "address", "postcode")
     statement = sa.select(
@@ -56,7 +56,7 @@ def doors(session: Session, view: View) -> list[Door]:
     found = []
     for stored, *values in session.execute(statement):
         venue = dict(zip(columns, values, strict=True))
-        its_facts = facts.get(venue["id"])
+        its_facts = facts.get(venue["id"].hex)
         if its_facts is None or its_facts.status == VenueStatus.CLOSED:
             continue
         then = before.get(str(venue["id"]), {})
@@ -66,7 +66,7 @@ def doors(session: Session, view: View) -> list[Door]:
             hours[document] = read if isinstance(read, Hours) else None
         if "location" in then:
             then |= {"location": Point(**then["location"])}
-        is_haven = venue["id"] in in_force and its_facts.status == VenueStatus.ACTIVE
+        is_haven = venue["id"].hex in in_force and its_facts.status == VenueStatus.ACTIVE
         own = venue | then | {"hours": hours[document]}
         found.append(Door(facts=its_facts, is_haven=is_haven, **own))
     return found

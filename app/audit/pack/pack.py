@@ -198,7 +198,7 @@ def compose(
     )
     in_schemes = {row.scheme: row for row in covered.in_schemes(-1)}
 
-    venues, facts = [*map(UUID, covered.grid.venues)], covered.grid.facts
+    venues, facts = covered.grid.venues, covered.grid.facts
     scope, scope_before = (
         Scope.on(-1, view, venues, facts),
         Scope.on(-2, view_before, venues, facts),

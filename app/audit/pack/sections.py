@@ -174,13 +174,11 @@ class Accreditations:
     def __init__(self, timelines: Timelines, view: View, first: date, scope: Scope) -> None:
         begin = effective(first)
         self.before, self.in_force = (
-            Counter(
-                scheme for venue_id, scheme in timelines.in_force(at) if scope.has_venue(venue_id)
-            )
+            Counter(scheme for venue, scheme in timelines.in_force(at) if scope.has_venue(venue))
             for at in (begin - timedelta(microseconds=1), view.at)
         )
         turning = timelines.turning(begin, view.at)
-        counted = {key: spans for key, spans in turning.items() if scope.has_venue(key[0])}
+        counted = {key: spans for key, spans in turning.items() if scope.has_venue(key[0].hex)}
         self.changes = changes(counted, begin, view.at)
         self.count = Counter((change.scheme, change.turn) for change in self.changes)
 
@@ -218,8 +216,8 @@ class Accreditations:
                 name=schemes()[change.scheme].name,
                 turn=words(change.turn),
                 on=london_day(change.at),
-                reference=names[change.venue_id].reference,
-                venue=names[change.venue_id].name,
+                reference=names[change.venue_id.hex].reference,
+                venue=names[change.venue_id.hex].name,
             )
             for change in wanted
         ]

@@ -5,16 +5,15 @@ their last day. Reviews and retests stay until they are held.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, date, timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Self
 from uuid import UUID
 
 import numpy as np
-import sqlalchemy as sa
 from pydantic import Field
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from app.audit.frame.names import (
     VenueName,
@@ -26,9 +25,7 @@ from app.audit.frame.names import (
 from app.audit.frame.question import ReportQuestion, View, counted_venues
 from app.audit.frame.report import Report, Row, about
 from app.audit.frame.rows import AtVenue
-from app.core.columns import read_columns
-from app.core.events import known, within
-from app.core.london import last_day, london_day
+from app.core.london import last_day
 from app.http.fields import Absent
 from app.outreach.models import SchemeTested
 from app.outreach.rules import asks_for_retest, retest_by
@@ -39,7 +36,6 @@ from app.schemes.timelines import Timelines, timelines
 from app.training.columns import NOBODY
 from app.training.courses import COURSES
 from app.training.grid import training_grid
-from app.training.models import Attendance, TrainingSession
 from app.training.rules import Status
 from app.venues.facts import Facts
 
@@ -132,11 +128,11 @@ class Due(Report):
 
 
 class _Task(NamedTuple):
-    """Something that is due at a venue."""
+    """Something that is due at a venue, which is named by its id's `hex`."""
 
     kind: DueKind
     of: str
-    venue_id: UUID
+    venue_id: str
     on: date | None
     certificate: str | None = None
     note: str | None = None
@@ -155,10 +151,11 @@ def due(session: Session, view: View, days: int) -> Due:
     )
 
 
-def work_list(
-    session: Session, view: View, facts: Mapping[UUID, Facts], days: int
-) -> list[DueItem]:
-    """All there is to do at some venues but retests, so that it shows nothing of any test."""
+def work_list(session: Session, view: View, facts: Mapping[str, Facts], days: int) -> list[DueItem]:
+    """All there is to do at some venues but retests, so that it shows nothing of any test.
+
+    A venue is named by its id's `hex`.
+    """
     return _items(view, facts, _Names.of(session), _tasks(session, view, days))
 
 
@@ -194,11 +191,11 @@ def _lapsing(timelines: Timelines, view: View, days: int) -> Iterator[_Task]:
         timelines.standings(last[which]),
         strict=True,
     ):
-        venue_id, scheme = timelines.key(history)
+        venue, scheme = timelines.key(history)
         note = "suspended" if standing.state is State.SUSPENDED else None
         if standing.pending:
             note = _IN_HAND[standing.pending]
-        yield _Task(DueKind.ACCREDITATION, scheme, venue_id, award.until, award.certificate, note)
+        yield _Task(DueKind.ACCREDITATION, scheme, venue, award.until, award.certificate, note)
 
 
 def _reviews(timelines: Timelines, view: View, days: int) -> Iterator[_Task]:
@@ -208,10 +205,10 @@ def _reviews(timelines: Timelines, view: View, days: int) -> Iterator[_Task]:
         timelines.are(stands, (State.IN_FORCE,)) & np.isin(timelines.schemes, reviewed)
     )
     for history, standing in zip(which.tolist(), timelines.standings(stands[which]), strict=True):
-        venue_id, scheme = timelines.key(history)
+        venue, scheme = timelines.key(history)
         review = review_due(standing, schemes()[scheme].review_months)
         if review and (review - view.as_at).days <= days:
-            yield _Task(DueKind.REVIEW, scheme, venue_id, review, standing.certificate)
+            yield _Task(DueKind.REVIEW, scheme, venue, review, standing.certificate)
 
 
 def _is_listed(view: View, on: date, days: int) -> bool:
@@ -222,42 +219,21 @@ def _training(session: Session, view: View, days: int) -> Iterator[_Task]:
     grid = training_grid(session, [view.as_at], view.known_at, due_days=view.limits.due_days)
     trained = grid.standings
     status, until, months = trained.status[0], trained.until[0], trained.months[0]
-    latest = _last_trained(session, view)
+    latest = grid.last_trained()
     is_due = (until != NOBODY) & (until <= view.as_at.toordinal() + days)
     is_lapsed = status == list(Status).index(Status.LAPSED)
     for place, number in np.argwhere(is_due | is_lapsed).tolist():
-        venue_id, course = UUID(grid.venues[place]), grid.courses[number]
+        venue, course = grid.venues[place], grid.courses[number]
         if is_due[place, number]:
             on = date.fromordinal(int(until[place, number]))
-            yield _Task(DueKind.TRAINING, course, venue_id, on)
+            yield _Task(DueKind.TRAINING, course, venue, on)
             continue
-        on = last_day(latest(venue_id, course), int(months[place, number]))
+        trained_on = date.fromordinal(int(latest[place, number]))
+        on = last_day(trained_on, int(months[place, number]))
         if on >= view.as_at:
-            yield _Task(DueKind.TRAINING, course, venue_id, None, note="those trained have left")
+            yield _Task(DueKind.TRAINING, course, venue, None, note="those trained have left")
         elif _is_listed(view, on, days):
-            yield _Task(DueKind.TRAINING, course, venue_id, on)
-
-
-def _last_trained(session: Session, view: View) -> Callable[[UUID, str], date]:
-    """What tells when staff of a venue last took a course."""
-    last = (
-        sa.select(
-            col(Attendance.venue_id),
-            col(TrainingSession.course),
-            sa.func.max(Attendance.effective_at).label("at"),
-        )
-        .join(TrainingSession)
-        .where(
-            known(TrainingSession, view.known_at),
-            known(Attendance, view.known_at),
-            *within(Attendance, None, view.as_at),
-        )
-        .group_by(col(Attendance.venue_id), col(TrainingSession.course))
-        .subquery()
-    )
-    venue, course, at = read_columns(session, sa.select(*last.columns))
-    latest = dict(zip(zip(venue, course, strict=True), at.tolist(), strict=True))
-    return lambda venue_id, course: london_day(latest[venue_id.hex, course].replace(tzinfo=UTC))
+            yield _Task(DueKind.TRAINING, course, venue, on)
 
 
 def _retests(session: Session, view: View, days: int) -> Iterator[_Task]:
@@ -270,7 +246,7 @@ def _retests(session: Session, view: View, days: int) -> Iterator[_Task]:
 class _Names(NamedTuple):
     """What is shown of venues, wards and businesses, by id."""
 
-    venues: Mapping[UUID, VenueName]
+    venues: Mapping[str, VenueName]
     wards: WardNames
     businesses: Mapping[UUID | None, str | None]
 
@@ -281,7 +257,7 @@ class _Names(NamedTuple):
 
 
 def _items(
-    view: View, facts: Mapping[UUID, Facts], names: _Names, tasks: Iterable[_Task]
+    view: View, facts: Mapping[str, Facts], names: _Names, tasks: Iterable[_Task]
 ) -> list[DueItem]:
     items = []
     for task in tasks:

@@ -197,7 +197,7 @@ def _moved(
     untouched: Grid,
     course: CourseKey,
     events: Counter[UUID],
-    names: Mapping[UUID, VenueName],
+    names: Mapping[str, VenueName],
 ) -> Iterator[Moved]:
     grid, (counted_before, counted_after) = covered.grid, covered.counts
     place = grid.courses.index(course)
@@ -212,7 +212,7 @@ def _moved(
         venue_id = UUID(grid.venues[venue])
         yield Moved(
             venue_id=venue_id,
-            **names[venue_id]._asdict(),
+            **names[venue_id.hex]._asdict(),
             counted_before=bool(counted_before[venue]),
             counted_after=bool(counted_after[venue]),
             trained_before=int(before[venue]),
@@ -234,7 +234,7 @@ def _happened(
     first: date,
     last: date,
     course: CourseKey,
-    names: Mapping[UUID, VenueName],
+    names: Mapping[str, VenueName],
 ) -> Iterator[TurnEvent]:
     for what, model, details, said in (
         ("attendance", Attendance, ("new_count", "refresher_count"), "{} new, {} again"),
@@ -253,7 +253,7 @@ def _happened(
             yield TurnEvent(
                 on=london_day(effective_at),
                 venue_id=venue_id,
-                reference=names[venue_id].reference,
+                reference=names[venue_id.hex].reference,
                 what=what,
                 details=said.format(*numbers),
                 event_id=event_id,
