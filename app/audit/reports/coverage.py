@@ -158,7 +158,7 @@ class Covered:
     view: View
     grid: Grid
     counts: Bools
-    states: Ints
+    states: NDArray[np.int8]
 
     @classmethod
     def read(
@@ -168,7 +168,7 @@ class Covered:
         spans = timelines(session, view.known_at) if spans is None else spans
         grid = training_grid(session, days, view.known_at, due_days=view.limits.due_days)
         place = places(spans.venues, grid.venues)
-        states = np.zeros((len(grid.days), len(grid.venues), len(_SCHEMES)), np.int64)
+        states = np.zeros((len(grid.days), len(grid.venues), len(_SCHEMES)), np.int8)
         for number, day in enumerate(grid.days):
             at = spans.at(instant(day, view.known_at))
             states[number, place, spans.schemes] = spans.states(at)
