@@ -355,7 +355,7 @@ def test_facts_of_a_clock_that_was_ahead_hold_until_others_do(alone: Journal, sh
     def category(at: datetime | None = None) -> Category:
         with read_session(alone.engine) as session:
             now = datetime.now(UTC)
-            return facts_as(session, at or now, max(at or now, now))[venue].category
+            return facts_as(session, at or now, max(at or now, now))[venue.hex].category
 
     def become(category: Category) -> None:
         with alone.writing("account ada") as session:

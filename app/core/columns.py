@@ -1,6 +1,7 @@
 """Many rows read as columns: row by row, decoding them costs more than all that is made of them."""
 
 from collections.abc import Iterable
+from datetime import UTC
 from itertools import repeat
 from typing import Any, TypeAlias
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from sqlmodel import Session
 
 from app.core.db import Instant
+from app.core.london import london_day
 
 Ints: TypeAlias = NDArray[np.int64]
 
@@ -66,6 +68,14 @@ def places(words: Iterable[str], among: Iterable[str]) -> Ints:
     """The place of each word among others, -1 where it is none of them."""
     place = {word: number for number, word in enumerate(among)}
     return np.fromiter(map(place.get, words, repeat(-1)), np.int64)
+
+
+def london_days(instants: NDArray[Any]) -> Ints:
+    """The ordinal of the day that London has at each of some instants."""
+    # Most begin a day.
+    each, which = np.unique(instants, return_inverse=True)
+    days = [london_day(at.replace(tzinfo=UTC)).toordinal() for at in each.tolist()]
+    return np.array(days, np.int64)[which]
 
 
 def last_by_day(since: Ints, owner: Ints, days: int, owners: int) -> Ints:

@@ -91,6 +91,8 @@ def effective(day: date) -> datetime:
     return datetime.combine(day, time.min, LONDON).astimezone(UTC)
 
 
+# As above.
+@lru_cache(maxsize=4_000)
 def last_day(first: date, months: int) -> date:
     """The last day of so many months from the day `first` on: the one before the anniversary."""
     year, month = divmod(first.year * 12 + first.month - 1 + months, 12)

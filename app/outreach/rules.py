@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from datetime import date, timedelta
 from typing import NamedTuple
-from uuid import UUID
 
 from app.outreach.models import ReportState, Step
 
@@ -18,18 +17,18 @@ def report_state(steps: Collection[Step]) -> ReportState:
 class KnownTest(NamedTuple):
     """A scheme test and what came of it, by what was known at an instant.
 
-    Only a failed test is debriefed and repeated.
+    Only a failed test is debriefed and repeated. An id is its `hex`.
     """
 
-    id: UUID
-    venue_id: UUID
+    id: str
+    venue_id: str
     scheme: str
     on: date
     passed: bool
-    retest_of: UUID | None = None
-    debrief_id: UUID | None = None
+    retest_of: str | None = None
+    debrief_id: str | None = None
     debriefed_on: date | None = None
-    retest_id: UUID | None = None
+    retest_id: str | None = None
     retest_on: date | None = None
     retest_passed: bool | None = None
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from app.core.db import as_hex
 from app.core.errors import DomainError, NotFound, wrong
 from app.core.events import in_effect, known, not_in_future, record, void, within
 from app.core.london import london_day
@@ -140,13 +141,16 @@ def known_tests(
         # What follows a test is never before it.
         return [*within(model, first, None), col(model.effective_at) <= at, known(model, known_at)]
 
-    columns = ("id", "venue_id", "scheme", "effective_at", "result", "retest_of_id")
+    ids, columns = ("id", "venue_id", "retest_of_id"), ("scheme", "effective_at", "result")
     held = (
-        sa.select(*(getattr(SchemeTest, name) for name in columns))
+        sa.select(
+            *(as_hex(getattr(SchemeTest, name)).label(name) for name in ids),
+            *(getattr(SchemeTest, name) for name in columns),
+        )
         .where(*up_to(SchemeTest))
         .order_by(*(getattr(SchemeTest, name) for name in ("effective_at", "recorded_at", "id")))
     )
-    talks = sa.select(col(Debrief.test_id), col(Debrief.id), col(Debrief.effective_at)).where(
+    talks = sa.select(as_hex(Debrief.test_id), as_hex(Debrief.id), col(Debrief.effective_at)).where(
         *up_to(Debrief)
     )
     if venue_id is not None:

@@ -189,7 +189,7 @@ def _of_training(session: Session, search: VenueSearch, venues: set[UUID]) -> li
     grid = training_grid(session, [today()], venues=venues)
     status = grid.standings.status[0, :, grid.courses.index(search.course or "")]
     wanted = list(Status).index(search.training or Status.NEVER)
-    return [grid.venues[place] for place in np.flatnonzero(status == wanted)]
+    return [UUID(grid.venues[place]) for place in np.flatnonzero(status == wanted)]
 
 
 router = APIRouter(prefix="/v1/admin", tags=["register"])

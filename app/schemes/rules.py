@@ -134,7 +134,8 @@ def first_illegal(decisions: Iterable[D]) -> tuple[D, frozenset[Kind]] | None:
 
 # --- standing --------------------------------------------------------------------------------
 
-_AWARDED = (State.IN_FORCE, State.SUSPENDED)
+AWARDED = (State.IN_FORCE, State.SUSPENDED)
+"""In which there is an award that has not ended."""
 
 
 def standing(decisions: Iterable[Decided], at: datetime) -> Standing:
@@ -169,7 +170,7 @@ def award_in_force(decisions: Iterable[Decided], award: Decided, at: datetime) -
     for number in range(count, len(ordered) + 1):
         following = ordered[number].effective_at if number < len(ordered) else at
         held = standing(ordered[:number], following)
-        if held.state not in _AWARDED:
+        if held.state not in AWARDED:
             return None
     return held if held.state is State.IN_FORCE else None
 
@@ -186,9 +187,9 @@ def timeline_of(ordered: Iterable[Decided]) -> list[Span]:
     current = NO_STANDING
     for decision in ordered:
         current = _expire(begun, current, decision.effective_at)
-        after = _after(current, decision)
-        if after != current:
-            begun[decision.effective_at] = current = after
+        following = after(current, decision)
+        if following != current:
+            begun[decision.effective_at] = current = following
     _expire(begun, current)
     ends = [*list(begun)[1:], None]
     return [Span(start, end, held) for (start, held), end in zip(begun.items(), ends, strict=False)]
@@ -198,7 +199,7 @@ def _expire(
     begun: dict[datetime, Standing], current: Standing, by: datetime | None = None
 ) -> Standing:
     """How a venue stands after its award's end, if that comes by an instant; None is ever."""
-    if current.state not in _AWARDED or current.until is None or current.since is None:
+    if current.state not in AWARDED or current.until is None or current.since is None:
         return current
     # An award that ends before it begins is never in force.
     end = max(end_of(current.until), current.since)
@@ -208,7 +209,7 @@ def _expire(
     return begun[end]
 
 
-def _after(before: Standing, decision: Decided) -> Standing:
+def after(before: Standing, decision: Decided) -> Standing:
     """How a venue stands after a decision."""
     kind, at = decision.kind, decision.effective_at
     if kind not in steps_from(before):
@@ -223,11 +224,11 @@ def _after(before: Standing, decision: Decided) -> Standing:
             return Standing(State.SUSPENDED, at, *before.award, before.pending)
         case Kind.REINSTATED:
             return Standing(State.IN_FORCE, at, *before.award, before.pending)
-        case Kind.APPLIED | Kind.ASSESSED if before.state in _AWARDED:
+        case Kind.APPLIED | Kind.ASSESSED if before.state in AWARDED:
             return Standing(before.state, before.since, *before.award, _KINDS[kind])
         case Kind.APPLIED | Kind.ASSESSED:
             return Standing(_STATES[kind], since=at, pending=_KINDS[kind])
-        case Kind.REFUSED if before.state in _AWARDED:
+        case Kind.REFUSED if before.state in AWARDED:
             return Standing(before.state, before.since, *before.award)
         case _:
             return Standing(_STATES[kind], since=at)

@@ -1,10 +1,12 @@
 """How all venues stand in the schemes over time, as known at an instant, read in one go."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from itertools import pairwise
-from typing import Any, NamedTuple
+from functools import cached_property
+from itertools import pairwise, starmap
+from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -12,18 +14,117 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlmodel import Session, col
 
-from app.core.columns import places, read_columns
+from app.core.columns import Ints, places, read_columns
 from app.core.events import known
-from app.schemes.history import PlainDecision
+from app.core.london import end_of
+from app.schemes.columns import FOR_EVER, NOTHING, PENDING, Decisions, Spans, spans_of
 from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey
-from app.schemes.rules import NO_STANDING, RANK, Span, Standing, State, timeline_of
-
-Timelines = Mapping[tuple[UUID, SchemeKey], Sequence[Span]]
-"""By venue and scheme: every standing there ever is, in order. Without any, a venue is left out."""
+from app.schemes.rules import NO_STANDING, Kind, Span, Standing, State
 
 _FEW = 100
 """Up to so many venues the database is asked for; to name more takes longer than to read all."""
+
+_SCHEMES, _STATES = list(SchemeKey), list(State)
+_NONE = _STATES.index(State.NONE)
+
+
+def _places(states: Collection[State]) -> list[int]:
+    return [_STATES.index(state) for state in states]
+
+
+@dataclass(frozen=True, eq=False)
+class Timelines(Mapping[tuple[UUID, SchemeKey], list[Span]]):
+    """By venue and scheme: every standing there ever is, in order; without any it is left out.
+
+    They are kept in columns, and made where one is looked up. History `n` is that of the venue
+    whose id has the `hex` in `venues[n]` in the scheme at the place `schemes[n]` in `SchemeKey`;
+    its spans are those from `first[n]` until `first[n + 1]`. `last_days` are by when they end;
+    `grades` and `certificates` by awards, empty where there is none.
+    """
+
+    venues: list[str]
+    schemes: Ints
+    spans: Spans
+    first: Ints
+    last_days: Mapping[int, date | None]
+    grades: Sequence[str]
+    certificates: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.venues)
+
+    def __iter__(self) -> Iterator[tuple[UUID, SchemeKey]]:
+        return (_with_id(*self.key(number)) for number in range(len(self)))
+
+    def __getitem__(self, key: tuple[UUID, SchemeKey]) -> list[Span]:
+        venue_id, scheme = key
+        rows = self._rows[self._where[venue_id.hex, _SCHEMES.index(scheme)]]
+        starts = [_instant(start) for _, start, *_ in rows]
+        return [*map(Span, starts, [*starts[1:], None], starmap(self._standing, rows))]
+
+    @cached_property
+    def _where(self) -> dict[tuple[str, int], slice]:
+        keys = zip(self.venues, self.schemes.tolist(), strict=True)
+        return dict(zip(keys, starmap(slice, pairwise(self.first.tolist())), strict=True))
+
+    @cached_property
+    def _rows(self) -> list[tuple[int, ...]]:
+        return [*zip(*(column.tolist() for column in self.spans), strict=True)]
+
+    def key(self, number: int) -> tuple[str, SchemeKey]:
+        """The venue, by the `hex` of its id, and the scheme of a history."""
+        return self.venues[number], _SCHEMES[self.schemes[number]]
+
+    def at(self, instant: datetime, besides: Collection[State] = ()) -> Ints:
+        """The span in which each history is at an instant, else `NOTHING`.
+
+        Or, where that has one of some states, the last one before it that has not.
+        """
+        counted = self.spans.start <= _microseconds(instant)
+        counted &= ~np.isin(self.spans.state, _places(besides))
+        latest = np.maximum.accumulate(np.where(counted, np.arange(len(counted)), NOTHING))
+        # Of a history without any, its number is that of one before it, or -1: the last one's.
+        last = np.append(latest, NOTHING)[self.first[1:] - 1]
+        return np.where(last >= self.first[:-1], last, NOTHING)
+
+    def states(self, at: Ints) -> Ints:
+        """The places in `State` of what some spans, or `NOTHING`, say."""
+        return np.append(self.spans.state, _NONE)[at]
+
+    def are(self, at: Ints, states: Collection[State]) -> NDArray[np.bool_]:
+        """Whether each of some spans, or `NOTHING`, has one of some states."""
+        return np.isin(self.states(at), _places(states))
+
+    def standings(self, at: Ints) -> list[Standing]:
+        """What some spans say."""
+        columns = (column[at].tolist() for column in self.spans)
+        return [*starmap(self._standing, zip(*columns, strict=True))]
+
+    def _standing(
+        self, _: int, __: int, state: int, pending: int, since: int, ends: int, award: int
+    ) -> Standing:
+        return Standing(
+            _STATES[state],
+            _instant(since),
+            self.last_days[ends],
+            self.grades[award] or None,
+            self.certificates[award] or None,
+            PENDING[pending],
+        )
+
+    def in_force(self, instant: datetime) -> list[tuple[str, SchemeKey]]:
+        """The keys of those in which an accreditation is in force at an instant."""
+        in_force = self.are(self.at(instant), [State.IN_FORCE])
+        return [*map(self.key, np.flatnonzero(in_force).tolist())]
+
+    def turning(self, first: datetime, last: datetime) -> dict[tuple[UUID, SchemeKey], list[Span]]:
+        """The histories in which a standing begins from one instant to another, both included."""
+        start = self.spans.start
+        begins = (start >= _microseconds(first)) & (start <= _microseconds(last))
+        turn = np.unique(self.spans.history[begins]).tolist()
+        keys = (_with_id(*self.key(number)) for number in turn)
+        return {key: self[key] for key in keys}
 
 
 def timelines(
@@ -32,14 +133,16 @@ def timelines(
     *,
     schemes: Collection[SchemeKey] | None = None,
     venues: Collection[UUID] | None = None,
-) -> dict[tuple[UUID, SchemeKey], list[Span]]:
+) -> Timelines:
     """The timeline of each venue in each scheme, or in those asked for, as known at an instant.
 
     None is now.
     """
-    # All but `voided_at`: of what counts as known then nothing was.
-    columns = [col(getattr(Decision, name)) for name in PlainDecision._fields[:-1]]
-    statement = sa.select(*columns).where(known(Decision, known_at))
+    columns = ("venue_id", "scheme", "kind", "effective_at", "recorded_at", "until")
+    texts = ("grade", "certificate")
+    statement = sa.select(*(col(getattr(Decision, name)) for name in (*columns, *texts))).where(
+        known(Decision, known_at)
+    )
     if schemes is not None:
         statement = statement.where(col(Decision.scheme).in_(schemes))
     if venues is not None and len(venues) <= _FEW:
@@ -47,47 +150,45 @@ def timelines(
     venue, scheme, kind, effective_at, recorded_at, until, grade, certificate = read_columns(
         session, statement
     )
-    took_effect = _instants(effective_at)
-    days = {day: date.fromisoformat(day) if day else None for day in {*until}}
-
-    def decision(row: int) -> PlainDecision:
-        return PlainDecision(
-            venue[row],
-            scheme[row],
-            kind[row],
-            took_effect[row],
-            took_effect[row],  # when it was recorded says no more than what comes first
-            days[until[row]],
-            grade[row] or None,
-            certificate[row] or None,
-        )
-
+    each = sorted({*venue} if venues is None else {*venue} & {id_.hex for id_ in venues})
+    place, rank = places(venue, each), places(kind, Kind)
+    history = place * len(_SCHEMES) + places(scheme, SchemeKey)
     # As `in_order` has them, of all at once.
-    in_turn = np.lexsort(
-        (places(kind, RANK), recorded_at, effective_at, np.array(scheme), np.array(venue))
-    ).tolist()
-    if venues is not None:
-        wanted = {venue_id.hex for venue_id in venues}
-        in_turn = [row for row in in_turn if venue[row] in wanted]
-    firsts = [
-        place
-        for place, (last, row) in enumerate(pairwise([-1, *in_turn]))
-        if not place or venue[last] != venue[row] or scheme[last] != scheme[row]
-    ]
-    keys = {key.value: key for key in SchemeKey}
-    return {
-        (UUID(venue[in_turn[first]]), keys[scheme[in_turn[first]]]): timeline_of(
-            map(decision, in_turn[first:end])
-        )
-        for first, end in pairwise([*firsts, len(in_turn)])
+    rows = np.lexsort((rank, recorded_at, effective_at, history))
+    rows = rows[place[rows] >= 0]
+    last_days = {day: date.fromisoformat(day) if day else None for day in {*until}}
+    ends = {
+        day: _microseconds(end_of(last)) if last else FOR_EVER for day, last in last_days.items()
     }
+    histories, number = np.unique(history[rows], return_inverse=True)
+    until_ends = np.array([ends[day] for day in until], np.int64)
+    at = effective_at.astype(np.int64)
+    spans = spans_of(Decisions(number, rank[rows], at[rows], until_ends[rows]))
+    return Timelines(
+        venues=[each[place] for place in (histories // len(_SCHEMES)).tolist()],
+        schemes=histories % len(_SCHEMES),
+        # What is no award has the row -1: the last one's.
+        spans=spans._replace(award=np.append(rows, NOTHING)[spans.award]),
+        first=np.searchsorted(spans.history, np.arange(len(histories) + 1)),
+        last_days={ends[day]: last for day, last in last_days.items()} | {FOR_EVER: None},
+        grades=[*grade, ""],
+        certificates=[*certificate, ""],
+    )
 
 
-def _instants(column: NDArray[Any]) -> list[datetime]:
-    # Most take effect at the beginning of some day.
-    each, which = np.unique(column, return_inverse=True)
-    instants = [at.replace(tzinfo=UTC) for at in each.tolist()]
-    return [instants[place] for place in which.tolist()]
+def _with_id(venue: str, scheme: SchemeKey) -> tuple[UUID, SchemeKey]:
+    return UUID(venue), scheme
+
+
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - _1970) // timedelta.resolution
+
+
+def _instant(microseconds: int) -> datetime:
+    return _1970 + timedelta(microseconds=microseconds)
 
 
 def standings(spans: Sequence[Span], instants: Sequence[datetime]) -> list[Standing]:
@@ -162,7 +263,9 @@ class Change(NamedTuple):
     after: Standing
 
 
-def changes(timelines: Timelines, first: datetime, last: datetime) -> list[Change]:
+def changes(
+    timelines: Mapping[tuple[UUID, SchemeKey], Sequence[Span]], first: datetime, last: datetime
+) -> list[Change]:
     """What becomes of accreditations from one instant to another, both included, in time's order.
 
     Those in force just before `first`, and those won, less those lost, are in force at `last`. A

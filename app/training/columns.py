@@ -64,7 +64,7 @@ class Standings:
     months: NDArray[np.int32]
     trained: NDArray[np.int32]
     headcount: Ints
-    status: Ints
+    status: NDArray[np.int8]
     until: NDArray[np.int32]
 
 
@@ -104,12 +104,12 @@ def standings(
     trained = np.where(most == UNKNOWN, in_date, np.minimum(in_date, most)).clip(0)
     nobody = trained == 0
     last[nobody] = NOBODY
-    statuses = list(Status)
+    places = {status: np.int8(place) for place, status in enumerate(Status)}
     due_day = (days + due_days)[:, np.newaxis, np.newaxis]
     status = np.select(
         [in_date == _NEVER, nobody, last < due_day],
-        [statuses.index(status) for status in (Status.NEVER, Status.LAPSED, Status.DUE)],
-        statuses.index(Status.CURRENT),
+        [places[status] for status in (Status.NEVER, Status.LAPSED, Status.DUE)],
+        places[Status.CURRENT],
     )
     return Standings(months, trained, headcount, status, last)
 

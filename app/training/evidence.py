@@ -79,7 +79,7 @@ def evidence(
         )
         .order_by(col(Headcount.effective_at), col(Headcount.recorded_at), col(Headcount.id))
     )
-    terms = facts_on(session, [venue_id], [on], known_at).refresh_months
+    terms = facts_on(session, [venue_id.hex], [on], known_at).refresh_months
     return Evidence(on, list(attendances), list(headcounts), int(terms[0, 0]) or None)
 
 
@@ -127,7 +127,7 @@ class TrainedInDate:
         """How many of a venue's staff are in date in a course on a London day."""
         months = None
         if venue_id in self._with_own_term:
-            terms = facts_on(self._session, [venue_id], [on]).refresh_months
+            terms = facts_on(self._session, [venue_id.hex], [on]).refresh_months
             months = int(terms[0, 0]) or None
         attended, declared = self._attended.get(venue_id, []), self._declared.get(venue_id, [])
         thresholds = Thresholds.of(settings())

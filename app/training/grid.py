@@ -2,19 +2,15 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from operator import attrgetter
-from typing import Any
+from datetime import date, datetime
 from uuid import UUID
 
 import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
-from app.core.columns import Ints, places, read_columns
+from app.core.columns import Ints, london_days, places, read_columns
 from app.core.events import known
-from app.core.london import london_day
 from app.core.settings import settings
 from app.training.columns import Attendances, Headcounts, Standings, standings
 from app.training.courses import COURSES
@@ -30,14 +26,23 @@ _FEW = 500
 class Grid:
     """Every venue in every course at the end of each of some London days.
 
-    The arrays of `standings` and `facts` go by the places in `days`, `venues` and `courses`.
+    The arrays of `standings` and `facts` go by the places in `days`, `venues` and `courses`. A
+    venue is named by its id's `hex`. `attendances` are those up to the last day.
     """
 
     days: list[date]
-    venues: list[UUID]
+    venues: list[str]
     courses: list[str]
     standings: Standings
     facts: FactsOn
+    attendances: Attendances
+
+    def last_trained(self) -> Ints:
+        """The last day on which staff took part, as an ordinal, else 0: of [venue, course]."""
+        latest = np.zeros((len(self.venues), len(self.courses)), np.int64)
+        at = self.attendances
+        np.maximum.at(latest, (at.venue, at.course), at.on)
+        return latest
 
 
 def training_grid(
@@ -57,25 +62,28 @@ def training_grid(
     With `happened_by` what happened after that day is left out.
     """
     in_order = sorted(set(days))
-    everywhere = session.exec(select(Venue.id)) if venues is None else set(venues)
-    # An id compares in Python, its number at once.
-    venue_ids = sorted(everywhere, key=attrgetter("int"))
-    every = venues is None or len(venue_ids) > _FEW
+    if venues is None:
+        (ids,) = read_columns(session, sa.select(col(Venue.id)))
+    else:
+        ids = {venue_id.hex for venue_id in venues}
+    ids = sorted(ids)
+    every = venues is None or len(ids) > _FEW
     last = happened_by or in_order[-1]
-    facts = facts_on(session, venue_ids, in_order, known_at, every=every)
+    facts = facts_on(session, ids, in_order, known_at, every=every)
+    attendances = _attendances(session, ids, last, known_at, every=every)
     found = standings(
         list(COURSES.values()),
-        _attendances(session, venue_ids, last, known_at, every=every),
-        _headcounts(session, venue_ids, last, known_at, every=every),
+        attendances,
+        _headcounts(session, ids, last, known_at, every=every),
         facts.refresh_months,
         np.array([day.toordinal() for day in in_order]),
         settings().due_days if due_days is None else due_days,
     )
-    return Grid(in_order, venue_ids, list(COURSES), found, facts)
+    return Grid(in_order, ids, list(COURSES), found, facts, attendances)
 
 
 def _attendances(
-    session: Session, venues: Sequence[UUID], last: date, known_at: datetime | None, *, every: bool
+    session: Session, venues: Sequence[str], last: date, known_at: datetime | None, *, every: bool
 ) -> Attendances:
     attendances = sa.select(
         col(Attendance.session_id),
@@ -88,7 +96,7 @@ def _attendances(
         known(TrainingSession, known_at)
     )
     if not every:
-        attendances = attendances.where(col(Attendance.venue_id).in_(venues))
+        attendances = attendances.where(col(Attendance.venue_id).in_(map(UUID, venues)))
         sessions = sessions.where(
             col(TrainingSession.id).in_(attendances.with_only_columns(col(Attendance.session_id)))
         )
@@ -97,14 +105,14 @@ def _attendances(
     session_id, venue, at, new, refresher = read_columns(session, attendances)
     # The last one, for what belongs to no session that counts, is no course.
     course = np.append(places(courses, COURSES), -1)[places(session_id, ids)]
-    rows = Attendances(_places(venue, venues), course, _london_days(at), new, refresher)
+    rows = Attendances(places(venue, venues), course, london_days(at), new, refresher)
     # Not in SQL: SQLite would go by the index of days, and look up nearly every row alone.
     counted = (rows.venue >= 0) & (rows.course >= 0) & (rows.on <= last.toordinal())
     return Attendances(*(column[counted] for column in rows))
 
 
 def _headcounts(
-    session: Session, venues: Sequence[UUID], last: date, known_at: datetime | None, *, every: bool
+    session: Session, venues: Sequence[str], last: date, known_at: datetime | None, *, every: bool
 ) -> Headcounts:
     headcounts = sa.select(
         col(Headcount.effective_at),
@@ -115,19 +123,9 @@ def _headcounts(
         col(Headcount.left),
     ).where(known(Headcount, known_at))
     if not every:
-        headcounts = headcounts.where(col(Headcount.venue_id).in_(venues))
+        headcounts = headcounts.where(col(Headcount.venue_id).in_(map(UUID, venues)))
     at, recorded_at, ids, venue, staff, left = read_columns(session, headcounts)
     in_turn = np.lexsort((np.array(ids), recorded_at, at))
-    rows = Headcounts(_places(venue, venues), _london_days(at), staff, left)
+    rows = Headcounts(places(venue, venues), london_days(at), staff, left)
     counted = in_turn[((rows.venue >= 0) & (rows.on <= last.toordinal()))[in_turn]]
     return Headcounts(*(column[counted] for column in rows))
-
-
-def _places(ids: Sequence[str], venues: Sequence[UUID]) -> Ints:
-    return places(ids, (venue_id.hex for venue_id in venues))
-
-
-def _london_days(instants: NDArray[Any]) -> Ints:
-    each, which = np.unique(instants, return_inverse=True)
-    days = [london_day(at.replace(tzinfo=UTC)).toordinal() for at in each.tolist()]
-    return np.array(days, np.int64)[which]

@@ -7,7 +7,7 @@ has it, and one as known before this has not.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
@@ -74,29 +74,6 @@ def _took_effect() -> sa.ColumnElement[datetime]:
     return sa.case((misdated, sa.func.coalesce(dated, effective_at)), else_=effective_at)
 
 
-def facts_in_force(at: datetime, known_at: datetime | None) -> sa.Subquery:
-    """SQL: `venue_id` and the facts in force at an instant, as known at another, one row each."""
-    took_effect = _took_effect()
-    newest = sa.func.row_number().over(
-        partition_by=col(VenueFacts.venue_id),
-        order_by=(took_effect.desc(), col(VenueFacts.recorded_at).desc()),
-    )
-    columns = ("venue_id", *FACTS)
-    versions = (
-        sa.select(*(getattr(VenueFacts, name) for name in columns), newest.label("newest"))
-        .where(took_effect <= at, known(VenueFacts, known_at))
-        .subquery()
-    )
-    in_force = sa.select(*(versions.c[name] for name in columns)).where(versions.c.newest == 1)
-    return in_force.subquery("facts")
-
-
-def facts_as(session: Session, at: datetime, known_at: datetime) -> dict[UUID, Facts]:
-    """The facts in force at an instant, as known at another, by venue."""
-    rows = session.execute(sa.select(facts_in_force(at, known_at)))
-    return {venue_id: Facts(*facts) for venue_id, *facts in rows}
-
-
 @dataclass(frozen=True)
 class FactsOn:
     """The facts of venues at the end of each of some London days, in columns of [day, venue].
@@ -118,10 +95,46 @@ class FactsOn:
     late_night: NDArray[np.bool_]
     refresh_months: Ints
 
+    def on(self, day: int) -> list[Facts | None]:
+        """The facts of each venue on one of the days."""
+        # What is in none has the place -1: the last one's.
+        wards, businesses = [*self.wards, None], [*self.businesses, None]
+        categories, statuses = list(Category), list(VenueStatus)
+        names = "ward", "category", "status", "business", "licensed", "late_night", "refresh_months"
+        of_day = (getattr(self, name)[day].tolist() for name in names)
+        return [
+            Facts(
+                wards[ward],
+                categories[category],
+                statuses[status],
+                businesses[business],
+                licensed,
+                late_night,
+                months or None,
+            )
+            if status >= 0
+            else None
+            for ward, category, status, business, licensed, late_night, months in zip(
+                *of_day, strict=True
+            )
+        ]
+
+
+def facts_as(session: Session, at: datetime, known_at: datetime) -> dict[str, Facts]:
+    """The facts in force at an instant, as known at another, by the `hex` of venues' ids."""
+    (venues,) = read_columns(session, sa.select(col(Venue.id)))
+    facts = _facts_until(session, venues, [at + timedelta.resolution], known_at, every=True)
+    in_force = facts.in_force[0].tolist()
+    return {
+        venue: held
+        for venue, held, is_in_force in zip(venues, facts.on(0), in_force, strict=True)
+        if held and is_in_force
+    }
+
 
 def facts_on(
     session: Session,
-    venues: Sequence[UUID],
+    venues: Sequence[str],
     days: Sequence[date],
     known_at: datetime | None = None,
     *,
@@ -129,27 +142,40 @@ def facts_on(
 ) -> FactsOn:
     """The facts of some venues on some days in order, as known at an instant; None is now.
 
-    One query, which with `every` reads the facts of all venues: quicker where most are asked for.
+    A venue is named by its id's `hex`. One query, which with `every` reads the facts of all venues:
+    quicker where most are asked for.
     """
+    return _facts_until(session, venues, [*map(end_of, days)], known_at, every=every)
+
+
+def _facts_until(
+    session: Session,
+    venues: Sequence[str],
+    ends: Sequence[datetime],
+    known_at: datetime | None,
+    *,
+    every: bool,
+) -> FactsOn:
+    """The same, just before some instants in order."""
     statement = sa.select(
         _took_effect(),
         *(getattr(VenueFacts, name) for name in ("recorded_at", "venue_id", *FACTS)),
     ).where(known(VenueFacts, known_at))
     if not every:
-        statement = statement.where(col(VenueFacts.venue_id).in_(venues))
+        statement = statement.where(col(VenueFacts.venue_id).in_(map(UUID, venues)))
     effective_at, recorded_at, owner, *facts = read_columns(session, statement)
-    owner = places(owner, (venue.hex for venue in venues))
+    owner = places(owner, venues)
     rows = np.lexsort((recorded_at, effective_at))
     rows = rows[owner[rows] >= 0]
     effective_at, owner = effective_at[rows], owner[rows]
 
-    ends = [end_of(day).replace(tzinfo=None) for day in days]
-    since = np.searchsorted(np.array(ends, "datetime64[us]"), effective_at, side="right")
+    until = np.array([end.replace(tzinfo=None) for end in ends], "datetime64[us]")
+    since = np.searchsorted(until, effective_at, side="right")
     with_facts, first, number = np.unique(owner, return_index=True, return_inverse=True)
-    began = np.full(len(venues), len(days))
+    began = np.full(len(venues), len(ends))
     began[with_facts] = since[first]
     since = np.where(effective_at == effective_at[first][number], 0, since)
-    held = last_by_day(since, owner, len(days), len(venues))
+    held = last_by_day(since, owner, len(ends), len(venues))
 
     def by_day(column: Ints, absent: int) -> Ints:
         # Where no row holds, its number is -1: the last one's.
@@ -158,9 +184,9 @@ def facts_on(
     ward, category, status, business, licensed, late_night, refresh_months = facts
     wards, businesses = (sorted({*words} - {""}) for words in (ward, business))
     return FactsOn(
-        wards=[UUID(ward) for ward in wards],
-        businesses=[UUID(business) for business in businesses],
-        in_force=began <= np.arange(len(days))[:, np.newaxis],
+        wards=[*map(UUID, wards)],
+        businesses=[*map(UUID, businesses)],
+        in_force=began <= np.arange(len(ends))[:, np.newaxis],
         ward=by_day(places(ward, wards), -1),
         category=by_day(places(category, Category), -1),
         status=by_day(places(status, VenueStatus), -1),

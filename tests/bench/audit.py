@@ -56,17 +56,17 @@ def _pack(session: Session, view: View) -> Any:
 
 
 REPORTS = (
-    Report("coverage", coverage, "/v1/audit/coverage", 1),
+    Report("coverage", coverage, "/v1/audit/coverage", 0.35),
     Report(
         "trend over 24 months",
         lambda session, view: trend(session, view, TrendQuestion().days(view.as_at)),
         "/v1/audit/trend",
-        1,
+        0.5,
     ),
-    Report("quarterly pack", _pack, f"/v1/audit/pack?quarter={QUARTER}", 3),
+    Report("quarterly pack", _pack, f"/v1/audit/pack?quarter={QUARTER}", 1.5),
     Report("levy register", lambda session, view: levy(session, view, None), "/v1/audit/levy", 1),
-    Report("due", lambda session, view: due(session, view, 90), "/v1/audit/due", 1),
-    Report("data quality", quality, "/v1/audit/quality", 1),
+    Report("due", lambda session, view: due(session, view, 90), "/v1/audit/due", 0.5),
+    Report("data quality", quality, "/v1/audit/quality", 0.5),
 )
 
 

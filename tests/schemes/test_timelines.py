@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from sqlalchemy import Engine, insert
 
 from app.core.db import make_engine, read_session
 from app.core.london import LONDON
+from app.schemes.columns import NOTHING
 from app.schemes.models import Decision
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Kind, State, review_due, standing, timeline
@@ -113,6 +115,44 @@ def test_all_at_once_is_one_at_a_time(engine: Engine) -> None:
             assert standings(spans, instants) == one_by_one
             states.update(held.state for held in one_by_one)
     assert set(states) == set(State)
+
+
+def test_how_all_stand_at_once_is_how_each_does(engine: Engine) -> None:
+    chance = Random(6)
+    _store(engine, chance)
+    applying = State.APPLIED, State.ASSESSED
+    shown: Counter[State] = Counter()
+    for _ in range(25):
+        with read_session(engine) as session:
+            whole = timelines(session, _instant(chance))
+        first, last = sorted(_instant(chance) for _ in range(2))
+        for besides in ((), applying):
+            at = whole.at(last, besides)
+            expected = [
+                [
+                    span.standing
+                    for span in spans
+                    if span.start <= last and span.standing.state not in besides
+                ][-1:]
+                for spans in whole.values()
+            ]
+            found = [[] if one == NOTHING else whole.standings(np.array([one])) for one in at]
+            assert found == expected
+            assert [list(State)[place] for place in whole.states(at)] == [
+                held[0].state if held else State.NONE for held in expected
+            ]
+            shown.update(held.state for standing in expected for held in standing)
+        assert {(UUID(venue), scheme) for venue, scheme in whole.in_force(last)} == {
+            key
+            for key, spans in whole.items()
+            if standings(spans, [last])[0].state is State.IN_FORCE
+        }
+        assert whole.turning(first, last) == {
+            key: spans
+            for key, spans in whole.items()
+            if any(first <= span.start <= last for span in spans)
+        }
+    assert {*applying, State.IN_FORCE, State.EXPIRED} <= set(shown)
 
 
 def test_only_those_asked_for(engine: Engine) -> None:

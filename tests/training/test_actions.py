@@ -122,7 +122,7 @@ def test_all_venues_at_once(journal: Journal, engine: Engine) -> None:
         assert len([sql for sql in statements if sql.startswith("SELECT")]) == 5
         states = {venue: evidence(session, venue, ON).states()["wave"] for venue in venues}
         trained = whole.standings.trained[0, :, whole.courses.index("wave")].tolist()
-        assert dict(zip(whole.venues, trained, strict=True)) == dict(
+        assert dict(zip(map(UUID, whole.venues), trained, strict=True)) == dict(
             zip(venues, [1, 2, 3, 0], strict=True)
         )
         assert [states[venue].trained for venue in venues] == [1, 2, 3, 0]
@@ -130,7 +130,7 @@ def test_all_venues_at_once(journal: Journal, engine: Engine) -> None:
         assert states[venues[3]].status == "never"
         some = training_grid(session, [ON], venues=venues[:2])
         assert some.standings.trained[0, :, some.courses.index("wave")].tolist() == [
-            states[venue].trained for venue in some.venues
+            states[venue].trained for venue in map(UUID, some.venues)
         ]
         assert training_grid(session, [ON], venues=[]).venues == []
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import Session, SQLModel, col, select
 
 from app.core.db import connected, read_session
 from app.core.events import Event
@@ -174,7 +174,7 @@ def state_in(grid: Grid, on: date, venue_id: UUID, course_key: str) -> CourseSta
     return state_of(
         grid.standings,
         grid.days.index(on),
-        grid.venues.index(venue_id),
+        grid.venues.index(venue_id.hex),
         grid.courses.index(course_key),
         THRESHOLDS,
     )
@@ -198,7 +198,7 @@ def test_every_standing_is_that_of_its_rows(engine: Engine, scale: Scale) -> Non
         for known_at in some_instants(chance):
             days = some_days(chance, scale(8))
             grid = training_grid(session, days, known_at, due_days=THRESHOLDS.due_days)
-            assert grid.venues == venues
+            assert grid.venues == [venue_id.hex for venue_id in venues]
             assert grid.days == sorted(days)
             for on in days:
                 for venue_id in venues:
@@ -219,7 +219,7 @@ def test_all_a_few_and_one_venue_stand_alike(
     with read_session(engine) as session:
         for known_at in some_instants(chance):
             whole = training_grid(session, days, known_at)
-            some = chance.sample(whole.venues, 5)
+            some = [*map(UUID, chance.sample(whole.venues, 5))]
             for asked in (some, some[:1]):
                 same(whole, training_grid(session, days, known_at, venues=asked), asked)
             # As when very many are asked for, and yet not all.
@@ -242,7 +242,7 @@ def test_what_happened_later_can_be_left_out(engine: Engine) -> None:
 
 
 def same(whole: Grid, part: Grid, venues: list[UUID]) -> None:
-    assert part.venues == sorted(venues)
+    assert part.venues == sorted(venue_id.hex for venue_id in venues)
     for on in whole.days:
         for venue_id in venues:
             for key in COURSES:
@@ -263,13 +263,29 @@ def test_facts_are_those_in_force_at_the_end_of_each_day(engine: Engine) -> None
             grid = training_grid(session, chance.sample(changes, 20), known_at)
             for day, on in enumerate(grid.days):
                 end = effective(on + timedelta(days=1)) - timedelta(microseconds=1)
-                held = facts_as(session, end, known_at or datetime.now(UTC))
+                known_by = known_at or datetime.now(UTC)
+                held = held_one_by_one(session, end, known_by)
+                assert facts_as(session, end, known_by) == held
                 for venue, venue_id in enumerate(grid.venues):
                     assert grid.facts.in_force[day, venue] == (venue_id in held)
                     if venue_id in held:
                         assert facts(grid, day, venue) == held[venue_id]
                         shown.add(held[venue_id])
     assert len(shown) > 15, "the history shows too little"
+
+
+def held_one_by_one(session: Session, at: datetime, known_at: datetime) -> dict[str, Facts]:
+    """The last facts of each venue that had begun by an instant, of those known at another."""
+    versions = session.exec(
+        select(VenueFacts).order_by(col(VenueFacts.effective_at), col(VenueFacts.recorded_at))
+    )
+    return {
+        version.venue_id.hex: Facts.of(version)
+        for version in versions
+        if version.effective_at <= at
+        and version.recorded_at <= known_at
+        and (version.voided_at is None or version.voided_at > known_at)
+    }
 
 
 def facts(grid: Grid, day: int, venue: int) -> Facts:

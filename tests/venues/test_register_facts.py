@@ -52,7 +52,7 @@ def _edit(
 def _facts(journal: Journal, at: datetime | date, known_at: datetime = FAR) -> dict[UUID, Facts]:
     with read_session(journal.engine) as session:
         at = at if isinstance(at, datetime) else effective(at)
-        return facts_as(session, at, known_at)
+        return {UUID(venue): facts for venue, facts in facts_as(session, at, known_at).items()}
 
 
 def _versions(journal: Journal) -> list[VenueFacts]:

@@ -14,22 +14,26 @@ from typing import Self
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from app.audit.frame.question import View
+from app.core.columns import read_columns
+from app.core.db import as_hex
 from app.core.events import known, within
 from app.core.london import effective, london_day
 from app.outreach.models import Engagement, ProblemReport, ReportKind, ReportStep, Step
 from app.training.models import Attendance, TrainingSession
 from app.venues.facts import Facts, FactsOn, facts_on
-from app.venues.kinds import Category
-from app.venues.models import Venue, VenueStatus
+from app.venues.models import Venue
 
 AS_A_WHOLE = "whole"
 """Where an engagement with a business belongs that was not at one of its venues."""
 
 Place = UUID | str | None
 """A ward, none, or `AS_A_WHOLE`."""
+
+Hex = str
+"""Of the id of a venue, a business or a session: of many, to make and compare ids takes long."""
 
 
 @dataclass
@@ -40,9 +44,9 @@ class Tally:
     """
 
     engagements: int = 0
-    businesses: set[UUID] = field(default_factory=set)
-    sessions: set[UUID] = field(default_factory=set)
-    venues: set[UUID] = field(default_factory=set)
+    businesses: set[Hex] = field(default_factory=set)
+    sessions: set[Hex] = field(default_factory=set)
+    venues: set[Hex] = field(default_factory=set)
     new: int = 0
     refresher: int = 0
 
@@ -99,9 +103,9 @@ class Scope:
     They count whatever their status; `venues` is None where all do.
     """
 
-    facts: dict[UUID, Facts]
-    venues: frozenset[UUID] | None
-    businesses: frozenset[UUID]
+    facts: dict[Hex, Facts]
+    venues: frozenset[Hex] | None
+    businesses: frozenset[Hex]
 
     @classmethod
     def read(cls, session: Session, view: View) -> Self:
@@ -109,66 +113,43 @@ class Scope:
 
         Before a venue's first facts those count: history is often entered for the time before.
         """
-        venues = session.exec(select(Venue.id)).all()
+        (venues,) = read_columns(session, sa.select(col(Venue.id)))
         facts = facts_on(session, venues, [view.as_at], view.known_at, every=True)
         return cls.on(0, view, venues, facts)
 
     @classmethod
-    def on(cls, day: int, view: View, venues: Sequence[UUID], columns: FactsOn) -> Self:
+    def on(cls, day: int, view: View, venues: Sequence[Hex], columns: FactsOn) -> Self:
         """As `read`, by facts that have been read, on one of their days."""
-        facts = _facts_of(venues, columns, day)
+        facts = {
+            venue: of_venue
+            for venue, of_venue in zip(venues, columns.on(day), strict=True)
+            if of_venue
+        }
         if view.criteria.keys() == {"status"}:
             return cls(facts, None, frozenset())
-        counted = {
-            venue_id: of_venue
-            for venue_id, of_venue in facts.items()
-            if view.counts(of_venue._replace(status=VenueStatus.ACTIVE))
-        }
-        businesses = {of_venue.business_id for of_venue in counted.values() if of_venue.business_id}
+        counted = {venue: of_venue for venue, of_venue in facts.items() if view.chooses(of_venue)}
+        businesses = {one.business_id.hex for one in counted.values() if one.business_id}
         if view.criteria.keys() == {"status", "business_id"}:
             # A business may have no venue yet.
-            businesses.update(view.filters.business)
+            businesses.update(business_id.hex for business_id in view.filters.business)
         return cls(facts, frozenset(counted), frozenset(businesses))
 
-    def has_venue(self, venue_id: UUID) -> bool:
-        return self.venues is None or venue_id in self.venues
+    def has_venue(self, venue: Hex) -> bool:
+        return self.venues is None or venue in self.venues
 
-    def has_business(self, business_id: UUID) -> bool:
+    def has_business(self, business: Hex) -> bool:
         """Whether it is about a business as a whole: one that runs such a venue."""
-        return self.venues is None or business_id in self.businesses
+        return self.venues is None or business in self.businesses
 
-    def ward_of(self, venue_id: UUID) -> UUID | None:
+    def ward_of(self, venue: Hex) -> UUID | None:
         """Where a venue lies."""
-        facts = self.facts.get(venue_id)
+        facts = self.facts.get(venue)
         return facts.ward_id if facts else None
 
-    def businesses_of(self, venues: Iterable[UUID]) -> set[UUID]:
+    def businesses_of(self, venues: Iterable[Hex]) -> set[UUID]:
         """The businesses that run some venues, as far as they are known."""
-        known_facts = (self.facts[venue_id] for venue_id in venues if venue_id in self.facts)
+        known_facts = (self.facts[venue] for venue in venues if venue in self.facts)
         return {facts.business_id for facts in known_facts if facts.business_id}
-
-
-def _facts_of(venues: Sequence[UUID], columns: FactsOn, day: int) -> dict[UUID, Facts]:
-    # What is in none has the place -1: the last one's.
-    wards, businesses = [*columns.wards, None], [*columns.businesses, None]
-    categories, statuses = list(Category), list(VenueStatus)
-    names = ("ward", "category", "status", "business", "licensed", "late_night", "refresh_months")
-    of_day = (getattr(columns, name)[day].tolist() for name in names)
-    return {
-        venue_id: Facts(
-            wards[ward],
-            categories[category],
-            statuses[status],
-            businesses[business],
-            licensed,
-            late_night,
-            months or None,
-        )
-        for venue_id, ward, category, status, business, licensed, late_night, months in zip(
-            venues, *of_day, strict=True
-        )
-        if status >= 0
-    }
 
 
 def activity(session: Session, view: View, first: date, scope: Scope) -> Activity:
@@ -182,21 +163,23 @@ def activity(session: Session, view: View, first: date, scope: Scope) -> Activit
 def _count_engagements(
     done: Activity, session: Session, view: View, first: date, scope: Scope
 ) -> None:
-    names = ("venue_id", "business_id", "kind", "outcome")
-    columns = [col(getattr(Engagement, name)) for name in names]
-    for venue_id, business_id, kind, outcome, number in session.execute(
-        sa.select(*columns, sa.func.count())
+    ids, sorts = (
+        [col(getattr(Engagement, name)) for name in names]
+        for names in (("venue_id", "business_id"), ("kind", "outcome"))
+    )
+    for venue, business, kind, outcome, number in session.execute(
+        sa.select(*map(as_hex, ids), *sorts, sa.func.count())
         .where(*within(Engagement, first, view.as_at), known(Engagement, view.known_at))
-        .group_by(*columns)
+        .group_by(*ids, *sorts)
     ):
-        if not (scope.has_venue(venue_id) if venue_id else scope.has_business(business_id)):
+        if not (scope.has_venue(venue) if venue else scope.has_business(business)):
             continue
         done.by_kind[kind] += number
         done.by_outcome[outcome] += number
-        place = scope.ward_of(venue_id) if venue_id else AS_A_WHOLE
+        place = scope.ward_of(venue) if venue else AS_A_WHOLE
         for tally in (done.whole, done.by_ward[place]):
             tally.engagements += number
-            tally.businesses.add(business_id or venue_id)
+            tally.businesses.add(business or venue)
 
 
 def _count_training(
@@ -207,26 +190,26 @@ def _count_training(
     if scope.venues is None:
         # Those that nobody attended were delivered too.
         for session_id, course in session.execute(
-            sa.select(col(TrainingSession.id), col(TrainingSession.course)).where(*delivered)
+            sa.select(as_hex(TrainingSession.id), col(TrainingSession.course)).where(*delivered)
         ):
             done.whole.sessions.add(session_id)
             done.by_course[course].sessions.add(session_id)
-    for session_id, course, venue_id, new, refresher in session.execute(
+    for session_id, course, venue, new, refresher in session.execute(
         sa.select(
-            col(Attendance.session_id),
+            as_hex(Attendance.session_id),
             col(TrainingSession.course),
-            col(Attendance.venue_id),
+            as_hex(Attendance.venue_id),
             col(Attendance.new_count),
             col(Attendance.refresher_count),
         )
         .join(TrainingSession)
         .where(*delivered, known(Attendance, view.known_at))
     ):
-        if scope.has_venue(venue_id):
-            by_ward = done.by_ward[scope.ward_of(venue_id)]
+        if scope.has_venue(venue):
+            by_ward = done.by_ward[scope.ward_of(venue)]
             for tally in (done.whole, done.by_course[course], by_ward):
                 tally.sessions.add(session_id)
-                tally.venues.add(venue_id)
+                tally.venues.add(venue)
                 tally.new += new
                 tally.refresher += refresher
 
@@ -249,7 +232,7 @@ def problems(session: Session, view: View, first: date, scope: Scope) -> dict[Re
     )
     rows = session.execute(
         sa.select(
-            col(ProblemReport.venue_id),
+            as_hex(ProblemReport.venue_id),
             col(ProblemReport.kind),
             col(ProblemReport.effective_at),
             resolved.c.at,
@@ -263,8 +246,8 @@ def problems(session: Session, view: View, first: date, scope: Scope) -> dict[Re
         )
     )
     by_kind = {kind: Problems() for kind in ReportKind}
-    for venue_id, kind, reported_at, resolved_at in rows:
-        if not scope.has_venue(venue_id):
+    for venue, kind, reported_at, resolved_at in rows:
+        if not scope.has_venue(venue):
             continue
         problems_of_kind, reported_on = by_kind[kind], london_day(reported_at)
         if reported_on < first:

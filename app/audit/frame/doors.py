@@ -18,8 +18,7 @@ from app.core.journal_chain import Entry
 from app.core.journal_changes import from_json, to_text
 from app.core.places import Point
 from app.schemes.registry import LISTS_PUBLICLY
-from app.schemes.rules import State
-from app.schemes.timelines import standings, timelines
+from app.schemes.timelines import timelines
 from app.venues.facts import Facts, facts_as
 from app.venues.hours import Hours, stored_hours
 from app.venues.models import Venue, VenueStatus
@@ -46,11 +45,7 @@ def doors(session: Session, view: View) -> list[Door]:
     """All places that are active or known of, by reference; of names and references, today's."""
     facts = facts_as(session, view.at, view.known_at)
     spans = timelines(session, view.known_at, schemes=[LISTS_PUBLICLY])
-    in_force = {
-        venue_id
-        for (venue_id, _), its_spans in spans.items()
-        if standings(its_spans, [view.at])[0].state is State.IN_FORCE
-    }
+    in_force = {venue for venue, _ in spans.in_force(view.at)}
     before = _before(session, min(view.at, view.known_at))
     columns = ("id", "reference", "name", "location", "address", "postcode")
     statement = sa.select(
@@ -61,7 +56,7 @@ def doors(session: Session, view: View) -> list[Door]:
     found = []
     for stored, *values in session.execute(statement):
         venue = dict(zip(columns, values, strict=True))
-        its_facts = facts.get(venue["id"])
+        its_facts = facts.get(venue["id"].hex)
         if its_facts is None or its_facts.status == VenueStatus.CLOSED:
             continue
         then = before.get(str(venue["id"]), {})
@@ -71,7 +66,7 @@ def doors(session: Session, view: View) -> list[Door]:
             hours[document] = read if isinstance(read, Hours) else None
         if "location" in then:
             then |= {"location": Point(**then["location"])}
-        is_haven = venue["id"] in in_force and its_facts.status == VenueStatus.ACTIVE
+        is_haven = venue["id"].hex in in_force and its_facts.status == VenueStatus.ACTIVE
         own = venue | then | {"hours": hours[document]}
         found.append(Door(facts=its_facts, is_haven=is_haven, **own))
     return found

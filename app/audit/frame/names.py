@@ -1,12 +1,13 @@
 """What people call wards, venues and businesses, as they are called today."""
 
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from app.core.db import as_hex, many_rows
 from app.venues.models import Business, Venue, Ward
 
 NO_WARD = "outside the wards"
@@ -38,12 +39,13 @@ def ward_names(session: Session) -> WardNames:
     return WardNames({None: WardName("", NO_WARD)} | wards)
 
 
-def venue_names(session: Session, venues: Collection[UUID] | None = None) -> dict[UUID, VenueName]:
-    """The reference and name of these venues, or of all."""
-    statement = sa.select(col(Venue.id), col(Venue.reference), col(Venue.name))
+def venue_names(session: Session, venues: Collection[UUID] | None = None) -> dict[str, VenueName]:
+    """The reference and name of these venues, or of all, by the `hex` of their ids."""
+    statement = sa.select(as_hex(Venue.id), col(Venue.reference), col(Venue.name))
     if venues is not None:
         statement = statement.where(col(Venue.id).in_(venues))
-    return {id_: VenueName(*names) for id_, *names in session.execute(statement)}
+    rows: Iterable[Any] = many_rows(session, statement)
+    return {venue: VenueName(*names) for venue, *names in rows}
 
 
 def business_names(session: Session) -> dict[UUID | None, str | None]:

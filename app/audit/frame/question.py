@@ -147,9 +147,12 @@ class View:
     @cached_property
     def criteria(self) -> dict[str, Collection[Any]]:
         """For the report to be about a venue, its facts must have one of these values, by name."""
+        return {"status": [VenueStatus.ACTIVE], **self._filtered}
+
+    @cached_property
+    def _filtered(self) -> dict[str, Collection[Any]]:
         filters = self.filters
         criteria: dict[str, Collection[Any] | None] = {
-            "status": [VenueStatus.ACTIVE],
             "ward_id": self.wards,
             "category": filters.category or None,
             "licensed": None if filters.licensed is None else [filters.licensed],
@@ -160,7 +163,11 @@ class View:
 
     def counts(self, facts: Facts) -> bool:
         """Whether a venue with these facts is one that the report is about."""
-        return all(getattr(facts, name) in values for name, values in self.criteria.items())
+        return facts.status == VenueStatus.ACTIVE and self.chooses(facts)
+
+    def chooses(self, facts: Facts) -> bool:
+        """Whether the filters choose a venue with these facts, whatever its status."""
+        return all(getattr(facts, name) in values for name, values in self._filtered.items())
 
 
 def instant(day: date, known_at: datetime) -> datetime:
@@ -169,7 +176,7 @@ def instant(day: date, known_at: datetime) -> datetime:
     return known_at if effective(day) <= known_at <= end else end
 
 
-def counted_venues(session: Session, view: View) -> dict[UUID, Facts]:
-    """The venues that a report is about, with what they are counted by."""
+def counted_venues(session: Session, view: View) -> dict[str, Facts]:
+    """The venues that a report is about, by their ids' `hex`, with what they are counted by."""
     venues = facts_as(session, view.at, view.known_at)
-    return {venue_id: facts for venue_id, facts in venues.items() if view.counts(facts)}
+    return {venue: facts for venue, facts in venues.items() if view.counts(facts)}

@@ -13,6 +13,7 @@ from sqlmodel import Session, col
 from app.audit.frame.activity import Scope
 from app.audit.frame.names import venue_names
 from app.audit.frame.question import View
+from app.core.db import as_hex
 from app.core.events import Event, known, recorded_by, voided_by
 from app.core.london import london_day
 from app.http.fields import Absent
@@ -83,7 +84,7 @@ def recorded_between(session: Session, before: View, after: View) -> list[Record
     names = venue_names(session, {event.venue_id for event in events if event.venue_id})
     for event in events:
         if event.venue_id:
-            event.reference = names[event.venue_id].reference
+            event.reference = names[event.venue_id.hex].reference
 
     def became_known(event: Recorded) -> datetime:
         is_old = event.recorded_at <= before.known_at
@@ -145,8 +146,8 @@ def _counts_early(after: View) -> sa.ColumnElement[bool]:
 def _concerns(session: Session, event: Recorded, scope: Scope) -> bool:
     """Whether an event is about a venue or business that a report is about."""
     if event.venue_id:
-        return scope.has_venue(event.venue_id)
+        return scope.has_venue(event.venue_id.hex)
     if business_id := event.details.get("business_id"):
-        return scope.has_business(business_id)
-    attended = sa.select(col(Attendance.venue_id)).where(col(Attendance.session_id) == event.id)
+        return scope.has_business(business_id.hex)
+    attended = sa.select(as_hex(Attendance.venue_id)).where(col(Attendance.session_id) == event.id)
     return scope.venues is None or any(map(scope.has_venue, session.scalars(attended)))

@@ -22,8 +22,7 @@ from app.audit.reports.survey import Told, counted, told
 from app.core.london import effective, london_day
 from app.outreach.rules import rate
 from app.schemes.registry import SchemeKey, schemes
-from app.schemes.rules import State
-from app.schemes.timelines import LOST, WON, Timelines, Turn, changes, standings
+from app.schemes.timelines import LOST, WON, Timelines, Turn, changes
 from app.training.courses import COURSES, CourseKey
 
 
@@ -173,15 +172,14 @@ class Accreditations:
     """
 
     def __init__(self, timelines: Timelines, view: View, first: date, scope: Scope) -> None:
-        timelines = {key: spans for key, spans in timelines.items() if scope.has_venue(key[0])}
         begin = effective(first)
-        self.before: Counter[str] = Counter()
-        self.in_force: Counter[str] = Counter()
-        for (_, scheme), spans in timelines.items():
-            before, now = standings(spans, [begin - timedelta(microseconds=1), view.at])
-            self.before[scheme] += before.state is State.IN_FORCE
-            self.in_force[scheme] += now.state is State.IN_FORCE
-        self.changes = changes(timelines, begin, view.at)
+        self.before, self.in_force = (
+            Counter(scheme for venue, scheme in timelines.in_force(at) if scope.has_venue(venue))
+            for at in (begin - timedelta(microseconds=1), view.at)
+        )
+        turning = timelines.turning(begin, view.at)
+        counted = {key: spans for key, spans in turning.items() if scope.has_venue(key[0].hex)}
+        self.changes = changes(counted, begin, view.at)
         self.count = Counter((change.scheme, change.turn) for change in self.changes)
 
     def balance(self, active: InScheme) -> rows.SchemeBalance:
@@ -218,8 +216,8 @@ class Accreditations:
                 name=schemes()[change.scheme].name,
                 turn=words(change.turn),
                 on=london_day(change.at),
-                reference=names[change.venue_id].reference,
-                venue=names[change.venue_id].name,
+                reference=names[change.venue_id.hex].reference,
+                venue=names[change.venue_id.hex].name,
             )
             for change in wanted
         ]

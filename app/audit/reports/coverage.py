@@ -16,11 +16,11 @@ from app.audit.frame.names import FORMER_WARD, WardName, ward_names, words
 from app.audit.frame.question import View, instant
 from app.audit.frame.report import Report, Row, Share, about
 from app.audit.frame.rows import share
-from app.core.columns import Ints
+from app.core.columns import Ints, places
 from app.http.fields import Absent
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import State
-from app.schemes.timelines import Timelines, standings, timelines
+from app.schemes.timelines import Timelines, timelines
 from app.training.columns import UNKNOWN
 from app.training.courses import CourseKey
 from app.training.grid import Grid, training_grid
@@ -158,7 +158,7 @@ class Covered:
     view: View
     grid: Grid
     counts: Bools
-    states: Ints
+    states: NDArray[np.int8]
 
     @classmethod
     def read(
@@ -167,12 +167,11 @@ class Covered:
         """All there is to know of some days in order; `spans` is how venues stand, once read."""
         spans = timelines(session, view.known_at) if spans is None else spans
         grid = training_grid(session, days, view.known_at, due_days=view.limits.due_days)
-        place = {venue_id: number for number, venue_id in enumerate(grid.venues)}
-        instants = [instant(day, view.known_at) for day in grid.days]
-        states = np.zeros((len(instants), len(place), len(_SCHEMES)), np.int64)
-        for (venue_id, scheme), its_spans in spans.items():
-            its_states = [_STATES[standing.state] for standing in standings(its_spans, instants)]
-            states[:, place[venue_id], _SCHEMES.index(scheme)] = its_states
+        place = places(spans.venues, grid.venues)
+        states = np.zeros((len(grid.days), len(grid.venues), len(_SCHEMES)), np.int8)
+        for number, day in enumerate(grid.days):
+            at = spans.at(instant(day, view.known_at))
+            states[number, place, spans.schemes] = spans.states(at)
         return cls(view, grid, counted_on(view, grid.facts), states)
 
     def training(self, day: int, venues: Bools | None = None) -> Iterator[Training]:
@@ -180,12 +179,16 @@ class Covered:
         counted = self.counts[day] if venues is None else self.counts[day] & venues
         standings = self.grid.standings
         thresholds = self.view.limits.thresholds
-        headcount = standings.headcount[day][counted]
+        which = np.flatnonzero(counted)
+        headcount = standings.headcount[day, which]
         is_declared, is_somebody = headcount != UNKNOWN, headcount > 0
-        for number, course in enumerate(self.grid.courses):
-            trained = standings.trained[day, counted, number]
-            status = standings.status[day, counted, number]
-            of = headcount[is_somebody]
+        of = headcount[is_somebody]
+        for course, trained, status in zip(
+            self.grid.courses,
+            standings.trained[day, which].T,
+            standings.status[day, which].T,
+            strict=True,
+        ):
             colours = np.bincount(
                 rag_place(trained[is_somebody], of, thresholds), minlength=len(Rag)
             )

@@ -5,16 +5,15 @@ their last day. Reviews and retests stay until they are held.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Self
 from uuid import UUID
 
 import numpy as np
-import sqlalchemy as sa
 from pydantic import Field
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from app.audit.frame.names import (
     VenueName,
@@ -26,20 +25,17 @@ from app.audit.frame.names import (
 from app.audit.frame.question import ReportQuestion, View, counted_venues
 from app.audit.frame.report import Report, Row, about
 from app.audit.frame.rows import AtVenue
-from app.core.columns import read_columns
-from app.core.events import known, within
-from app.core.london import last_day, london_day
+from app.core.london import last_day
 from app.http.fields import Absent
 from app.outreach.models import SchemeTested
 from app.outreach.rules import asks_for_retest, retest_by
 from app.outreach.scheme_tests import known_tests
 from app.schemes.registry import SchemeKey, schemes
-from app.schemes.rules import NO_STANDING, Kind, Span, Standing, State, review_due
-from app.schemes.timelines import standings, timelines
+from app.schemes.rules import Kind, State, review_due
+from app.schemes.timelines import Timelines, timelines
 from app.training.columns import NOBODY
 from app.training.courses import COURSES
 from app.training.grid import training_grid
-from app.training.models import Attendance, TrainingSession
 from app.training.rules import Status
 from app.venues.facts import Facts
 
@@ -132,11 +128,11 @@ class Due(Report):
 
 
 class _Task(NamedTuple):
-    """Something that is due at a venue."""
+    """Something that is due at a venue, which is named by its id's `hex`."""
 
     kind: DueKind
     of: str
-    venue_id: UUID
+    venue_id: str
     on: date | None
     certificate: str | None = None
     note: str | None = None
@@ -155,10 +151,11 @@ def due(session: Session, view: View, days: int) -> Due:
     )
 
 
-def work_list(
-    session: Session, view: View, facts: Mapping[UUID, Facts], days: int
-) -> list[DueItem]:
-    """All there is to do at some venues but retests, so that it shows nothing of any test."""
+def work_list(session: Session, view: View, facts: Mapping[str, Facts], days: int) -> list[DueItem]:
+    """All there is to do at some venues but retests, so that it shows nothing of any test.
+
+    A venue is named by its id's `hex`.
+    """
     return _items(view, facts, _Names.of(session), _tasks(session, view, days))
 
 
@@ -167,41 +164,51 @@ def _tasks(session: Session, view: View, days: int) -> Iterator[_Task]:
     yield from _training(session, view, days)
 
 
-_LAPSES = (State.IN_FORCE, State.SUSPENDED)
+_LAPSES = (State.IN_FORCE, State.SUSPENDED, State.EXPIRED)
 _IN_HAND = {Kind.APPLIED: "renewal applied for", Kind.ASSESSED: "renewal assessed"}
 
 
 def _accreditations(session: Session, view: View, days: int) -> Iterator[_Task]:
-    for (venue_id, scheme), spans in timelines(session, view.known_at).items():
-        (standing,) = standings(spans, [view.at])
-        award = standing if standing.state in _LAPSES else _lapsed(spans, view.at)
-        if award and award.until and _is_listed(view, award.until, days):
-            note = "suspended" if standing.state is State.SUSPENDED else None
-            if standing.pending:
-                note = _IN_HAND[standing.pending]
-            yield _Task(
-                DueKind.ACCREDITATION, scheme, venue_id, award.until, award.certificate, note
-            )
+    known_timelines = timelines(session, view.known_at)
+    yield from _lapsing(known_timelines, view, days)
+    yield from _reviews(known_timelines, view, days)
+
+
+def _lapsing(timelines: Timelines, view: View, days: int) -> Iterator[_Task]:
+    stands = timelines.at(view.at)
+    # What has run out is due for as long as nothing is decided about it but to apply anew.
+    last = timelines.at(view.at, besides=(State.APPLIED, State.ASSESSED))
+    listed = [
+        end
+        for end, on in timelines.last_days.items()
+        if on is not None and _is_listed(view, on, days)
+    ]
+    which = np.flatnonzero(timelines.are(last, _LAPSES))
+    which = which[np.isin(timelines.spans.ends[last[which]], listed)]
+    for history, standing, award in zip(
+        which.tolist(),
+        timelines.standings(stands[which]),
+        timelines.standings(last[which]),
+        strict=True,
+    ):
+        venue, scheme = timelines.key(history)
+        note = "suspended" if standing.state is State.SUSPENDED else None
+        if standing.pending:
+            note = _IN_HAND[standing.pending]
+        yield _Task(DueKind.ACCREDITATION, scheme, venue, award.until, award.certificate, note)
+
+
+def _reviews(timelines: Timelines, view: View, days: int) -> Iterator[_Task]:
+    stands = timelines.at(view.at)
+    reviewed = [place for place, key in enumerate(SchemeKey) if schemes()[key].review_months]
+    which = np.flatnonzero(
+        timelines.are(stands, (State.IN_FORCE,)) & np.isin(timelines.schemes, reviewed)
+    )
+    for history, standing in zip(which.tolist(), timelines.standings(stands[which]), strict=True):
+        venue, scheme = timelines.key(history)
         review = review_due(standing, schemes()[scheme].review_months)
         if review and (review - view.as_at).days <= days:
-            yield _Task(DueKind.REVIEW, scheme, venue_id, review, standing.certificate)
-
-
-def _lapsed(spans: Sequence[Span], at: datetime) -> Standing | None:
-    """The award that ran out, and that nothing has been decided about since but to apply anew."""
-    lapsed, before = None, NO_STANDING
-    for start, _, standing in spans:
-        if start > at:
-            break
-        if standing.state is State.EXPIRED:
-            lapsed = standing
-        elif standing.state not in (State.APPLIED, State.ASSESSED):
-            lapsed = None
-        elif before.state in _LAPSES:
-            # Applied for at the very instant of its end.
-            lapsed = before
-        before = standing
-    return lapsed
+            yield _Task(DueKind.REVIEW, scheme, venue, review, standing.certificate)
 
 
 def _is_listed(view: View, on: date, days: int) -> bool:
@@ -212,42 +219,21 @@ def _training(session: Session, view: View, days: int) -> Iterator[_Task]:
     grid = training_grid(session, [view.as_at], view.known_at, due_days=view.limits.due_days)
     trained = grid.standings
     status, until, months = trained.status[0], trained.until[0], trained.months[0]
-    latest = _last_trained(session, view)
+    latest = grid.last_trained()
     is_due = (until != NOBODY) & (until <= view.as_at.toordinal() + days)
     is_lapsed = status == list(Status).index(Status.LAPSED)
     for place, number in np.argwhere(is_due | is_lapsed).tolist():
-        venue_id, course = grid.venues[place], grid.courses[number]
+        venue, course = grid.venues[place], grid.courses[number]
         if is_due[place, number]:
             on = date.fromordinal(int(until[place, number]))
-            yield _Task(DueKind.TRAINING, course, venue_id, on)
+            yield _Task(DueKind.TRAINING, course, venue, on)
             continue
-        on = last_day(latest(venue_id, course), int(months[place, number]))
+        trained_on = date.fromordinal(int(latest[place, number]))
+        on = last_day(trained_on, int(months[place, number]))
         if on >= view.as_at:
-            yield _Task(DueKind.TRAINING, course, venue_id, None, note="those trained have left")
+            yield _Task(DueKind.TRAINING, course, venue, None, note="those trained have left")
         elif _is_listed(view, on, days):
-            yield _Task(DueKind.TRAINING, course, venue_id, on)
-
-
-def _last_trained(session: Session, view: View) -> Callable[[UUID, str], date]:
-    """What tells when staff of a venue last took a course."""
-    last = (
-        sa.select(
-            col(Attendance.venue_id),
-            col(TrainingSession.course),
-            sa.func.max(Attendance.effective_at).label("at"),
-        )
-        .join(TrainingSession)
-        .where(
-            known(TrainingSession, view.known_at),
-            known(Attendance, view.known_at),
-            *within(Attendance, None, view.as_at),
-        )
-        .group_by(col(Attendance.venue_id), col(TrainingSession.course))
-        .subquery()
-    )
-    venue, course, at = read_columns(session, sa.select(*last.columns))
-    latest = dict(zip(zip(venue, course, strict=True), at.tolist(), strict=True))
-    return lambda venue_id, course: london_day(latest[venue_id.hex, course].replace(tzinfo=UTC))
+            yield _Task(DueKind.TRAINING, course, venue, on)
 
 
 def _retests(session: Session, view: View, days: int) -> Iterator[_Task]:
@@ -260,7 +246,7 @@ def _retests(session: Session, view: View, days: int) -> Iterator[_Task]:
 class _Names(NamedTuple):
     """What is shown of venues, wards and businesses, by id."""
 
-    venues: Mapping[UUID, VenueName]
+    venues: Mapping[str, VenueName]
     wards: WardNames
     businesses: Mapping[UUID | None, str | None]
 
@@ -271,7 +257,7 @@ class _Names(NamedTuple):
 
 
 def _items(
-    view: View, facts: Mapping[UUID, Facts], names: _Names, tasks: Iterable[_Task]
+    view: View, facts: Mapping[str, Facts], names: _Names, tasks: Iterable[_Task]
 ) -> list[DueItem]:
     items = []
     for task in tasks:

@@ -32,6 +32,7 @@ from app.audit.reports.levy_rows import (
     Reason,
     When,
 )
+from app.core.columns import read_columns
 from app.core.errors import wrong
 from app.core.london import end_of, london_day
 from app.http.fields import Maybe
@@ -217,7 +218,8 @@ def _paying(
     ever = sa.select(col(VenueFacts.venue_id)).where(
         col(VenueFacts.licensed), col(VenueFacts.late_night)
     )
-    venues = session.scalars(ever.distinct()).all()
+    (rows,) = read_columns(session, ever)
+    venues = sorted({*rows})
     days = [year.first + number * _A_DAY for number in range(year.number)]
     facts = facts_on(session, venues, days, view.known_at, every=True)
     pays = counted_on(view, facts) & facts.licensed & facts.late_night
@@ -226,7 +228,7 @@ def _paying(
         late_night = np.flatnonzero(pays[:, place])
         runs = np.split(late_night, np.flatnonzero(np.diff(late_night) > 1) + 1)
         business = facts.business[late_night[-1], place]
-        paying[venues[place]] = (
+        paying[UUID(venues[place])] = (
             [_Days(days[run[0]], days[run[-1]]) for run in runs],
             facts.businesses[business] if business >= 0 else None,
         )

@@ -296,7 +296,7 @@ def _hours(need: Floats, met: Bools, planned: Bools, reachable: Bools) -> Iterat
 
 
 def _may_be_chosen(door: Door, view: View) -> bool:
-    return not door.is_haven and view.counts(door.facts._replace(status=VenueStatus.ACTIVE))
+    return not door.is_haven and view.chooses(door.facts)
 
 
 def _candidate(door: Door) -> Candidate | None:

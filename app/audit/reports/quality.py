@@ -9,12 +9,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 from operator import attrgetter
 from statistics import median
 from typing import Any, TypeAlias
 from uuid import UUID
 
+import numpy as np
 import sqlalchemy as sa
 from pydantic import Field
 from sqlmodel import Session, col, select
@@ -23,12 +24,13 @@ from app.audit.frame.names import WardNames, ward_names
 from app.audit.frame.question import View
 from app.audit.frame.report import Report, Row, about
 from app.audit.frame.rows import AtVenue, grouped
+from app.core.columns import london_days, read_columns
+from app.core.db import as_hex, many_rows
 from app.core.events import known
-from app.core.london import last_day, london_day
+from app.core.london import last_day
 from app.core.places import haversine_m
 from app.schemes.registry import LISTS_PUBLICLY
-from app.schemes.rules import State
-from app.schemes.timelines import standings, timelines
+from app.schemes.timelines import timelines
 from app.training.models import Headcount
 from app.venues.duplicates import likely_twins
 from app.venues.facts import Facts, facts_as
@@ -89,42 +91,47 @@ class Quality(Report):
 
 @dataclass(frozen=True)
 class _Register:
-    """The venues that are looked at, by reference: what they are counted by, and today's record."""
+    """The venues that are looked at, by reference: what they are counted by, and today's record.
+
+    A venue is named by its id's `hex`.
+    """
 
     session: Session
     view: View
-    facts: dict[UUID, Facts]
-    records: dict[UUID, Any]
+    facts: dict[str, Facts]
+    records: dict[str, Any]
     wards: WardNames
 
     @cached_property
-    def active(self) -> dict[UUID, Any]:
+    def active(self) -> dict[str, Any]:
         """The records without those of prospects, of which little has to be known yet."""
         return {
-            venue_id: record
-            for venue_id, record in self.records.items()
-            if self.facts[venue_id].status == VenueStatus.ACTIVE
+            venue: record
+            for venue, record in self.records.items()
+            if self.facts[venue].status == VenueStatus.ACTIVE
         }
 
     @cached_property
-    def declared(self) -> dict[UUID, date]:
+    def declared(self) -> dict[str, date]:
         """The day of each active venue's last headcount."""
-        rows = self.session.execute(
-            sa.select(col(Headcount.venue_id), sa.func.max(col(Headcount.effective_at)))
-            .where(
+        venue, declared_at = read_columns(
+            self.session,
+            sa.select(col(Headcount.venue_id), col(Headcount.effective_at)).where(
                 known(Headcount, self.view.known_at), col(Headcount.effective_at) <= self.view.at
-            )
-            .group_by(col(Headcount.venue_id))
+            ),
         )
-        last = {venue_id: london_day(declared_at) for venue_id, declared_at in rows}
-        return {venue_id: last[venue_id] for venue_id in self.active if venue_id in last}
+        days = [*map(date.fromordinal, london_days(declared_at).tolist())]
+        # The last one stays.
+        last = {venue[row]: days[row] for row in np.argsort(declared_at).tolist()}
+        return {venue: last[venue] for venue in self.active if venue in last}
 
-    def is_old(self, day: date) -> bool:
+    @cached_property
+    def is_old(self) -> Callable[[date], bool]:
         """Whether a headcount or a check of a day is recent no more."""
-        return last_day(day, FRESH_MONTHS) < self.view.as_at
+        return cache(lambda day: last_day(day, FRESH_MONTHS) < self.view.as_at)
 
 
-_Findings: TypeAlias = tuple[Collection[Any], Mapping[UUID, str]]
+_Findings: TypeAlias = tuple[Collection[Any], Mapping[str, str]]
 """The venues that a check looked at, and a detail of each that it found, in the order to show."""
 
 
@@ -132,6 +139,7 @@ def quality(session: Session, view: View, checks: Collection[Check] = tuple(Chec
     """What these checks find, in their order; at most one query each, and three for the venues."""
     register = _register(session, view)
     results, findings = [], []
+    ids = {venue: UUID(venue) for venue in register.records}
     for check in checks:
         title, judged_by, look_at = _CHECKS[check]
         venues, details = look_at(register)
@@ -143,13 +151,13 @@ def quality(session: Session, view: View, checks: Collection[Check] = tuple(Chec
         findings += [
             QualityFinding(
                 check=check,
-                venue_id=venue_id,
-                reference=register.records[venue_id].reference,
-                name=register.records[venue_id].name,
-                ward=register.wards[register.facts[venue_id].ward_id].name,
+                venue_id=ids[venue],
+                reference=register.records[venue].reference,
+                name=register.records[venue].name,
+                ward=register.wards[register.facts[venue].ward_id].name,
                 detail=detail,
             )
-            for venue_id, detail in details.items()
+            for venue, detail in details.items()
         ]
     sources = ["venue facts", "venues", "headcounts", "decisions", "wards"]
     return Quality(
@@ -158,12 +166,14 @@ def quality(session: Session, view: View, checks: Collection[Check] = tuple(Chec
 
 
 def _register(session: Session, view: View) -> _Register:
-    columns = ("id", "reference", "name", "postcode", "location", "premises_licence")
-    rows = session.execute(
+    columns = ("reference", "name", "postcode", "location", "premises_licence", "last_checked")
+    rows = many_rows(
+        session,
         sa.select(
-            *(getattr(Venue, name) for name in (*columns, "last_checked")),
+            as_hex(Venue.id).label("id"),
+            *(getattr(Venue, name) for name in columns),
             sa.cast(Venue.hours, sa.Text).label("hours"),
-        )
+        ),
     )
     every = facts_as(session, view.at, view.known_at)
     records = {
@@ -171,9 +181,9 @@ def _register(session: Session, view: View) -> _Register:
         for record in sorted(rows, key=attrgetter("reference"))
         if (facts := every.get(record.id))
         and facts.status != VenueStatus.CLOSED
-        and view.counts(facts._replace(status=VenueStatus.ACTIVE))
+        and view.chooses(facts)
     }
-    facts_of = {venue_id: every[venue_id] for venue_id in records}
+    facts_of = {venue: every[venue] for venue in records}
     return _Register(session, view, facts_of, records, ward_names(session))
 
 
@@ -181,30 +191,30 @@ def _register(session: Session, view: View) -> _Register:
 
 
 def _headcount_missing(register: _Register) -> _Findings:
-    missing = [venue_id for venue_id in register.active if venue_id not in register.declared]
+    missing = [venue for venue in register.active if venue not in register.declared]
     return register.active, dict.fromkeys(missing, "never declared")
 
 
 def _headcount_stale(register: _Register) -> _Findings:
     return register.declared, {
-        venue_id: f"last declared on {day}"
-        for venue_id, day in register.declared.items()
+        venue: f"last declared on {day}"
+        for venue, day in register.declared.items()
         if register.is_old(day)
     }
 
 
 def _not_checked(register: _Register) -> _Findings:
-    checked = {venue_id: record.last_checked for venue_id, record in register.active.items()}
-    never = [venue_id for venue_id, day in checked.items() if day is None]
+    checked = {venue: record.last_checked for venue, record in register.active.items()}
+    never = [venue for venue, day in checked.items() if day is None]
     return register.active, dict.fromkeys(never, "never checked") | {
-        venue_id: f"last checked on {day}"
-        for venue_id, day in checked.items()
+        venue: f"last checked on {day}"
+        for venue, day in checked.items()
         if day and register.is_old(day)
     }
 
 
 def _hours_unknown(register: _Register) -> _Findings:
-    documents = {venue_id: record.hours for venue_id, record in register.active.items()}
+    documents = {venue: record.hours for venue, record in register.active.items()}
     # Many venues have the same hours, which are read once.
     refused = {text: stored_hours(text) for text in {*documents.values()} - {None}}
     reasons = {None: ""} | {
@@ -212,19 +222,17 @@ def _hours_unknown(register: _Register) -> _Findings:
         for text, why in refused.items()
         if not isinstance(why, Hours)
     }
-    unknown = [venue_id for venue_id, text in documents.items() if text in reasons]
+    unknown = [venue for venue, text in documents.items() if text in reasons]
     view = register.view
-    spans = timelines(register.session, view.known_at, schemes=[LISTS_PUBLICLY], venues=unknown)
-    listed = {
-        venue_id
-        for (venue_id, _), its_spans in spans.items()
-        if standings(its_spans, [view.at])[0].state is State.IN_FORCE
-    }
+    spans = timelines(
+        register.session, view.known_at, schemes=[LISTS_PUBLICLY], venues=[*map(UUID, unknown)]
+    )
+    listed = {venue for venue, _ in spans.in_force(view.at)}
     return register.active, {
-        venue_id: said + reasons[documents[venue_id]]
+        venue: said + reasons[documents[venue]]
         for said, is_listed in (("listed to the public", True), ("not listed", False))
-        for venue_id in unknown
-        if (venue_id in listed) is is_listed
+        for venue in unknown
+        if (venue in listed) is is_listed
     }
 
 
@@ -237,8 +245,8 @@ def _outside_ward(register: _Register) -> _Findings:
         return (), {}
     lies_in = wards.wards_of([record.location for record in register.records.values()])
     return register.records, {
-        venue_id: f"counted in {names[facts.ward_id].name}, lies in {names[ward_id].name}"
-        for (venue_id, facts), ward_id in zip(register.facts.items(), lies_in, strict=True)
+        venue: f"counted in {names[facts.ward_id].name}, lies in {names[ward_id].name}"
+        for (venue, facts), ward_id in zip(register.facts.items(), lies_in, strict=True)
         if facts.ward_id != ward_id
     }
 
@@ -250,7 +258,7 @@ def _far_from_postcode(register: _Register) -> _Findings:
     """
     areas = grouped(register.records.values(), lambda record: _outward(record.postcode))
     judged: list[Any] = []
-    far: dict[UUID, str] = {}
+    far: dict[str, str] = {}
     for outward, venues in areas.items():
         if not outward or len(venues) < FEWEST:
             continue
@@ -264,7 +272,7 @@ def _far_from_postcode(register: _Register) -> _Findings:
             for venue, away in zip(venues, metres, strict=True)
             if away > limit
         }
-    return judged, {venue_id: far[venue_id] for venue_id in register.records if venue_id in far}
+    return judged, {venue: far[venue] for venue in register.records if venue in far}
 
 
 def _outward(postcode: str) -> str:
@@ -286,8 +294,8 @@ def _likely_duplicate(register: _Register) -> _Findings:
 
 def _no_business(register: _Register) -> _Findings:
     nobody = [
-        (venue_id, str(facts.status))
-        for venue_id, facts in register.facts.items()
+        (venue, str(facts.status))
+        for venue, facts in register.facts.items()
         if facts.business_id is None
     ]
     return register.facts, dict(sorted(nobody, key=lambda row: row[1] != VenueStatus.ACTIVE))
@@ -301,7 +309,7 @@ def _no_premises_licence(register: _Register) -> _Findings:
 
 def _late_night_not_licensed(register: _Register) -> _Findings:
     late_night = {id_: facts for id_, facts in register.facts.items() if facts.late_night}
-    unlicensed = [venue_id for venue_id, facts in late_night.items() if not facts.licensed]
+    unlicensed = [venue for venue, facts in late_night.items() if not facts.licensed]
     return late_night, dict.fromkeys(unlicensed, "late-night, not licensed")
 
 

@@ -130,7 +130,7 @@ class _Held(NamedTuple):
     is_closed: bool
 
     @property
-    def venue_id(self) -> UUID:
+    def venue_id(self) -> str:
         return self.test.venue_id
 
     @property
@@ -181,13 +181,13 @@ def alone(session: Session, view: View, first: date, last: date) -> set[UUID]:
         for of in ("ward_id", "scheme")
         for tests in grouped(held, attrgetter(of)).values()
     ]
-    return set().union(*(venues for venues in groups if len(venues) == 1))
+    return {UUID(venue) for venues in groups if len(venues) == 1 for venue in venues}
 
 
 def venue_scheme_tests(session: Session, view: View, first: date, last: date) -> VenueSchemeTests:
     """As `scheme_tests`, venue by venue."""
     by_venue = grouped(_held(session, view, first, last), attrgetter("venue_id"))
-    names, wards = venue_names(session, by_venue), ward_names(session)
+    names, wards = venue_names(session, [*map(UUID, by_venue)]), ward_names(session)
     return VenueSchemeTests(
         **_of_period(session, view, "Scheme tests by venue", first, last),
         venues=sorted(
@@ -215,9 +215,7 @@ def _held(
     session: Session, view: View, first: date, last: date, scope: Scope | None = None
 ) -> list[_Held]:
     scope = scope or Scope.read(session, view)
-    closed = {
-        venue_id for venue_id, facts in scope.facts.items() if facts.status == VenueStatus.CLOSED
-    }
+    closed = {venue for venue, facts in scope.facts.items() if facts.status == VenueStatus.CLOSED}
     return [
         _Held(test, scope.ward_of(test.venue_id), test.venue_id in closed)
         for test in known_tests(session, view.at, view.known_at, first)

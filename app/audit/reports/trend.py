@@ -197,21 +197,22 @@ def _moved(
     untouched: Grid,
     course: CourseKey,
     events: Counter[UUID],
-    names: Mapping[UUID, VenueName],
+    names: Mapping[str, VenueName],
 ) -> Iterator[Moved]:
     grid, (counted_before, counted_after) = covered.grid, covered.counts
     place = grid.courses.index(course)
     before, after = grid.standings.trained[:, :, place]
     headcount_before, headcount_after = grid.standings.headcount
     lapsed = before - untouched.standings.trained[0, :, place]
-    had_events = np.array([venue_id in events for venue_id in grid.venues], bool)
+    with_events = {venue_id.hex for venue_id in events}
+    had_events = np.array([venue in with_events for venue in grid.venues], bool)
     is_moved = (before != after) | (headcount_before != headcount_after) | (lapsed != 0)
     is_moved |= (counted_before != counted_after) | had_events
     for venue in np.flatnonzero(is_moved & (counted_before | counted_after)).tolist():
-        venue_id = grid.venues[venue]
+        venue_id = UUID(grid.venues[venue])
         yield Moved(
             venue_id=venue_id,
-            **names[venue_id]._asdict(),
+            **names[venue_id.hex]._asdict(),
             counted_before=bool(counted_before[venue]),
             counted_after=bool(counted_after[venue]),
             trained_before=int(before[venue]),
@@ -233,7 +234,7 @@ def _happened(
     first: date,
     last: date,
     course: CourseKey,
-    names: Mapping[UUID, VenueName],
+    names: Mapping[str, VenueName],
 ) -> Iterator[TurnEvent]:
     for what, model, details, said in (
         ("attendance", Attendance, ("new_count", "refresher_count"), "{} new, {} again"),
@@ -252,7 +253,7 @@ def _happened(
             yield TurnEvent(
                 on=london_day(effective_at),
                 venue_id=venue_id,
-                reference=names[venue_id].reference,
+                reference=names[venue_id.hex].reference,
                 what=what,
                 details=said.format(*numbers),
                 event_id=event_id,

@@ -280,7 +280,7 @@ def _tests(history: _History, *, is_closed: bool) -> list[TestHeld]:
                 **test._asdict(),
                 retest_by=by,
                 retest_overdue=is_overdue(by, view.as_at) if by else None,
-                sources=[source for source in sources if source],
+                sources=[UUID(source) for source in sources if source],
             )
         )
     return rows
