@@ -33,7 +33,7 @@ _WORD = re.compile("[a-z]+(_[a-z]+)+")
 
 _NO_NEED = "No need has been imported (an operator does that, with “havens import need”), so"
 
-MOST_ROWS = 200
+MOST_ROWS = 100
 """How many rows of a table a page shows; its file has all."""
 
 CODES = {"group", "code", "ward_code", "of", "when"}
@@ -110,12 +110,15 @@ async def board(request: Request, visitor: Visitor, report: Report) -> Board:
     }
     if not AUDITORS.roles.intersection(visitor.account.roles):
         moment_ = {}
-    all_of_it = [_shown(table, moment_) for table in tables(report) if table.rows]
+    if isinstance(report, Trend):
+        return _of_trend(request, report)
+    some = [table for table in tables(report) if table.rows]
+    if isinstance(report, Coverage):
+        # What is by group is shown side by side, and every figure of it is in the file.
+        details = [_shown(table, moment_) for table in some if not table.name.endswith("_by")]
+        return _of_coverage(report, details, await ward_map(request, visitor, report))
+    all_of_it = [_shown(table, moment_) for table in some]
     match report:
-        case Coverage():
-            return _of_coverage(report, all_of_it, await ward_map(request, visitor, report))
-        case Trend():
-            return _of_trend(request, report)
         case Night():
             return await _of_night(visitor, report, all_of_it)
         case Plan():
@@ -348,11 +351,10 @@ def _of_coverage(report: Coverage, details: Sequence[Shown], wards: WardMap | No
         goals=(limits.rag_green, limits.rag_amber),
         map=wards,
         tables=list(_by_group(report, By.WARD)),
-        # Of every group, every figure is in the file.
         details=[
             *_by_group(report, By.CATEGORY),
             *_by_group(report, By.LATE_NIGHT),
-            *(one for one in details if not one.name.endswith("_by")),
+            *details,
         ],
     )
 

@@ -79,7 +79,7 @@ async def show_record(request: Request, visitor: Visitor, found: Found) -> Respo
     """One record, and what may be done with it; or a file."""
     operation = found.operation
     told = await visitor.api.get(found.path, **_asked(request))
-    if operation.answer is None:
+    if operation.answer is None or _is_file(found.path):
         return file_of(told)
     return staff_page(
         request,
@@ -91,6 +91,11 @@ async def show_record(request: Request, visitor: Visitor, found: Found) -> Respo
         part=shown(await with_venues(visitor, told.body), operation.shown, operation.shown),
         acts=[*_acts(request, visitor, found, of_list=False), *ALSO.get(operation.name, ())],
     )
+
+
+def _is_file(path: str) -> bool:
+    """Whether what is at an address is for programs that read files, as a map is for GIS."""
+    return "." in path.rpartition("/")[2]
 
 
 def _asked(request: Request) -> dict[str, Any]:
@@ -142,9 +147,9 @@ def _records_of(request: Request, operation: Operation) -> str:
 
 async def filters(request: Request, visitor: Visitor, operation: Operation) -> list[Any]:
     """The fields of what may be asked of a list or a report."""
-    if operation.question is None:
+    schema = operation.questions
+    if not schema:
         return []
-    schema = operation.question.model_json_schema(by_alias=True)
     boxed = next((key for key in FOUND_BY if key in schema.get("properties", {})), "")
     left = PAGED | {boxed} if operation.is_list else PAGED
     properties = {k: v for k, v in schema.get("properties", {}).items() if k not in left}
@@ -159,9 +164,7 @@ async def filters(request: Request, visitor: Visitor, operation: Operation) -> l
 
 def tags(request: Request, operation: Operation) -> list[tuple[str, str]]:
     """What is asked of a list now, each with the address that no longer asks it."""
-    if operation.question is None:
-        return []
-    known = operation.question.model_json_schema(by_alias=True).get("properties", {})
+    known = operation.questions.get("properties", {})
     asked = [
         (key, text)
         for key, text in request.query_params.multi_items()

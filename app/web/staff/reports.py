@@ -69,7 +69,9 @@ async def show(request: Request, visitor: Visitor, found: Found) -> Response:
     if told.is_done and asked.get("format") in FILES:
         return file_of(told)
     fields = await filters(request, visitor, operation)
-    report: Report | None = operation.answer.model_validate(told.body) if told.is_done else None
+    report: Report | None = None
+    if told.is_done:
+        report = operation.answer.model_validate_json(told.content)
     drawn = await board(request, visitor, report) if report else Board()
     # Where nothing was asked yet, that something is missing is no mistake.
     is_wrong = not told.is_done and (bool(request.query_params) or told.status >= 500)
@@ -117,8 +119,7 @@ def _label(field: Field) -> str:
 
 
 def _known(operation: Operation) -> Sequence[str]:
-    schema = operation.question.model_json_schema(by_alias=True) if operation.question else {}
-    return tuple(schema.get("properties", ()))
+    return tuple(operation.questions.get("properties", ()))
 
 
 def _asked(request: Request, operation: Operation) -> dict[str, Any]:
@@ -160,7 +161,7 @@ def _said(field: Field, text: str) -> str:
 
 
 def _forms(operation: Operation) -> list[str]:
-    schema = operation.question.model_json_schema() if operation.question else {}
+    schema = operation.questions
     forms = resolved(schema.get("properties", {}).get("format", {}), schema).get("enum", ())
     return [form for form in forms if form in FILES]
 

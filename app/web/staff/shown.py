@@ -125,6 +125,11 @@ class Part:
     is_number: bool = field(default=False)
 
     @property
+    def is_text(self) -> bool:
+        """Whether it is a text and nothing else."""
+        return not (self.href or self.light or self.lines or self.rows)
+
+    @property
     def is_plain(self) -> bool:
         return not self.lines and not self.rows
 
