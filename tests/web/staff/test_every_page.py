@@ -20,7 +20,7 @@ from tests.bench.staff import BY_HAND
 from tests.servers import client_of, serving, until
 from tests.web.phones import audit, fits, phone
 from tests.web.staff.conftest import Staff
-from tests.web.staff.desk import Desk, desk_of, is_ready
+from tests.web.staff.desk import Desk, desk_of, is_ready, issue_pack
 
 pytestmark = pytest.mark.journey
 
@@ -45,6 +45,7 @@ def crowded(folder: Path) -> Iterator[Desk]:
         until(lambda: is_ready(client))
         staff = Staff(app, client, stack)
         api = stack.enter_context(client_of(client.base_url, signed_in(app, *Role)))
+        issue_pack(api)
         first = staff.browser(*Role)
         yield Desk(app, api, known, first, first, staff.browser())
 
