@@ -78,6 +78,7 @@ FIRST = (
     "course",
     "kind",
     "on",
+    "attendances",
     "result",
     "outcome",
     "address",
@@ -91,6 +92,11 @@ FIRST = (
     "licensed",
     "late_night",
     "premises_licence",
+    "place",
+    "provider",
+    "note",
+    "next_step",
+    "next_step_on",
     "business_id",
 )
 """The order in which people expect to be asked; the rest follows as the API has it."""

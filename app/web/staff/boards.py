@@ -25,7 +25,7 @@ from app.audit.reports.night import Night
 from app.audit.reports.plan import Plan
 from app.audit.reports.trend import Trend
 from app.audit.reports.venue_rows import Identity
-from app.web.staff.shown import NOTHING, Part, day, light_of, moment, wording
+from app.web.staff.shown import NOTHING, Part, day, light_of, moment, with_days, wording
 from app.web.staff.visits import Visitor
 from app.web.staff.ward_map import SHADES, WardMap, night_map, shade_of, ward_map
 
@@ -38,6 +38,10 @@ MOST_ROWS = 100
 
 CODES = {"group", "code", "ward_code", "of", "when"}
 """Columns that say for programs what the next one says for people."""
+
+
+DETAILS = {"detail", "details"}
+"""Columns that the service writes in sentences."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +214,8 @@ def _cell(column: Column, value: Any, href: str = "") -> Part:
             return Part(", ".join(str(one) for one in value if not isinstance(one, UUID)))
     # A word of the contract, such as a grade.
     text = wording(value) if isinstance(value, str) and _WORD.fullmatch(value) else str(value)
-    return Part(text, href=href)
+    # What is typed stays as it is.
+    return Part(with_days(text) if column.name in DETAILS else text, href=href)
 
 
 def _signed(text: str) -> str:

@@ -19,7 +19,7 @@ from app.web.staff.fields import Field, of_london
 from app.web.staff.operations import Found, Operation, Operations
 from app.web.staff.pages import file_of, staff_page
 from app.web.staff.records import filters
-from app.web.staff.shown import day, day_of, moment, name, resolved, wording
+from app.web.staff.shown import day, day_of, moment, name, resolved, with_days, wording
 from app.web.staff.visits import Somebody, Visitor
 
 JOURNALLED = {"read_venue_scheme_tests", "read_venue_sheet", "read_scheme_tests", "read_due"}
@@ -79,7 +79,7 @@ async def show(request: Request, visitor: Visitor, found: Found) -> Response:
         request,
         visitor,
         "report.html",
-        operation.summary if report is None else report.about.title,
+        operation.summary if report is None else with_days(report.about.title),
         told.status if is_wrong else 200,
         about=operation.about,
         report=report,
