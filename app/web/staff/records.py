@@ -104,7 +104,8 @@ async def show_record(request: Request, visitor: Visitor, found: Found) -> Respo
     if told.is_done and (operation.answer is None or _is_file(found.path)):
         return file_of(told)
     subject, back = await _subject(visitor, found)
-    asks, errors = await filters(request, visitor, operation), []
+    asks = await filters(request, visitor, operation)
+    errors: list[tuple[str, str]] = []
     # Where nothing was asked yet, that something is missing is no mistake.
     if is_asked and request.query_params:
         asks, errors = with_errors(asks, told.errors)
