@@ -208,6 +208,8 @@ def hint_of(key: str, schema: Mapping[str, Any], *, needed: bool) -> str:
     """What is said below a field's name."""
     if key == "on":
         return "" if needed else "Today, if you leave it empty"
+    if key == "until" and needed:
+        return ""
     said = "" if schema.get("type") == "object" else schema.get("description", "")
     return HINTS.get(key, said)
 
