@@ -77,6 +77,17 @@ UNDECIDED = [
     ),
     Undecided(
         "color-contrast",
+        ".sh-ward-name *",
+        "ink with a rim of the ground on that: axe can't tell of what stands on a map",
+    ),
+    Undecided(
+        "color-contrast",
+        "#chosen *, a[href$='#list']",
+        "ink, secondary ink or a link on paper or a card, 6.9:1 by hand at the least: the map draws"
+        " more than it shows, which axe takes to lie over it",
+    ),
+    Undecided(
+        "color-contrast",
         ".sh-mapped .sh-muted",
         "secondary ink on paper, 6.9:1 by hand: axe takes the link that skips the map, which is"
         " shown with the focus alone, to lie over it",
