@@ -78,7 +78,7 @@ UNDECIDED = [
     Undecided(
         "color-contrast",
         ".sh-ward-name *",
-        "ink with a rim of the ground on that: axe can't tell of what stands on a map",
+        "ink on the mist that wards are filled with, 11:1 by hand at the least",
     ),
     Undecided(
         "color-contrast",
