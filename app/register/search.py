@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 from app.accounts.guards import Reader
 from app.core.errors import responses, wrong
 from app.core.events import in_effect
-from app.core.london import Day, today
+from app.core.london import Day, end_of, today
 from app.core.text import Line, folded
 from app.http.conditional import Register
 from app.http.fields import Maybe
@@ -26,7 +26,7 @@ from app.schemes.registry import SchemeKey
 from app.schemes.rules import State
 from app.training.courses import CourseKey
 from app.training.grid import training_grid
-from app.training.models import Headcount
+from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.rules import Status
 from app.venues.kinds import Category
 from app.venues.models import Business, Venue, VenueStatus, Ward
@@ -172,8 +172,7 @@ def search_venues(session: Session, search: VenueSearch) -> Page[VenueSummary]:
         )
     )
     if search.training is not None:
-        venues = set(session.scalars(statement.with_only_columns(col(Venue.id))))
-        statement = statement.where(col(Venue.id).in_(_of_training(session, search, venues)))
+        statement = statement.where(_of_training(session, search, statement))
     order: list[Any] = [col(Venue.folded_name), col(Venue.id)]
     return page(
         session,
@@ -184,12 +183,31 @@ def search_venues(session: Session, search: VenueSearch) -> Page[VenueSummary]:
     )
 
 
-def _of_training(session: Session, search: VenueSearch, venues: set[UUID]) -> list[UUID]:
-    """Those venues whose training in a course stands as asked: the decay rule, not SQL, says."""
-    grid = training_grid(session, [today()], venues=venues)
-    status = grid.standings.status[0, :, grid.courses.index(search.course or "")]
+def _of_training(
+    session: Session, search: VenueSearch, asked: sa.Select[Any]
+) -> sa.ColumnElement[bool]:
+    """SQL: how training in a course stands at venues, of those that all else asks for.
+
+    Whether anybody was ever trained SQL says; how it stands since, the decay rule.
+    """
+    course, on = search.course or "", today()
+    trained = col(Venue.id).in_(
+        sa.select(col(Attendance.venue_id))
+        .join(TrainingSession, col(TrainingSession.id) == col(Attendance.session_id))
+        .where(
+            in_effect(Attendance),
+            in_effect(TrainingSession),
+            col(TrainingSession.course) == course,
+            col(Attendance.effective_at) < end_of(on),
+        )
+    )
+    if search.training is Status.NEVER:
+        return ~trained
+    venues = set(session.scalars(asked.where(trained).with_only_columns(col(Venue.id))))
+    grid = training_grid(session, [on], venues=venues, courses=[course])
     wanted = list(Status).index(search.training or Status.NEVER)
-    return [UUID(grid.venues[place]) for place in np.flatnonzero(status == wanted)]
+    places = np.flatnonzero(grid.standings.status[0, :, 0] == wanted)
+    return col(Venue.id).in_([UUID(grid.venues[place]) for place in places])
 
 
 router = APIRouter(prefix="/v1/admin", tags=["register"])

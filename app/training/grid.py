@@ -18,7 +18,7 @@ from app.training.models import Attendance, Headcount, TrainingSession
 from app.venues.facts import FactsOn, facts_on
 from app.venues.models import Venue
 
-_FEW = 500
+_FEW = 2_000
 """Up to so many venues, to ask for each is quicker than to read what is known of all."""
 
 
@@ -51,10 +51,12 @@ def training_grid(
     known_at: datetime | None = None,
     *,
     venues: Collection[UUID] | None = None,
+    courses: Collection[str] = COURSES,
     due_days: int | None = None,
     happened_by: date | None = None,
 ) -> Grid:
-    """What the training of every venue, or of those asked for, comes to on some London days.
+    """What the training of every venue in every course, or of those asked for, comes to on some
+    London days.
 
     Five queries, however many venues and days there are. What had been recorded by `known_at`
     counts, and not been voided by then; None is now. Whatever its status, a venue is in it. Days
@@ -70,20 +72,26 @@ def training_grid(
     every = venues is None or len(ids) > _FEW
     last = happened_by or in_order[-1]
     facts = facts_on(session, ids, in_order, known_at, every=every)
-    attendances = _attendances(session, ids, last, known_at, every=every)
+    attendances = _attendances(session, ids, courses, last, known_at, every=every)
     found = standings(
-        list(COURSES.values()),
+        [COURSES[course] for course in courses],
         attendances,
         _headcounts(session, ids, last, known_at, every=every),
         facts.refresh_months,
         np.array([day.toordinal() for day in in_order]),
         settings().due_days if due_days is None else due_days,
     )
-    return Grid(in_order, ids, list(COURSES), found, facts, attendances)
+    return Grid(in_order, ids, list(courses), found, facts, attendances)
 
 
 def _attendances(
-    session: Session, venues: Sequence[str], last: date, known_at: datetime | None, *, every: bool
+    session: Session,
+    venues: Sequence[str],
+    courses: Collection[str],
+    last: date,
+    known_at: datetime | None,
+    *,
+    every: bool,
 ) -> Attendances:
     attendances = sa.select(
         col(Attendance.session_id),
@@ -95,16 +103,21 @@ def _attendances(
     sessions = sa.select(col(TrainingSession.id), col(TrainingSession.course)).where(
         known(TrainingSession, known_at)
     )
+    if len(courses) < len(COURSES):
+        sessions = sessions.where(col(TrainingSession.course).in_(courses))
+        attendances = attendances.where(
+            col(Attendance.session_id).in_(sessions.with_only_columns(col(TrainingSession.id)))
+        )
     if not every:
         attendances = attendances.where(col(Attendance.venue_id).in_(map(UUID, venues)))
         sessions = sessions.where(
             col(TrainingSession.id).in_(attendances.with_only_columns(col(Attendance.session_id)))
         )
     # Joined here: SQLite takes several times as long to look up each session.
-    ids, courses = read_columns(session, sessions)
+    ids, taught = read_columns(session, sessions)
     session_id, venue, at, new, refresher = read_columns(session, attendances)
     # The last one, for what belongs to no session that counts, is no course.
-    course = np.append(places(courses, COURSES), -1)[places(session_id, ids)]
+    course = np.append(places(taught, courses), -1)[places(session_id, ids)]
     rows = Attendances(places(venue, venues), course, london_days(at), new, refresher)
     # Not in SQL: SQLite would go by the index of days, and look up nearly every row alone.
     counted = (rows.venue >= 0) & (rows.course >= 0) & (rows.on <= last.toordinal())

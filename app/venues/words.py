@@ -24,9 +24,23 @@ def days_in_words(hours: Hours, first: date, days: int = 7) -> dict[date, str]:
     }
 
 
+def notes_of_days(hours: Hours, first: date, days: int = 7) -> dict[date, list[str]]:
+    """What is out of the usual on each of some London days, as `days_in_words` says it."""
+    intervals = open_intervals(hours, first, first + timedelta(days=days + _AHEAD))
+    return {
+        day: list(_notes(hours, _on(day, intervals), day))
+        for day in (first + timedelta(days=n) for n in range(days))
+    }
+
+
+def _on(day: date, intervals: list[Interval]) -> list[Interval]:
+    begin, end = effective(day), effective(day + _DAY)
+    return [(opens, closes) for opens, closes in intervals if opens < end and closes > begin]
+
+
 def _in_words(hours: Hours, intervals: list[Interval], day: date) -> str:
     begin, end = effective(day), effective(day + _DAY)
-    openings = [(opens, closes) for opens, closes in intervals if opens < end and closes > begin]
+    openings = _on(day, intervals)
     parts = [_opening(opens, closes, begin, end) for opens, closes in openings]
     if not any(closes >= end or opens >= begin for opens, closes in openings):
         parts.append("then closed" if parts else "closed")

@@ -34,16 +34,26 @@ BY_HAND = (
     "/console/venues?text=EC2V",
     "/console/venues?text=The+Lantern+Arms+77",
     "/console/venues?training=lapsed&course=wave&status=active",
+    "/console/outreach/figures?from=2025-01-01&until=2025-12-31",
+    "/console/training/figures?from=2025-01-01&until=2025-12-31",
+    "/console/scheme-tests/figures?from=2025-01-01&until=2025-12-31",
     "/console/bulk",
     "/console/bulk/venues/staged",
+    "/console/due?read=yes",
     "/audit",
+    "/audit/due?read=yes",
+    "/audit/scheme-tests?read=yes",
+    "/audit/scheme-tests/venues?read=yes",
+    "/audit/venues/{venue_id}?read=yes",
+    "/audit/trend/turn?month=2025-11&course=wave",
+    "/audit/pack?quarter=2025-Q3",
     "/console/venues/{venue_id}/decisions/new?kind=assessed&scheme=safe_haven",
     "/console/venues/{venue_id}/decisions/new?kind=awarded&scheme=safe_haven",
     "/console/engagements/new?kind=visit&venue_id={venue_id}",
     "/console/training/sessions/new?venue_id={venue_id}",
     "/console/scheme-tests/new?venue_id={venue_id}",
 )
-"""Pages that the API's operations do not name."""
+"""Pages that the API's operations do not name, or that show nothing until more is asked."""
 
 
 class Figure(NamedTuple):
@@ -86,6 +96,8 @@ def measure(url: str, folder: Path, busiest: dict[str, UUID]) -> dict[str, Figur
         until(lambda: client.get("/health/ready").is_success)
         client.cookies.update(_cookie(app, token["Authorization"].removeprefix("Bearer ")))
         client.timeout = httpx.Timeout(120)
+        pack = {"quarter": "2025-Q1"}
+        client.post("/v1/audit/packs", json=pack, headers=token).raise_for_status()
         return {
             page: _figure(client, page.format_map(known))
             for page, known in _pages(app, client, token, busiest)

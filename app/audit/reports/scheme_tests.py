@@ -207,7 +207,7 @@ def venue_scheme_tests(session: Session, view: View, first: date, last: date) ->
 
 
 def _of_period(session: Session, view: View, title: str, first: date, last: date) -> dict[str, Any]:
-    title = f"{title} from {first:%d.%m.%Y} to {last:%d.%m.%Y}"
+    title = f"{title} from {first} to {last}"
     return {"about": about(session, title, view, SOURCES), "from": first, "until": last}
 
 

@@ -1,9 +1,12 @@
 """The API as a page calls it: in this process, for whoever is signed in, by the same routes."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
+import orjson
 from fastapi import Request
 from starlette.types import Receive, Scope, Send
 
@@ -15,15 +18,28 @@ from app.http.middleware import COUNTED
 Asked = Mapping[str, Any]
 
 
-class Told(NamedTuple):
-    """What the API answered: its status, its JSON (empty without any) and two of its headers."""
+@dataclass(frozen=True)
+class Told:
+    """What the API answered: its status, its headers, and what it said."""
 
     status: int
-    body: dict[str, Any]
-    etag: str = ""
-    location: str = ""
     content: bytes = b""
-    headers: Mapping[str, str] = {}
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """Its JSON; empty without any. Of a report, which may be large, nobody may want it."""
+        is_json = "json" in self.headers.get("content-type", "")
+        body: dict[str, Any] = orjson.loads(self.content) if is_json and self.content else {}
+        return body
+
+    @property
+    def etag(self) -> str:
+        return self.headers.get("etag", "")
+
+    @property
+    def location(self) -> str:
+        return self.headers.get("location", "")
 
     @property
     def is_done(self) -> bool:
@@ -106,12 +122,4 @@ class Api:
                 content=content,
                 headers=extra | dict(headers or {}),
             )
-        is_json = "json" in answer.headers.get("content-type", "")
-        return Told(
-            answer.status_code,
-            answer.json() if is_json and answer.content else {},
-            answer.headers.get("etag", ""),
-            answer.headers.get("location", ""),
-            answer.content,
-            answer.headers,
-        )
+        return Told(answer.status_code, answer.content, answer.headers)

@@ -78,6 +78,7 @@ FIRST = (
     "course",
     "kind",
     "on",
+    "attendances",
     "result",
     "outcome",
     "address",
@@ -91,6 +92,11 @@ FIRST = (
     "licensed",
     "late_night",
     "premises_licence",
+    "place",
+    "provider",
+    "note",
+    "next_step",
+    "next_step_on",
     "business_id",
 )
 """The order in which people expect to be asked; the rest follows as the API has it."""
@@ -202,6 +208,8 @@ def hint_of(key: str, schema: Mapping[str, Any], *, needed: bool) -> str:
     """What is said below a field's name."""
     if key == "on":
         return "" if needed else "Today, if you leave it empty"
+    if key == "until" and needed:
+        return ""
     said = "" if schema.get("type") == "object" else schema.get("description", "")
     return HINTS.get(key, said)
 

@@ -25,7 +25,7 @@ from app.audit.reports.night import Night
 from app.audit.reports.plan import Plan
 from app.audit.reports.trend import Trend
 from app.audit.reports.venue_rows import Identity
-from app.web.staff.shown import NOTHING, Part, day, light_of, moment, wording
+from app.web.staff.shown import NOTHING, Part, day, light_of, moment, with_days, wording
 from app.web.staff.visits import Visitor
 from app.web.staff.ward_map import SHADES, WardMap, night_map, shade_of, ward_map
 
@@ -33,11 +33,15 @@ _WORD = re.compile("[a-z]+(_[a-z]+)+")
 
 _NO_NEED = "No need has been imported (an operator does that, with “havens import need”), so"
 
-MOST_ROWS = 200
+MOST_ROWS = 100
 """How many rows of a table a page shows; its file has all."""
 
 CODES = {"group", "code", "ward_code", "of", "when"}
 """Columns that say for programs what the next one says for people."""
+
+
+DETAILS = {"detail", "details"}
+"""Columns that the service writes in sentences."""
 
 
 @dataclass(frozen=True)
@@ -110,12 +114,15 @@ async def board(request: Request, visitor: Visitor, report: Report) -> Board:
     }
     if not AUDITORS.roles.intersection(visitor.account.roles):
         moment_ = {}
-    all_of_it = [_shown(table, moment_) for table in tables(report) if table.rows]
+    if isinstance(report, Trend):
+        return _of_trend(request, report)
+    some = [table for table in tables(report) if table.rows]
+    if isinstance(report, Coverage):
+        # What is by group is shown side by side, and every figure of it is in the file.
+        details = [_shown(table, moment_) for table in some if not table.name.endswith("_by")]
+        return _of_coverage(report, details, await ward_map(request, visitor, report))
+    all_of_it = [_shown(table, moment_) for table in some]
     match report:
-        case Coverage():
-            return _of_coverage(report, all_of_it, await ward_map(request, visitor, report))
-        case Trend():
-            return _of_trend(request, report)
         case Night():
             return await _of_night(visitor, report, all_of_it)
         case Plan():
@@ -207,7 +214,8 @@ def _cell(column: Column, value: Any, href: str = "") -> Part:
             return Part(", ".join(str(one) for one in value if not isinstance(one, UUID)))
     # A word of the contract, such as a grade.
     text = wording(value) if isinstance(value, str) and _WORD.fullmatch(value) else str(value)
-    return Part(text, href=href)
+    # What is typed stays as it is.
+    return Part(with_days(text) if column.name in DETAILS else text, href=href)
 
 
 def _signed(text: str) -> str:
@@ -348,11 +356,10 @@ def _of_coverage(report: Coverage, details: Sequence[Shown], wards: WardMap | No
         goals=(limits.rag_green, limits.rag_amber),
         map=wards,
         tables=list(_by_group(report, By.WARD)),
-        # Of every group, every figure is in the file.
         details=[
             *_by_group(report, By.CATEGORY),
             *_by_group(report, By.LATE_NIGHT),
-            *(one for one in details if not one.name.endswith("_by")),
+            *details,
         ],
     )
 

@@ -44,6 +44,9 @@ from app.web.staff.visits import Visitor
 ONLY = {"preview_hours": ("text",)}
 """Of what may be given in several ways: the fields that are asked for on a page."""
 
+BEGUN = {"register_prospect"}
+"""What is recorded afresh of something that is known: its form begins with that."""
+
 VOIDED = "Why this was wrong. It stays in the history, struck through."
 
 KEY_REUSED = "urn:safe-havens:problem:idempotency-key-reused"
@@ -66,7 +69,7 @@ async def show_form(request: Request, visitor: Visitor, found: Found) -> Respons
     values: dict[str, Any] = dict(request.query_params)
     if "on" in resolved(operation.asked, operation.asked).get("required", ()):
         values.setdefault("on", today().isoformat())
-    if operation.method == "PUT" and seen:
+    if (operation.method == "PUT" or operation.name in BEGUN) and seen:
         values = _as_edited(operation, seen.body)
     elif seen:
         values.setdefault("venue_id", (seen.body.get("venue") or {}).get("id", ""))

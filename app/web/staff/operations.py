@@ -62,6 +62,11 @@ class Operation:
         return {one["properties"]["kind"]["const"]: one for one in some}
 
     @cached_property
+    def questions(self) -> dict[str, Any]:
+        """The JSON schema of what may be asked in the address; empty without anything."""
+        return self.question.model_json_schema() if self.question else {}
+
+    @cached_property
     def shown(self) -> dict[str, Any]:
         """The JSON schema of the answer."""
         return TypeAdapter(self.answer).json_schema(mode="serialization") if self.answer else {}

@@ -45,7 +45,7 @@ async def show(request: Request, visitor: Somebody) -> Response:
 async def show_check(request: Request, visitor: Somebody, pack_id: UUID) -> Response:
     """Whether an issued report can be had again as it was."""
     told = await _told(request, visitor, "check_pack", pack_id)
-    check = PackCheck.model_validate(told.body)
+    check = PackCheck.model_validate_json(told.content)
     return staff_page(
         request,
         visitor,
@@ -69,7 +69,7 @@ async def show_check(request: Request, visitor: Somebody, pack_id: UUID) -> Resp
 async def show_difference(request: Request, visitor: Somebody, pack_id: UUID) -> Response:
     """Which figures are not what they were when a report was issued, event by event."""
     told = await _told(request, visitor, "explain_difference", pack_id)
-    found = Difference.model_validate(told.body)
+    found = Difference.model_validate_json(told.content)
     since = f"since {moment(found.issued_known_at)}"
     count = len(found.changes)
     verdict = (
@@ -105,7 +105,7 @@ async def _changes(visitor: Visitor, pack_id: UUID, changes: Sequence[FigureChan
     if not changes:
         return Part()
     told = await visitor.api.get(f"/v1/audit/packs/{pack_id}")
-    pack = QuarterlyPack.model_validate(told.body)
+    pack = QuarterlyPack.model_validate_json(told.content)
     columns = {
         f"{table.name}/{column.name}": (table, column)
         for table in tables(pack)

@@ -1,18 +1,31 @@
 """Lists of the register, and one record of it, as pages."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
 
 from app.accounts.models import Role
+from app.web.staff.api import Refused, Told
 from app.web.staff.asking import title_of
-from app.web.staff.fields import fields
-from app.web.staff.forms import choices_of, name_of
+from app.web.staff.fields import fields, with_errors
+from app.web.staff.forms import choices_of, name_of, page_of
 from app.web.staff.operations import Found, Operation, Operations
 from app.web.staff.pages import file_of, staff_page
-from app.web.staff.shown import HIDDEN, cells, name, resolved, shown, wording
+from app.web.staff.shown import (
+    HIDDEN,
+    Part,
+    cells,
+    in_full,
+    light_of,
+    name,
+    resolved,
+    shown,
+    wording,
+)
 from app.web.staff.venue_names import with_venues
 from app.web.staff.visits import PASSWORD, SECOND_FACTOR, Visitor
 
@@ -37,6 +50,9 @@ ALSO = {
 }
 """Where else a record leads."""
 
+TAGGED = {"text": "Found by"}
+"""What is asked of a list, where it is called otherwise than what a record has."""
+
 OF_LISTS = {"check_journal"}
 """What is done with all of a list, and has an address of its own."""
 
@@ -54,6 +70,7 @@ async def show_list(request: Request, visitor: Visitor, found: Found) -> Respons
     keys = _columns(items, rows)
     begin = _records_of(request, operation)
     more = told.body.get("next")
+    subject, back = await _subject(visitor, found)
     question = {k: v for k, v in request.query_params.multi_items() if k not in ("after", "done")}
     known = operation.question.model_fields if operation.question else {}
     return staff_page(
@@ -61,6 +78,8 @@ async def show_list(request: Request, visitor: Visitor, found: Found) -> Respons
         visitor,
         "list.html",
         title_of(operation, {}),
+        subject=subject,
+        back=back,
         find=next((key for key in FOUND_BY if key in known), ""),
         asked=question,
         columns=[name(key) for key in keys],
@@ -76,21 +95,72 @@ async def show_list(request: Request, visitor: Visitor, found: Found) -> Respons
 
 
 async def show_record(request: Request, visitor: Visitor, found: Found) -> Response:
-    """One record, and what may be done with it; or a file."""
+    """One record, and what may be done with it; or a file; or what has to be asked first."""
     operation = found.operation
-    told = await visitor.api.get(found.path, **_asked(request))
-    if operation.answer is None:
+    told = await visitor.api.send("GET", found.path, asked=_asked(request))
+    is_asked = not told.is_done and told.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    if not told.is_done and not (is_asked and operation.question):
+        raise Refused(told)
+    if told.is_done and (operation.answer is None or _is_file(found.path)):
         return file_of(told)
+    subject, back = await _subject(visitor, found)
+    asks = await filters(request, visitor, operation)
+    errors: list[tuple[str, str]] = []
+    # Where nothing was asked yet, that something is missing is no mistake.
+    if is_asked and request.query_params:
+        asks, errors = with_errors(asks, told.errors)
     return staff_page(
         request,
         visitor,
         "record.html",
         name_of(told) or operation.summary,
+        HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK,
+        subject=subject,
+        back=back,
         summary=operation.summary,
         about=operation.about,
-        part=shown(await with_venues(visitor, told.body), operation.shown, operation.shown),
+        filters=asks,
+        tags=tags(request, operation),
+        errors=errors,
+        must_ask=is_asked,
+        part=Part() if is_asked else await _in_full(visitor, found, told),
         acts=[*_acts(request, visitor, found, of_list=False), *ALSO.get(operation.name, ())],
     )
+
+
+async def _in_full(visitor: Visitor, found: Found, told: Told) -> Part:
+    schema = found.operation.shown
+    part = in_full(await with_venues(visitor, told.body), schema, schema)
+    if found.operation.name != "one_business":
+        return part
+    its = {"business": str(found.places["business_id"]), "limit": 200}
+    venues = (await visitor.api.get("/v1/admin/venues", **its)).body["items"]
+    rows = [
+        [
+            Part(one["name"], href=f"/console/venues/{one['id']}"),
+            Part(one["reference"]),
+            Part(wording(one["status"]), light=light_of(one["status"])),
+        ]
+        for one in venues
+    ]
+    table = Part(columns=["Name", "Reference", "Status"], rows=rows) if rows else Part("None yet")
+    return replace(part, lines=[*part.lines, ("Venues", table)])
+
+
+async def _subject(visitor: Visitor, found: Found) -> tuple[str, str]:
+    """The name of the venue or business that a page is about, and where that is, unless it is its
+    own page; else empty."""
+    for key, kind in (("venue_id", "venues"), ("business_id", "businesses")):
+        if key in found.places and (path := f"/v1/admin/{kind}/{found.places[key]}") != found.path:
+            told = await visitor.api.send("GET", path)
+            if told.is_done:
+                return told.body["name"], page_of(path)
+    return "", ""
+
+
+def _is_file(path: str) -> bool:
+    """Whether what is at an address is for programs that read files, as a map is for GIS."""
+    return "." in path.rpartition("/")[2]
 
 
 def _asked(request: Request) -> dict[str, Any]:
@@ -142,13 +212,13 @@ def _records_of(request: Request, operation: Operation) -> str:
 
 async def filters(request: Request, visitor: Visitor, operation: Operation) -> list[Any]:
     """The fields of what may be asked of a list or a report."""
-    if operation.question is None:
+    schema = operation.questions
+    if not schema:
         return []
-    schema = operation.question.model_json_schema(by_alias=True)
     boxed = next((key for key in FOUND_BY if key in schema.get("properties", {})), "")
     left = PAGED | {boxed} if operation.is_list else PAGED
     properties = {k: v for k, v in schema.get("properties", {}).items() if k not in left}
-    asked = {**schema, "properties": properties, "required": []}
+    asked = {**schema, "properties": properties}
     values: dict[str, Any] = {}
     for key, part in properties.items():
         texts = request.query_params.getlist(key)
@@ -159,9 +229,7 @@ async def filters(request: Request, visitor: Visitor, operation: Operation) -> l
 
 def tags(request: Request, operation: Operation) -> list[tuple[str, str]]:
     """What is asked of a list now, each with the address that no longer asks it."""
-    if operation.question is None:
-        return []
-    known = operation.question.model_json_schema(by_alias=True).get("properties", {})
+    known = operation.questions.get("properties", {})
     asked = [
         (key, text)
         for key, text in request.query_params.multi_items()
@@ -169,7 +237,7 @@ def tags(request: Request, operation: Operation) -> list[tuple[str, str]]:
     ]
     return [
         (
-            f"{name(key)}: {shown(wording(text), {}, {}).text}",
+            f"{TAGGED.get(key) or name(key)}: {shown(wording(text), {}, {}).text}",
             "?" + urlencode([one for one in asked if one != (key, text)]),
         )
         for key, text in asked

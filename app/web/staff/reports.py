@@ -19,7 +19,7 @@ from app.web.staff.fields import Field, of_london
 from app.web.staff.operations import Found, Operation, Operations
 from app.web.staff.pages import file_of, staff_page
 from app.web.staff.records import filters
-from app.web.staff.shown import day, day_of, moment, name, resolved, wording
+from app.web.staff.shown import day, day_of, moment, name, resolved, with_days, wording
 from app.web.staff.visits import Somebody, Visitor
 
 JOURNALLED = {"read_venue_scheme_tests", "read_venue_sheet", "read_scheme_tests", "read_due"}
@@ -69,7 +69,9 @@ async def show(request: Request, visitor: Visitor, found: Found) -> Response:
     if told.is_done and asked.get("format") in FILES:
         return file_of(told)
     fields = await filters(request, visitor, operation)
-    report: Report | None = operation.answer.model_validate(told.body) if told.is_done else None
+    report: Report | None = None
+    if told.is_done:
+        report = operation.answer.model_validate_json(told.content)
     drawn = await board(request, visitor, report) if report else Board()
     # Where nothing was asked yet, that something is missing is no mistake.
     is_wrong = not told.is_done and (bool(request.query_params) or told.status >= 500)
@@ -77,7 +79,7 @@ async def show(request: Request, visitor: Visitor, found: Found) -> Response:
         request,
         visitor,
         "report.html",
-        operation.summary if report is None else report.about.title,
+        operation.summary if report is None else with_days(report.about.title),
         told.status if is_wrong else 200,
         about=operation.about,
         report=report,
@@ -117,8 +119,7 @@ def _label(field: Field) -> str:
 
 
 def _known(operation: Operation) -> Sequence[str]:
-    schema = operation.question.model_json_schema(by_alias=True) if operation.question else {}
-    return tuple(schema.get("properties", ()))
+    return tuple(operation.questions.get("properties", ()))
 
 
 def _asked(request: Request, operation: Operation) -> dict[str, Any]:
@@ -160,7 +161,7 @@ def _said(field: Field, text: str) -> str:
 
 
 def _forms(operation: Operation) -> list[str]:
-    schema = operation.question.model_json_schema() if operation.question else {}
+    schema = operation.questions
     forms = resolved(schema.get("properties", {}).get("format", {}), schema).get("enum", ())
     return [form for form in forms if form in FILES]
 

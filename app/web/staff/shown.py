@@ -22,7 +22,7 @@ NAMES = {
     "fhrs_id": "Food hygiene number",
     "rag": "Light",
     "recorded_at": "Recorded",
-    "recorded_by": "By",
+    "recorded_by": "Recorded by",
     "lat": "Latitude",
     "lon": "Longitude",
     "business_id": "Business",
@@ -32,8 +32,9 @@ NAMES = {
     "staff": "Staff to be trained",
     "new": "Trained for the first time",
     "refresher": "Refreshers",
-    "text": "Found by",
-    "next_step_on": "By",
+    "text": "As text",
+    "next_step_on": "By when",
+    "subject_id": "Its id",
     "known_at": "As known at",
     "as_at": "As at",
     "said_at": "Said",
@@ -71,6 +72,7 @@ WORDS = {
     "phone_charging": "Phone charger",
     "step_free": "Step-free",
     "look": "Look at it",
+    "as_usual": "As usual",
 }
 """Words of the contract that people write otherwise than with capitals and blanks."""
 
@@ -78,6 +80,9 @@ NOTHING = "–"
 
 HIDDEN = {"id", "next", "account_id", "session_id", "venue_id", "letter_id", "contact_id"}
 """What is of use to programs alone, unless a record stands in its place."""
+
+SHARES = {"coverage", "share"}
+"""Numbers that are parts of a whole."""
 
 LAST = {"recorded_at", "recorded_by"}
 """What is said after all else."""
@@ -123,6 +128,11 @@ class Part:
     columns: Sequence[str] = ()
     rows: Sequence[Sequence["Part"]] = ()
     is_number: bool = field(default=False)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a text and nothing else."""
+        return not (self.href or self.light or self.lines or self.rows)
 
     @property
     def is_plain(self) -> bool:
@@ -201,6 +211,21 @@ def moment_of(text: str) -> str:
     return moment(instant(text))
 
 
+def with_days(text: str) -> str:
+    """A text in which days and months stand as people write them."""
+    return _WITHIN.sub(_as_people_write, text)
+
+
+def _as_people_write(found: re.Match[str]) -> str:
+    is_day = found["day"] is not None
+    try:
+        written = day_of(found[0] if is_day else f"{found[0]}-01")
+    except ValueError:  # of no calendar
+        return found[0]
+    return written if is_day else written.partition(" ")[2]
+
+
+_WITHIN = re.compile(r"\b20\d\d-\d\d(?P<day>-\d\d)?\b")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _OF_LONDON = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
 """A time of London's clocks, as opening hours have them."""
@@ -255,7 +280,18 @@ def cells(
 ) -> list[Part]:
     """Some fields of a record, as the cells of a row."""
     properties = schema.get("properties", {})
-    return [shown(value.get(key), properties.get(key, {}), root) for key in keys]
+    return [_field(key, value.get(key), properties.get(key, {}), root) for key in keys]
+
+
+def _field(key: str, value: Any, schema: Schema, root: Schema) -> Part:
+    """A field of a record, where its name says more of a number than its kind."""
+    if key in SHARES and isinstance(value, float):
+        return Part(f"{value:.0%}".replace("%", "\N{NO-BREAK SPACE}%"), is_number=True)
+    if key == "year" and isinstance(value, int):
+        return Part(str(value), is_number=True)
+    if key == "subject" and isinstance(value, str):
+        return Part(wording(value))
+    return shown(value, schema, root)
 
 
 def _record(value: Mapping[str, Any], schema: Schema, root: Schema) -> Part:
@@ -269,7 +305,12 @@ def _record(value: Mapping[str, Any], schema: Schema, root: Schema) -> Part:
         return Part(f"{value['new']} new, {value['refresher']} again")
     if set(value) == {"lat", "lon"}:
         return Part(f"{value['lat']:.6f}, {value['lon']:.6f}")
-    properties = schema.get("properties", {})
+    return in_full(value, schema, root)
+
+
+def in_full(value: Mapping[str, Any], schema: Schema, root: Schema) -> Part:
+    """A record with a line for each of its fields, where on other pages its name is enough."""
+    properties = resolved(schema, root).get("properties", {})
     keys = sorted((key for key in value if _is_said(key, value[key])), key=_rank)
-    parts = [(name(key), shown(value[key], properties.get(key, {}), root)) for key in keys]
+    parts = [(name(key), _field(key, value[key], properties.get(key, {}), root)) for key in keys]
     return Part(lines=[(label, part) for label, part in parts if part.text != NOTHING])

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -11,16 +11,21 @@ from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from app.accounts.models import Role
+from app.core.london import LONDON, london_day
 from app.core.places import Point
 from app.training.rag import Thresholds
 from app.venues.addresses import Addresses, remark
+from app.venues.hours import Hours, open_intervals
+from app.venues.words import notes_of_days
+from app.web.havens import week_table
 from app.web.staff.asking import STEPS, title_of
 from app.web.staff.operations import Operations
-from app.web.staff.pages import staff_page
+from app.web.staff.pages import ENGLISH, staff_page
 from app.web.staff.shown import day_of, light_of, shown, wording
 from app.web.staff.story import story
 from app.web.staff.today import Task
 from app.web.staff.visits import Somebody
+from app.web.week import MORNING, week
 
 SAYS = {"none": "Not accredited", "never": "Never trained"}
 
@@ -106,7 +111,9 @@ async def show(request: Request, visitor: Somebody, venue_id: UUID) -> Response:
         training=[_course(one) for one in training.body["courses"]],
         headcount=training.body.get("headcount"),
         thresholds=Thresholds.of(request.app.state.settings),
-        hours=[one["words"].split(": ", 1) for one in hours.body.get("next_seven_days", ())],
+        days=week_of(Hours.model_validate(hours.body["hours"]), datetime.now(LONDON))
+        if "hours" in hours.body
+        else None,
         people=contacts.body["items"],
         story=await story(visitor.api, venue_id),
         open_work=[
@@ -118,6 +125,31 @@ async def show(request: Request, visitor: Somebody, venue_id: UUID) -> Response:
         path=f"/console/venues/{venue_id}",
         is_officer=Role.OFFICER in roles,
     )
+
+
+def week_of(hours: Hours, now: datetime) -> list[dict[str, Any]]:
+    """Seven days as `week.html` shows them, with what is out of the usual.
+
+    All of today is among them, not only what is left of it; a night is a part of the day before.
+    """
+    first = london_day(now)
+    morning = datetime.combine(first, MORNING, LONDON)
+    from_, until = first - timedelta(days=2), first + timedelta(days=9)
+    spans = [
+        (int(opens.timestamp()), int(closes.timestamp()))
+        for opens, closes in open_intervals(hours, from_, until)
+    ]
+    known = (_midnight(from_), _midnight(until))
+    days = week(spans, known, min(now, morning).timestamp())
+    notes = notes_of_days(hours, days[0].day)
+    return [
+        {**row, "note": ", ".join(notes[day.day])}
+        for day, row in zip(days, week_table(days, first, ENGLISH), strict=True)
+    ]
+
+
+def _midnight(day: date) -> int:
+    return int(datetime.combine(day, time.min, LONDON).timestamp())
 
 
 def _misplaced(addresses: Addresses, body: Mapping[str, Any]) -> str:

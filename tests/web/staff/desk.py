@@ -92,6 +92,8 @@ def desk_of(folder: Path, sqlite_template: Path, *, empty: bool = False) -> Iter
             kind = {"Content-Type": "text/csv"}
             sent = api.post(f"/v1/admin/bulk/{name}", content=template(name), headers=kind)
             sent.raise_for_status()
+        if not empty:
+            issue_pack(api)
         # Somebody else's, so that nothing here ends its own sign-in.
         other = add_account(apps[0].state.journal.engine, Role.OFFICER)
         token = sign_in(apps[0], other)["Authorization"].removeprefix("Bearer ")
@@ -101,6 +103,11 @@ def desk_of(folder: Path, sqlite_template: Path, *, empty: bool = False) -> Iter
         two = second.browser()
         two.client.cookies.update(one.client.cookies)
         yield Desk(apps[0], api, known, one, two, second.browser())
+
+
+def issue_pack(api: httpx.Client) -> None:
+    """Issue a quarter's report, so that there is one to be read, checked and compared."""
+    api.post("/v1/audit/packs", json={"quarter": "2025-Q1"}).raise_for_status()
 
 
 def is_ready(client: httpx.Client) -> bool:

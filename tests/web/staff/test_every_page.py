@@ -3,7 +3,8 @@
 Pages are found by the API's operations, so that a new one is looked at by itself.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,16 @@ from tests.bench.staff import BY_HAND
 from tests.servers import client_of, serving, until
 from tests.web.phones import audit, fits, phone
 from tests.web.staff.conftest import Staff
-from tests.web.staff.desk import Desk, desk_of, is_ready
+from tests.web.staff.desk import Desk, desk_of, is_ready, issue_pack
 
 pytestmark = pytest.mark.journey
 
 PHONE, DESK = ViewportSize(width=360, height=780), ViewportSize(width=1280, height=780)
 ENLARGED = ViewportSize(width=320, height=256)
 """What a zoom of 400 % makes of a computer's screen."""
+
+PARTS = 4
+"""In so many tests the pages of 10,000 venues are looked at, so that none of them takes long."""
 
 ANYBODYS = ("/sign-in", "/console/bulk/venues/staged", "/account/second-factor")
 """Pages that neither an operation of the API nor the list of those by hand names."""
@@ -41,6 +45,7 @@ def crowded(folder: Path) -> Iterator[Desk]:
         until(lambda: is_ready(client))
         staff = Staff(app, client, stack)
         api = stack.enter_context(client_of(client.base_url, signed_in(app, *Role)))
+        issue_pack(api)
         first = staff.browser(*Role)
         yield Desk(app, api, known, first, first, staff.browser())
 
@@ -88,37 +93,60 @@ def looked_at(page: Page) -> str:
     return ""
 
 
-def all_looked_at(browser: Chromium, desk: Desk, least: int, **options: Any) -> None:
-    """Every page of a desk."""
-    found = pages(desk)
-    assert len(found) > least
+def all_looked_at(browser: Chromium, desk: Desk, addresses: Sequence[str], **options: Any) -> None:
+    """Some pages of a desk, each told with how long it takes to be shown and looked at."""
     wrong = []
     with shown(browser, desk, **options) as page:
-        for address in found:
+        for address in addresses:
+            began = time.monotonic()
             page.goto(f"{str(desk.api.base_url).rstrip('/')}{address}")
             wrong.append(looked_at(page))
-    print(len(found), "pages")
+            print(f"{time.monotonic() - began:5.1f} s {address}", flush=True)
+    print(len(addresses), "pages")
     assert not any(wrong), "\n".join(filter(None, wrong))
 
 
-@pytest.mark.parametrize(
+on_both = pytest.mark.parametrize(
     ("size", "scheme"), [(PHONE, "dark"), (DESK, "light")], ids=["phone", "desk"]
 )
+
+
+@on_both
 def test_with_something_of_every_kind(
     browser: Chromium, tmp_path: Path, sqlite_template: Path, size: ViewportSize, scheme: str
 ) -> None:
     with desk_of(tmp_path, sqlite_template) as desk:
-        all_looked_at(browser, desk, 100, viewport=size, color_scheme=scheme)
+        found = pages(desk)
+        assert len(found) > 100
+        all_looked_at(browser, desk, found, viewport=size, color_scheme=scheme)
 
 
 def test_with_nothing(browser: Chromium, tmp_path: Path, sqlite_template: Path) -> None:
     with desk_of(tmp_path, sqlite_template, empty=True) as desk:
-        all_looked_at(browser, desk, 60, viewport=PHONE)
+        found = pages(desk)
+        assert len(found) > 60
+        all_looked_at(browser, desk, found, viewport=PHONE)
 
 
-def test_with_10_000_venues(browser: Chromium, tmp_path: Path) -> None:
-    with crowded(tmp_path) as desk:
-        all_looked_at(browser, desk, 100, viewport=DESK, color_scheme="dark")
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, list[str]]]:
+    """A desk with 10,000 venues, and all its pages."""
+    with crowded(tmp_path_factory.mktemp("crowd")) as desk:
+        yield desk, pages(desk)
+
+
+@on_both
+@pytest.mark.parametrize("part", range(PARTS))
+def test_with_10_000_venues(
+    browser: Chromium,
+    crowd: tuple[Desk, list[str]],
+    part: int,
+    size: ViewportSize,
+    scheme: str,
+) -> None:
+    desk, found = crowd
+    assert len(found) > 100
+    all_looked_at(browser, desk, found[part::PARTS], viewport=size, color_scheme=scheme)
 
 
 def test_with_mistakes(browser: Chromium, tmp_path: Path, sqlite_template: Path) -> None:

@@ -1,8 +1,13 @@
 """Hours filled in as a week: kept as it was typed, tried out in words, and only then set."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from app.accounts.models import Role
+from app.core.london import LONDON, today
+from app.venues import osm_hours
+from app.web.staff.venue import week_of
 from tests.factories import make_venue
 from tests.web.staff.conftest import Browser, Staff, text
 
@@ -66,3 +71,50 @@ def test_who_saw_older_hours_sees_both(browser: Browser, address: str) -> None:
     assert late.status_code == 409
     assert "Mo,Fr 09:00-01:30" in text(late)
     assert browser.fields(late)["Su.0.opens"] == "8"
+
+
+@pytest.mark.parametrize(
+    ("now", "hours", "first", "told", "why"),
+    [
+        (
+            "2026-11-26T16:30",
+            "Th 10:00-15:00,17:00-02:00",
+            "Thursday",
+            [["10:00–15:00", "17:00–02:00"], [], []],
+            "all of today, not only what is left of it",
+        ),
+        (
+            "2026-11-28T01:00",
+            "Fr 17:00-02:00",
+            "Friday",
+            [["17:00–02:00"], [], []],
+            "in the night, the day on which it began",
+        ),
+        (
+            "2026-11-28T03:00",
+            "Fr 17:00-02:00",
+            "Saturday",
+            [[], [], []],
+            "but no day that is over",
+        ),
+        ("2026-11-28T03:00", "24/7", "Saturday", [["Open day and night"]] * 3, "without an end"),
+    ],
+)
+def test_a_venue_s_week(now: str, hours: str, first: str, told: list[list[str]], why: str) -> None:
+    days = week_of(osm_hours.parse(hours), datetime.fromisoformat(now).replace(tzinfo=LONDON))
+    assert len(days) == 7
+    assert days[0]["name"] == first, why
+    assert [day["openings"] for day in days[:3]] == told, why
+
+
+def test_what_is_out_of_the_usual_stands_beside_its_day(staff: Staff, browser: Browser) -> None:
+    christmas = datetime(2026, 12, 24, 12, tzinfo=LONDON)
+    days = week_of(osm_hours.parse("Mo-Su 17:00-02:00; PH off"), christmas)
+    assert [day["note"] for day in days[:3]] == ["", "bank holiday", "bank holiday"]
+    assert [day["openings"] for day in days[:3]] == [["17:00–02:00"], [], []]
+    venue = make_venue(staff.app.state.journal.engine)
+    address = f"/console/venues/{venue.id}"
+    shut = f"{today() + timedelta(days=1)}T00:00"
+    done = browser.send(f"{address}/hours/closures", {"from": shut, "until": f"{shut[:11]}05:00"})
+    assert done.status_code == 303
+    assert "shut from 00:00 to 05:00" in text(browser.get(address))

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from app.accounts.models import Role
-from app.web.staff.shown import shown
+from app.web.staff.shown import in_full, shown, with_days
 from tests.web.staff.conftest import Staff, text
 
 
@@ -23,6 +23,23 @@ from tests.web.staff.conftest import Staff, text
 )
 def test_days_and_times_are_as_people_write_them(value: str, said: str) -> None:
     assert shown(value, {}, {}).text == said
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("Register until 2026-11-30", "Register until 30 Nov 2026"),
+        ("WAVE in 2025-11", "WAVE in Nov 2025"),
+        ("from 2026-13-01 on, 2026/27", "from 2026-13-01 on, 2026/27"),
+    ],
+)
+def test_days_within_a_text_are_as_people_write_them(written: str, said: str) -> None:
+    assert with_days(written) == said
+
+
+def test_what_is_no_count_is_not_written_as_one() -> None:
+    part = in_full({"year": 2026, "coverage": 0.8333, "subject": "venue_facts"}, {}, {})
+    assert [one.text for _, one in part.lines] == ["2026", "83\N{NO-BREAK SPACE}%", "Venue facts"]
 
 
 def test_what_would_fill_a_list_is_folded(staff: Staff) -> None:
