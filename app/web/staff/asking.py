@@ -211,7 +211,7 @@ def hint_of(key: str, schema: Mapping[str, Any], *, needed: bool) -> str:
     if key == "until" and needed:
         return ""
     said = "" if schema.get("type") == "object" else schema.get("description", "")
-    return HINTS.get(key, said)
+    return HINTS.get(key, said.replace("`", ""))
 
 
 def title_of(operation: Operation, asked: Mapping[str, Any]) -> str:

@@ -84,6 +84,9 @@ HIDDEN = {"id", "next", "account_id", "session_id", "venue_id", "letter_id", "co
 SHARES = {"coverage", "share"}
 """Numbers that are parts of a whole."""
 
+FIRST = ("venue_id", "course")
+"""What is said before all else: a table that is wider than a phone begins with what a row is."""
+
 LAST = {"recorded_at", "recorded_by"}
 """What is said after all else."""
 
@@ -270,9 +273,9 @@ def _is_said(key: str, value: Any) -> bool:
     return value not in (None, "", [], {}) and (key not in HIDDEN or isinstance(value, dict))
 
 
-def _rank(key: str) -> tuple[bool, bool]:
-    """The venue first; when and by whom it was recorded last."""
-    return key in LAST, key != "venue_id"
+def _rank(key: str) -> tuple[bool, int]:
+    """What it is about first; when and by whom it was recorded last."""
+    return key in LAST, FIRST.index(key) if key in FIRST else len(FIRST)
 
 
 def cells(

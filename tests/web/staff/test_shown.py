@@ -5,6 +5,7 @@ import re
 import pytest
 
 from app.accounts.models import Role
+from app.web.staff.asking import hint_of
 from app.web.staff.shown import in_full, shown, with_days
 from tests.web.staff.conftest import Staff, text
 
@@ -40,6 +41,19 @@ def test_days_within_a_text_are_as_people_write_them(written: str, said: str) ->
 def test_what_is_no_count_is_not_written_as_one() -> None:
     part = in_full({"year": 2026, "coverage": 0.8333, "subject": "venue_facts"}, {}, {})
     assert [one.text for _, one in part.lines] == ["2026", "83\N{NO-BREAK SPACE}%", "Venue facts"]
+
+
+def test_a_table_begins_with_what_each_row_is_about() -> None:
+    row = {"sessions": 14, "recorded_by": "jo", "course": "wave"}
+    items = {"type": "object", "properties": {key: {} for key in row}}
+    part = shown([row], {"type": "array", "items": items}, {})
+    assert part.columns == ["Course", "Sessions", "Recorded by"]
+    assert [cell.text for cell in part.rows[0]] == ["WAVE", "14", "jo"]
+
+
+def test_a_hint_has_no_marks_of_the_contract_s() -> None:
+    described = {"type": "string", "description": "Letters and `. _ @`"}
+    assert hint_of("name", described, needed=True) == "Letters and . _ @"
 
 
 def test_what_would_fill_a_list_is_folded(staff: Staff) -> None:
