@@ -142,7 +142,7 @@ def test_who_was_trained_where_is_said(browser: Browser, venue: str) -> None:
     made = browser.send("/console/training/sessions/new", session | row)
     done(made)
     page = browser.get(made.headers["location"])
-    assert re.search(rf"{NAME} \d+ \w+ \d{{4}} WAVE Bar staff 3 0", text(page))
+    assert re.search(rf"{NAME} WAVE \d+ \w+ \d{{4}} Bar staff 3 0", text(page))
     assert f'href="{venue}"' in page.text
 
 
