@@ -195,6 +195,8 @@ async def _answer(
     for connection in list(state.connections):
         if is_followed and isinstance(connection, _Early):
             connection.hand_over(channel)
+    # Before the loop turns again: it would take what comes on a connection that is another's now.
+    os._exit(0)
 
 
 async def _date(config: uvicorn.Config, state: ServerState) -> None:
@@ -205,7 +207,7 @@ async def _date(config: uvicorn.Config, state: ServerState) -> None:
         await asyncio.sleep(1)
 
 
-async def _nobody(*_: object) -> None:
+async def _nobody(_scope: object, _receive: object, _send: object) -> None:
     """The application, which isn't there yet."""
 
 
