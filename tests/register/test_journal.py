@@ -202,7 +202,8 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 def command(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Runs `havens journal …` on a database; gives the exit code and what it says."""
-    monkeypatch.setattr(journal_cli, "settings", lambda: settings)
+    for module in ("app.cli", "app.backup_cli", "app.register.journal_cli"):
+        monkeypatch.setattr(f"{module}.settings", lambda: settings)
 
     def run(name: str) -> tuple[int, str]:
         result = CliRunner().invoke(cli, ["journal", *name.split()])
