@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 from app.core.compiled import (
     BitLines,
     FloatLines,
-    Floats,
     IntLines,
     Ints,
     ShortLines,
@@ -63,8 +62,6 @@ class Columns(NamedTuple):
     near_m: int
     start: int
     horizon: int
-    lat: Floats
-    lon: Floats
     places: FloatLines
     provides: Ints
     opens: Ints

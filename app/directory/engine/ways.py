@@ -75,19 +75,20 @@ def _reach(packed: Any, reached: Shorts, junction: int, cm: int) -> None:
 @compiled_part
 def to_junction(packed: Any, reached: Shorts, junction: int) -> int:
     """How far a junction is from where hubs are reached from; `UNREACHED` where no way leads."""
-    labels, hubs, hub_cm = labels_of(packed)
-    nearest = UNREACHED
-    for i in range(labels[junction], labels[junction + 1]):
-        nearest = min(nearest, np.int64(reached[hubs[i]]) + hub_cm[i])
-    return nearest
+    return _nearest(labels_of(packed), reached, junction)
 
 
 @compiled_part
 def _to_row(packed: Any, reached: Shorts, row: int) -> int:
     """The same of a row."""
-    labels, hubs, hub_cm = own_labels_of(packed)
+    return _nearest(own_labels_of(packed), reached, row)
+
+
+@compiled_part
+def _nearest(labelled: tuple[Ints, Shorts, Shorts], reached: Shorts, place: int) -> int:
+    offsets, hubs, hub_cm = labelled
     nearest = UNREACHED
-    for i in range(labels[row], labels[row + 1]):
+    for i in range(offsets[place], offsets[place + 1]):
         nearest = min(nearest, np.int64(reached[hubs[i]]) + hub_cm[i])
     return nearest
 
