@@ -8,6 +8,7 @@ nearest haven meanwhile is not behind hundreds of them.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from fastapi.concurrency import run_in_threadpool
 from starlette.types import Receive
@@ -35,13 +36,12 @@ def most_followers() -> int:
     return room() // 2
 
 
+@dataclass(frozen=True, eq=False)
 class Follower:
     """Somebody who waits, with the cursor of the state that they have."""
 
-    def __init__(self, cursor: str, go: Callable[[], None]) -> None:
-        self.cursor = cursor
-        self.go = go
-        self.timer: asyncio.TimerHandle | None = None
+    cursor: str
+    go: Callable[[], None]
 
 
 class Followers:
@@ -49,7 +49,7 @@ class Followers:
 
     def __init__(self, changes: Changes) -> None:
         self._changes = changes
-        self._all: set[Follower] = set()
+        self._all: dict[Follower, asyncio.TimerHandle] = {}
         self._looking: asyncio.Task[None] | None = None
         self._is_ending = False
 
@@ -86,8 +86,7 @@ class Followers:
             raise TooManyFollowers
         follower = Follower(cursor, go)
         loop = asyncio.get_running_loop()
-        follower.timer = loop.call_later(seconds, self.let_go, follower)
-        self._all.add(follower)
+        self._all[follower] = loop.call_later(seconds, self.let_go, follower)
         FOLLOWERS.inc()
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
@@ -100,11 +99,10 @@ class Followers:
 
     def forget(self, follower: Follower) -> bool:
         """Call nothing for somebody who is gone; whether they still waited."""
-        if follower not in self._all:
+        timer = self._all.pop(follower, None)
+        if timer is None:
             return False
-        self._all.discard(follower)
-        if follower.timer:
-            follower.timer.cancel()
+        timer.cancel()
         FOLLOWERS.dec()
         return True
 

@@ -41,7 +41,6 @@ class Following(Shortcut):
     """
 
     _follower: Follower | None = None
-    _since = ""
     _began = 0.0
 
     def data_received(self, data: bytes) -> None:
@@ -86,14 +85,14 @@ class Following(Shortcut):
             self._follower = self.app_state["followers"].hold(since, seconds, self._go)
         except (ValueError, DomainError):
             return False  # the framework meets it again, and makes a problem of it
-        self._since, self._began = since, perf_counter()
+        self._began = perf_counter()
         return self._follower is not None
 
     def _go(self) -> None:
         """Answer who has been held."""
-        self._follower = None
+        follower, self._follower = self._follower, None
         try:
-            is_told = self._tells()
+            is_told = follower is not None and self._tells(follower.cursor)
         except Exception:
             log.exception("left to the framework")
             is_told = False
@@ -103,9 +102,9 @@ class Following(Shortcut):
             self._go_the_long_way()
             Guarded.on_end(self)
 
-    def _tells(self) -> bool:
+    def _tells(self, since: str) -> bool:
         try:
-            document = self.app_state["changes"].ready(self._since)
+            document = self.app_state["changes"].ready(since)
         except NotReady:
             document = None
         if document is None:
