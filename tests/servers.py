@@ -150,7 +150,7 @@ def running(
             )
             url = found[1]
         else:
-            url = f"http://127.0.0.1:{until(lambda: _alive(process, output) and _door(process))}"
+            url = f"http://127.0.0.1:{until(lambda: _alive(process, output) and door_of(process))}"
         with client_of(url, {"Connection": "close"} | METRICS) as strangers:
             service = Service(url, process, output, strangers)
             if says:
@@ -159,8 +159,8 @@ def running(
             yield service
 
 
-def _door(process: psutil.Popen) -> int:
-    """The port at which a service answers that does not say so; 0 while there is none."""
+def door_of(process: psutil.Popen) -> int:
+    """The port at which a service listens; 0 while there is none."""
     found = process.net_connections("tcp")
     return next((one.laddr.port for one in found if one.status == psutil.CONN_LISTEN), 0)
 

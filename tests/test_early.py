@@ -14,7 +14,15 @@ from filelock import FileLock
 from app.directory.nearest import NEAREST
 from app.early import NAME, _is_whole
 from app.start import prepare
-from tests.servers import PATIENCE_SECONDS, SERVE, add_venue, settings_for, starting, until
+from tests.servers import (
+    PATIENCE_SECONDS,
+    SERVE,
+    add_venue,
+    door_of,
+    settings_for,
+    starting,
+    until,
+)
 
 HEAD = "Host: havens.example\r\n"
 GET = f"GET {NEAREST}?lat=51.5134&lon=-0.0890 HTTP/1.1\r\n{HEAD}\r\n".encode()
@@ -95,11 +103,8 @@ class Caller:
 
 
 def listening(process: psutil.Popen) -> int:
-    """The port at which a service listens."""
-    found = until(
-        lambda: [one.laddr[1] for one in process.net_connections("tcp4") if one.status == "LISTEN"]
-    )
-    return int(found[0])
+    """The port at which a service listens, as soon as it does."""
+    return until(lambda: door_of(process))
 
 
 def names(process: psutil.Popen) -> list[bytes]:
