@@ -74,6 +74,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         asked = set(getattr(item, "fixturenames", ()))
         if asked & {"postgres", "postgresql_url", "private_postgres"}:
             item.add_marker("postgresql")
+        if "chromium" in asked:
+            item.add_marker("browser")
         if "drill" in asked or is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker("drill")
 

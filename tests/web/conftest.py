@@ -17,19 +17,19 @@ expect.set_options(timeout=1000 * PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[Browser]:
     """Chromium, shared by the tests of a module; each makes its own pages in it.
 
     Not by the session: as long as Playwright runs, no other test of the process could run an event
     loop.
     """
-    chromium = find_chromium()
-    if chromium is None:
+    found = find_chromium()
+    if found is None:
         # CI must never pass by skipping.
         (pytest.fail if CI else pytest.skip)(NO_CHROMIUM)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=chromium,
+            executable_path=found,
             args=ARGUMENTS,
             # As phones have it: what is left is kept whole for Back, and must not come back.
             ignore_default_args=["--disable-back-forward-cache"],

@@ -150,7 +150,7 @@ class Phone:
 
 @contextmanager
 def phone(
-    browser: Browser, *, at: Point | None = None, now: float | None = None, **options: Any
+    chromium: Browser, *, at: Point | None = None, now: float | None = None, **options: Any
 ) -> Iterator[Phone]:
     """A new phone that stands somewhere and lets pages know, or nowhere and doesn't.
 
@@ -160,7 +160,7 @@ def phone(
     options = {"viewport": {"width": 360, "height": 780}, "locale": "en-GB"} | options
     if at:
         options["permissions"] = ["geolocation"]
-    context = browser.new_context(**options)
+    context = chromium.new_context(**options)
     context.set_default_timeout(1000 * PATIENCE_SECONDS)
     held = Phone(context, context.new_page())
     if at:

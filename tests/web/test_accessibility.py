@@ -44,9 +44,9 @@ def pages(city: httpx.Client, broken: httpx.Client) -> list[str]:
 
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_every_page(
-    browser: Browser, city: httpx.Client, broken: httpx.Client, language: str
+    chromium: Browser, city: httpx.Client, broken: httpx.Client, language: str
 ) -> None:
-    with phone(browser) as held:
+    with phone(chromium) as held:
         statuses = set()
         for address in pages(city, broken):
             origin, path = address.split("/", 3)[2:]
@@ -58,8 +58,8 @@ def test_every_page(
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
-def test_a_form_with_a_mistake(browser: Browser, city: httpx.Client, language: str) -> None:
-    with phone(browser) as held:
+def test_a_form_with_a_mistake(chromium: Browser, city: httpx.Client, language: str) -> None:
+    with phone(chromium) as held:
         held.page.goto(f"{city.base_url}/{language}{haven(city, LADLE)}/report")
         held.page.locator("#send").click()
         expect(held.page.locator(".govuk-error-summary")).to_be_visible()
@@ -82,9 +82,9 @@ def as_everybody_sees_it(page: Page, language: str) -> None:
     ("name", "path"), [(LADLE, ""), (LADLE, "/report"), (SHUT, "")], ids=["open", "report", "shut"]
 )
 def test_the_focus_goes_down_the_page_and_is_seen(
-    browser: Browser, city: httpx.Client, name: str, path: str
+    chromium: Browser, city: httpx.Client, name: str, path: str
 ) -> None:
-    with phone(browser) as held:
+    with phone(chromium) as held:
         held.page.goto(f"{city.base_url}{haven(city, name)}{path}")
         stops = focus_stops(held.page)
         assert [stop["name"] for stop in stops[:5]] == [
@@ -133,8 +133,8 @@ def focus_stops(page: Page) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def help_page(browser: Browser, city: httpx.Client) -> Iterator[Page]:
-    with phone(browser) as held:
+def help_page(chromium: Browser, city: httpx.Client) -> Iterator[Page]:
+    with phone(chromium) as held:
         held.page.goto(f"{city.base_url}/help")
         yield held.page
 
@@ -175,13 +175,13 @@ def test_an_audit_can_fail(help_page: Page, mistake: str, found: str) -> None:
         "setTimeout(() => { throw new Error('Content') })",
     ],
 )
-def test_a_breach_is_complained_of(browser: Browser, city: httpx.Client, breach: str) -> None:
+def test_a_breach_is_complained_of(chromium: Browser, city: httpx.Client, breach: str) -> None:
     with pytest.raises(AssertionError, match=r"Content|Trusted"):
-        commit(browser, city, breach)
+        commit(chromium, city, breach)
 
 
-def commit(browser: Browser, city: httpx.Client, breach: str) -> None:
-    with phone(browser) as held:
+def commit(chromium: Browser, city: httpx.Client, breach: str) -> None:
+    with phone(chromium) as held:
         held.page.goto(f"{city.base_url}/help")
         held.page.evaluate(f"() => {{ {breach} }}")
         # What comes after it has been told of, too.

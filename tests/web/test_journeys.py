@@ -39,9 +39,9 @@ from tests.web.phones import Phone, audit, fits, phone
 
 
 @pytest.fixture
-def at_bank(browser: Browser, city: httpx.Client) -> Iterator[Phone]:
+def at_bank(chromium: Browser, city: httpx.Client) -> Iterator[Phone]:
     """A phone at Bank on a Friday night, on the finder's first screen."""
-    with phone(browser, at=BANK, now=FRIDAY_NIGHT) as held:
+    with phone(chromium, at=BANK, now=FRIDAY_NIGHT) as held:
         begin(held, city)
         yield held
 
@@ -93,14 +93,14 @@ def test_walking_and_time_passing(at_bank: Phone) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("The next door opens at 05:30")
 
 
-def test_a_phone_abroad_tells_london_s_time(browser: Browser, city: httpx.Client) -> None:
+def test_a_phone_abroad_tells_london_s_time(chromium: Browser, city: httpx.Client) -> None:
     minutes = [
         moment
         for year in range(2026, 2041)
         for month in (3, 10)
         for moment in range(int(utc(f"{year}-{month:02}-24T00:07")), 2_300_000_000, 1800)[: 48 * 8]
     ]
-    with phone(browser, timezone_id="Asia/Kolkata") as held:
+    with phone(chromium, timezone_id="Asia/Kolkata") as held:
         begin(held, city)
         told = held.page.evaluate(
             """moments => moments.map((moment) => {
@@ -137,8 +137,8 @@ def test_filters(at_bank: Phone) -> None:
     audit(page)
 
 
-def test_a_position_refused(browser: Browser, city: httpx.Client) -> None:
-    with phone(browser, now=FRIDAY_NIGHT) as held:
+def test_a_position_refused(chromium: Browser, city: httpx.Client) -> None:
+    with phone(chromium, now=FRIDAY_NIGHT) as held:
         begin(held, city)
         press(held.page)
         expect(held.page.get_by_role("heading", level=1)).to_have_text("Tell us a place instead")
@@ -154,7 +154,7 @@ def test_a_position_refused(browser: Browser, city: httpx.Client) -> None:
 
 
 def test_a_postcode_that_no_haven_has(
-    browser: Browser, sqlite_url: str, tmp_path: Path, clock: Clock
+    chromium: Browser, sqlite_url: str, tmp_path: Path, clock: Clock
 ) -> None:
     beside_mothlight = Point(BANK.lat - 0.0029, BANK.lon)
     Postcodes({"EC4N 9QQ": beside_mothlight}, {"attribution": "A test"}).write(tmp_path)
@@ -162,7 +162,7 @@ def test_a_postcode_that_no_haven_has(
         make_city(engine)
     with (
         serving_directory(tmp_path, sqlite_url, clock) as service,
-        phone(browser, now=FRIDAY_NIGHT) as held,
+        phone(chromium, now=FRIDAY_NIGHT) as held,
     ):
         begin(held, service)
         kept(held.page)
@@ -189,8 +189,8 @@ def test_a_postcode_that_no_haven_has(
     ],
     ids=["absent", "failing"],
 )
-def test_no_position(browser: Browser, city: httpx.Client, geolocation: str, words: str) -> None:
-    with phone(browser, now=FRIDAY_NIGHT) as held:
+def test_no_position(chromium: Browser, city: httpx.Client, geolocation: str, words: str) -> None:
+    with phone(chromium, now=FRIDAY_NIGHT) as held:
         held.page.add_init_script(
             f"Object.defineProperty(navigator, 'geolocation', {{value: {geolocation}}})"
         )
@@ -201,8 +201,8 @@ def test_no_position(browser: Browser, city: httpx.Client, geolocation: str, wor
         audit(held.page)
 
 
-def test_a_slow_position(browser: Browser, city: httpx.Client) -> None:
-    with phone(browser, now=FRIDAY_NIGHT) as held:
+def test_a_slow_position(chromium: Browser, city: httpx.Client) -> None:
+    with phone(chromium, now=FRIDAY_NIGHT) as held:
         held.page.add_init_script(
             "Object.defineProperty(navigator, 'geolocation',"
             " {value: {watchPosition: () => 1, clearWatch() {}}})"
@@ -222,8 +222,8 @@ def test_a_slow_position(browser: Browser, city: httpx.Client) -> None:
         expect(held.page.get_by_role("button", name=DOOR)).to_be_visible()
 
 
-def test_a_line_that_breaks_after_the_door_has_come(browser: Browser, city: httpx.Client) -> None:
-    with phone(browser, at=BANK, now=FRIDAY_NIGHT) as held:
+def test_a_line_that_breaks_after_the_door_has_come(chromium: Browser, city: httpx.Client) -> None:
+    with phone(chromium, at=BANK, now=FRIDAY_NIGHT) as held:
         page, door = held.page, held.page.get_by_role("button", name=DOOR)
         broken = re.compile("/static/finder[.]|/v1/havens$")
         page.route(broken, lambda route: route.abort())
@@ -244,9 +244,9 @@ def test_a_line_that_breaks_after_the_door_has_come(browser: Browser, city: http
 
 
 def test_whoever_asks_for_what_lies_below_does_not_wait_for_it(
-    browser: Browser, city: httpx.Client
+    chromium: Browser, city: httpx.Client
 ) -> None:
-    with phone(browser, at=BANK, now=FRIDAY_NIGHT) as held:
+    with phone(chromium, at=BANK, now=FRIDAY_NIGHT) as held:
         page, below = held.page, held.page.locator("#elsewhere")
         # The door is there, and nothing else comes.
         page.clock.pause_at(FRIDAY_NIGHT + 1)
@@ -288,8 +288,8 @@ def test_a_store_that_does_not_answer_holds_nothing_up(at_bank: Phone) -> None:
     expect(page.locator("#list-age")).to_be_hidden()
 
 
-def test_nothing_open(browser: Browser, city: httpx.Client) -> None:
-    with phone(browser, at=BANK, now=MONDAY_MORNING, color_scheme="dark") as held:
+def test_nothing_open(chromium: Browser, city: httpx.Client) -> None:
+    with phone(chromium, at=BANK, now=MONDAY_MORNING, color_scheme="dark") as held:
         begin(held, city)
         press(held.page)
         expect(held.page.get_by_role("heading", level=1)).to_have_text(
@@ -320,8 +320,8 @@ def test_by_keyboard(at_bank: Phone) -> None:
     expect(page.get_by_role("link", name="Walk there")).to_be_focused()
 
 
-def test_without_script(browser: Browser, city: httpx.Client) -> None:
-    with phone(browser, java_script_enabled=False) as held:
+def test_without_script(chromium: Browser, city: httpx.Client) -> None:
+    with phone(chromium, java_script_enabled=False) as held:
         page = held.page
         page.goto(str(city.base_url))
         expect(page.locator(".sh-door")).to_have_count(0)
@@ -338,9 +338,9 @@ def test_without_script(browser: Browser, city: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/ar"])
-def test_narrow_and_enlarged(browser: Browser, city: httpx.Client, path: str) -> None:
+def test_narrow_and_enlarged(chromium: Browser, city: httpx.Client, path: str) -> None:
     for size in ({"width": 320, "height": 568}, {"width": 320, "height": 256}):
-        with phone(browser, at=BANK, now=FRIDAY_NIGHT, viewport=size) as held:
+        with phone(chromium, at=BANK, now=FRIDAY_NIGHT, viewport=size) as held:
             begin(held, city, path)
             assert fits(held.page)
             bar = held.page.locator(".sh-999").bounding_box()
@@ -352,10 +352,10 @@ def test_narrow_and_enlarged(browser: Browser, city: httpx.Client, path: str) ->
             audit(held.page)
 
 
-def test_at_night_in_arabic(browser: Browser, city: httpx.Client) -> None:
+def test_at_night_in_arabic(chromium: Browser, city: httpx.Client) -> None:
     turned = []
     for path in ("/", "/ar"):
-        with phone(browser, at=BANK, now=FRIDAY_NIGHT, color_scheme="dark") as held:
+        with phone(chromium, at=BANK, now=FRIDAY_NIGHT, color_scheme="dark") as held:
             begin(held, city, path)
             press(held.page)
             arrow = held.page.locator("#nearest [data-turn]")
@@ -385,8 +385,8 @@ SENSORS = """Object.defineProperty(navigator, "geolocation", { value: {
 } })"""
 
 
-def test_a_position_that_is_lost_and_found_again(browser: Browser, city: httpx.Client) -> None:
-    with phone(browser, now=FRIDAY_NIGHT) as held:
+def test_a_position_that_is_lost_and_found_again(chromium: Browser, city: httpx.Client) -> None:
+    with phone(chromium, now=FRIDAY_NIGHT) as held:
         page = held.page
         page.add_init_script(SENSORS)
         begin(held, city)
@@ -454,9 +454,9 @@ def test_the_page_is_true_as_soon_as_it_is_seen_again(at_bank: Phone) -> None:
 
 
 def test_a_first_visit_on_which_the_list_does_not_come(
-    browser: Browser, city: httpx.Client
+    chromium: Browser, city: httpx.Client
 ) -> None:
-    with phone(browser, at=BANK, now=FRIDAY_NIGHT, service_workers="block") as held:
+    with phone(chromium, at=BANK, now=FRIDAY_NIGHT, service_workers="block") as held:
         page = held.page
         page.route("**/v1/havens", lambda route: route.abort())
         page.goto(str(city.base_url))
@@ -470,8 +470,8 @@ def test_a_first_visit_on_which_the_list_does_not_come(
         expect(page.locator("#fresh")).to_contain_text("seen from Ladle Street")
 
 
-def test_a_list_that_is_late(browser: Browser, city: httpx.Client) -> None:
-    with phone(browser, at=BANK, now=FRIDAY_NIGHT, service_workers="block") as held:
+def test_a_list_that_is_late(chromium: Browser, city: httpx.Client) -> None:
+    with phone(chromium, at=BANK, now=FRIDAY_NIGHT, service_workers="block") as held:
         page = held.page
         held_back: list[Route] = []
         page.route("**/v1/havens", lambda route: held_back.append(route))  # noqa: PLW0108  it is asked for its names
@@ -500,10 +500,10 @@ def test_another_door_is_not_called_the_nearest(at_bank: Phone) -> None:
 
 
 def test_a_door_about_to_shut_says_how_little_is_to_spare(
-    browser: Browser, city: httpx.Client
+    chromium: Browser, city: httpx.Client
 ) -> None:
     at_the_bar = Point(BANK.lat - 0.003, BANK.lon)
-    with phone(browser, at=at_the_bar, now=FRIDAY_NIGHT + 4.45 * HOUR / SECOND) as held:
+    with phone(chromium, at=at_the_bar, now=FRIDAY_NIGHT + 4.45 * HOUR / SECOND) as held:
         begin(held, city)
         press(held.page)
         expect(held.page.locator("#nearest")).to_contain_text("Closes at 04:00")
@@ -511,7 +511,7 @@ def test_a_door_about_to_shut_says_how_little_is_to_spare(
 
 
 def test_a_neighbour_s_door_says_whose_it_is(
-    browser: Browser, sqlite_template: Path, tmp_path: Path
+    chromium: Browser, sqlite_template: Path, tmp_path: Path
 ) -> None:
     urls = [
         f"sqlite:///{copyfile(sqlite_template, tmp_path / name)}"
@@ -532,7 +532,7 @@ def test_a_neighbour_s_door_says_whose_it_is(
             ask(settings, Kept(tmp_path / "ours", neighbour), client, clock())
         until(lambda: "neighbours" in city.get("/v1/havens").json())
         source = "From Südwark & Söhne, as of Friday 23:00"
-        with phone(browser, at=BANK, now=FRIDAY_NIGHT) as held:
+        with phone(chromium, at=BANK, now=FRIDAY_NIGHT) as held:
             begin(held, city)
             press(held.page)
             first = held.page.locator("#nearest article")
@@ -553,7 +553,7 @@ def test_a_neighbour_s_door_says_whose_it_is(
             held.page.evaluate("show()")
             expect(held.page.locator("#list-age")).to_contain_text("This list is from Friday 23:00")
         # Whoever stands beyond our boundary has theirs first, with script and without.
-        with phone(browser, at=Point(BANK.lat + 0.004, BANK.lon), now=FRIDAY_NIGHT) as held:
+        with phone(chromium, at=Point(BANK.lat + 0.004, BANK.lon), now=FRIDAY_NIGHT) as held:
             begin(held, city, "/pl")
             press(held.page)
             first = held.page.locator("#nearest article")
@@ -579,8 +579,8 @@ def test_the_compass(at_bank: Phone) -> None:
         expect(arrow).to_have_attribute("transform", f"rotate({bearing - turned_by} 24 24)")
 
 
-def test_telling_someone(browser: Browser, city: httpx.Client) -> None:
-    with phone(browser, at=BANK, now=FRIDAY_NIGHT) as held:
+def test_telling_someone(chromium: Browser, city: httpx.Client) -> None:
+    with phone(chromium, at=BANK, now=FRIDAY_NIGHT) as held:
         held.page.add_init_script(
             "navigator.share = (given) => {"
             " window.shared = given;"
@@ -596,8 +596,8 @@ def test_telling_someone(browser: Browser, city: httpx.Client) -> None:
         }
 
 
-def test_an_iphone_opens_its_own_map(browser: Browser, city: httpx.Client) -> None:
-    with phone(browser, at=BANK, now=FRIDAY_NIGHT, user_agent="Mozilla/5.0 (iPhone)") as held:
+def test_an_iphone_opens_its_own_map(chromium: Browser, city: httpx.Client) -> None:
+    with phone(chromium, at=BANK, now=FRIDAY_NIGHT, user_agent="Mozilla/5.0 (iPhone)") as held:
         begin(held, city)
         press(held.page)
         way = held.page.get_by_role("link", name="Walk there")
@@ -607,12 +607,12 @@ def test_an_iphone_opens_its_own_map(browser: Browser, city: httpx.Client) -> No
 
 
 def test_a_new_build_takes_the_place_of_the_old(
-    browser: Browser, sqlite_url: str, tmp_path: Path
+    chromium: Browser, sqlite_url: str, tmp_path: Path
 ) -> None:
     with (
         connected(sqlite_url) as engine,
         serving_directory(tmp_path / "data", sqlite_url) as client,
-        phone(browser) as held,
+        phone(chromium) as held,
     ):
         page = held.page
         begin(held, client, "/pl")
@@ -655,12 +655,12 @@ def stored(page: Page) -> list[str]:
 
 
 def test_a_demonstration_says_so_wherever_one_walks(
-    browser: Browser, sqlite_url: str, tmp_path: Path
+    chromium: Browser, sqlite_url: str, tmp_path: Path
 ) -> None:
     with connected(sqlite_url) as engine:
         make_venue(engine, demonstration=True, ward_id=make_ward(engine, name="Lanternside").id)
     demo = serving_directory(tmp_path / "data", sqlite_url, Clock(), environment="demo")
-    with demo as client, phone(browser, at=BANK, now=FRIDAY_NIGHT) as held:
+    with demo as client, phone(chromium, at=BANK, now=FRIDAY_NIGHT) as held:
         page = held.page
         told = page.locator(".sh-demo")
         begin(held, client)

@@ -14,10 +14,10 @@ SAID = "They laughed and sent me away"
 
 
 @pytest.fixture
-def at_bank(browser: Browser, city: httpx.Client) -> Iterator[Phone]:
+def at_bank(chromium: Browser, city: httpx.Client) -> Iterator[Phone]:
     """A phone on the finder's first screen, after a search in another site."""
     # With a clock of the test's, a page would not know how it was come by.
-    with phone(browser, at=BANK) as held:
+    with phone(chromium, at=BANK) as held:
         held.context.route("**/weather", lambda route: route.fulfill(body="the weather"))
         held.context.route("https://search.test/", lambda route: route.fulfill(body="a search"))
         held.page.goto("https://search.test/")
@@ -109,8 +109,8 @@ def test_other_ways_to_press(at_bank: Phone, way: str) -> None:
     back(at_bank, "a search")
 
 
-def test_without_script_it_is_a_link(browser: Browser, city: httpx.Client) -> None:
-    with phone(browser, java_script_enabled=False) as held:
+def test_without_script_it_is_a_link(chromium: Browser, city: httpx.Client) -> None:
+    with phone(chromium, java_script_enabled=False) as held:
         held.page.goto(f"{city.base_url}/safety")
         way_out = held.page.get_by_role("link", name="Exit")
         expect(way_out).to_have_attribute("rel", "noreferrer")

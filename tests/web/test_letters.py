@@ -322,8 +322,10 @@ def test_it_is_asked_in_each_language(anybody: httpx.Client, path: str) -> None:
 # --- in a browser ----------------------------------------------------------------------------
 
 
-def test_axe_finds_nothing_in_any_state(browser: Browser, anybody: httpx.Client, path: str) -> None:
-    with phone(browser) as held:
+def test_axe_finds_nothing_in_any_state(
+    chromium: Browser, anybody: httpx.Client, path: str
+) -> None:
+    with phone(chromium) as held:
         page = held.page
         for language in ("en", "ar"):
             page.goto(f"{anybody.base_url}/{language}{path}")

@@ -191,9 +191,9 @@ def opened(held: Phone, service: httpx.Client, path: str = "/map") -> Page:
 
 
 def test_a_keyboard_reaches_every_haven_in_the_order_of_the_list(
-    browser: Browser, city: httpx.Client
+    chromium: Browser, city: httpx.Client
 ) -> None:
-    with phone(browser) as held:
+    with phone(chromium) as held:
         page = opened(held, city)
         audit(page)
         assert fits(page)
@@ -213,9 +213,9 @@ def test_a_keyboard_reaches_every_haven_in_the_order_of_the_list(
 
 
 def test_a_door_tells_which_it_is_and_leads_to_its_page(
-    browser: Browser, city: httpx.Client
+    chromium: Browser, city: httpx.Client
 ) -> None:
-    with phone(browser) as held:
+    with phone(chromium) as held:
         page = opened(held, city)
         sheet = page.locator("#chosen")
         pin = page.get_by_role("button", name="Ondine’s Ladle, Open until 02:00")
@@ -240,9 +240,9 @@ def test_a_door_tells_which_it_is_and_leads_to_its_page(
 
 
 def test_doors_that_cover_one_another_are_shown_together(
-    browser: Browser, city: httpx.Client
+    chromium: Browser, city: httpx.Client
 ) -> None:
-    with phone(browser, has_touch=True, reduced_motion="reduce") as held:
+    with phone(chromium, has_touch=True, reduced_motion="reduce") as held:
         page = opened(held, city)
         page.get_by_role("button", name="Mothlight Bar").tap()
         shown = page.locator("#chosen .sh-next__name")
@@ -259,9 +259,9 @@ def test_doors_that_cover_one_another_are_shown_together(
 
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
 def test_it_moves_only_for_who_does_not_mind(
-    browser: Browser, city: httpx.Client, motion: str
+    chromium: Browser, city: httpx.Client, motion: str
 ) -> None:
-    with phone(browser, reduced_motion=motion) as held:
+    with phone(chromium, reduced_motion=motion) as held:
         page = opened(held, city)
         last = page.get_by_role("button", name=IN_ORDER[-1])
         begun = last.evaluate(
@@ -271,9 +271,9 @@ def test_it_moves_only_for_who_does_not_mind(
 
 
 def test_on_a_wide_screen_the_map_stands_beside_the_list(
-    browser: Browser, city: httpx.Client
+    chromium: Browser, city: httpx.Client
 ) -> None:
-    with phone(browser, viewport={"width": 1280, "height": 900}, color_scheme="dark") as held:
+    with phone(chromium, viewport={"width": 1280, "height": 900}, color_scheme="dark") as held:
         page = opened(held, city, "/ar/map")
         audit(page)
         expect(page.locator("#map")).to_be_in_viewport()
@@ -282,9 +282,9 @@ def test_on_a_wide_screen_the_map_stands_beside_the_list(
 
 
 def test_on_the_narrowest_screen_nothing_scrolls_sideways(
-    browser: Browser, city: httpx.Client
+    chromium: Browser, city: httpx.Client
 ) -> None:
-    with phone(browser, viewport={"width": 320, "height": 256}) as held:
+    with phone(chromium, viewport={"width": 320, "height": 256}) as held:
         page = opened(held, city)
         page.get_by_role("button", name="Mothlight Bar").press("Enter")
         expect(page.locator("#chosen a").first).to_be_focused()
@@ -292,22 +292,22 @@ def test_on_the_narrowest_screen_nothing_scrolls_sideways(
         assert fits(page)
 
 
-def test_without_script_there_is_the_list_alone(browser: Browser, city: httpx.Client) -> None:
-    with phone(browser, java_script_enabled=False) as held:
+def test_without_script_there_is_the_list_alone(chromium: Browser, city: httpx.Client) -> None:
+    with phone(chromium, java_script_enabled=False) as held:
         held.page.goto(f"{city.base_url}/map")
         expect(held.page.get_by_role("link", name="Mothlight Bar")).to_be_visible()
         for name in ("#map", "#chosen", ".sh-mapped__way"):
             expect(held.page.locator(name)).to_have_count(0)
 
 
-def test_tiles_are_fetched_from_their_source_alone(browser: Browser, tiled: httpx.Client) -> None:
+def test_tiles_are_fetched_from_their_source_alone(chromium: Browser, tiled: httpx.Client) -> None:
     fetched: list[dict[str, str]] = []
 
     def fulfil(route: Route) -> None:
         fetched.append(route.request.headers)
         route.fulfill(path=STATIC / "icons" / "icon-192.png")
 
-    with phone(browser) as held:
+    with phone(chromium) as held:
         held.context.route("https://tiles.example:8443/**", fulfil)
         page = opened(held, tiled)
         expect(page.locator("img.leaflet-tile-loaded").first).to_be_visible()

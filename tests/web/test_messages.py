@@ -296,9 +296,9 @@ def test_a_page_speaks_the_language_that_the_reader_likes(service: httpx.Client,
 
 @each_language
 def test_the_phone_counts_as_the_catalogue_does(
-    browser: Browser, service: httpx.Client, code: str
+    chromium: Browser, service: httpx.Client, code: str
 ) -> None:
-    page = browser.new_page(base_url=str(service.base_url))
+    page = chromium.new_page(base_url=str(service.base_url))
     page.goto(f"/{code}")
     # What counts comes after the door.
     until(lambda: page.evaluate("typeof counted === 'function'"))

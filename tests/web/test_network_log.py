@@ -70,10 +70,10 @@ def wire(city: httpx.Client) -> Iterator[Wire]:
 
 
 def test_the_service_is_sent_the_same_from_two_places(
-    browser: Browser, city: httpx.Client, wire: Wire, caplog: pytest.LogCaptureFixture
+    chromium: Browser, city: httpx.Client, wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    journeys = [journey(browser, wire, place) for place in (HERE, THERE)]
+    journeys = [journey(chromium, wire, place) for place in (HERE, THERE)]
     (sent, stored), (sent_there, stored_there) = journeys
     addresses = {request.split(b" ", 2)[1] for request in sent}
     # Had nothing been asked for, nothing would differ.
@@ -98,16 +98,16 @@ def test_the_service_is_sent_the_same_from_two_places(
     ("near", "is_traced"), [("longitude", True), ("latitude > 51.52", False)], ids=str
 )
 def test_a_page_that_sends_the_position_is_caught(
-    browser: Browser, wire: Wire, near: str, is_traced: bool
+    chromium: Browser, wire: Wire, near: str, is_traced: bool
 ) -> None:
-    sent = [leak(browser, wire, near, place) for place in (HERE, THERE)]
+    sent = [leak(chromium, wire, near, place) for place in (HERE, THERE)]
     assert sent[0] != sent[1]
     assert bool(traces([*sent[0], *sent[1]])) == is_traced
 
 
-def leak(browser: Browser, wire: Wire, near: str, place: Point) -> Counter[bytes]:
+def leak(chromium: Browser, wire: Wire, near: str, place: Point) -> Counter[bytes]:
     wire.take()
-    with phone(browser, at=place, now=FRIDAY_NIGHT, service_workers="block") as held:
+    with phone(chromium, at=place, now=FRIDAY_NIGHT, service_workers="block") as held:
         held.page.goto(wire.url)
         with held.page.expect_response("**/v1/help"):
             held.page.evaluate(
@@ -117,11 +117,11 @@ def leak(browser: Browser, wire: Wire, near: str, place: Point) -> Counter[bytes
     return wire.take()
 
 
-def journey(browser: Browser, wire: Wire, place: Point) -> tuple[Counter[bytes], str]:
+def journey(chromium: Browser, wire: Wire, place: Point) -> tuple[Counter[bytes], str]:
     """A first and a second visit from a place: what the service was sent, and what the browser
     kept of it."""
     wire.take()
-    with phone(browser, at=place, now=FRIDAY_NIGHT) as held:
+    with phone(chromium, at=place, now=FRIDAY_NIGHT) as held:
         page = held.page
         held.context.route(WEATHER, lambda route: route.fulfill(body="the weather"))
         page.goto(wire.url)

@@ -284,15 +284,15 @@ at_the_first_moment = pytest.mark.parametrize("directory", MOMENTS[:1], indirect
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(chromium: Browser) -> Iterator[Page]:
     """An empty page with the search in it."""
-    with page_with(browser, SEARCH_JS.read_text()) as page:
+    with page_with(chromium, SEARCH_JS.read_text()) as page:
         yield page
 
 
 @contextmanager
-def page_with(browser: Browser, script: str) -> Iterator[Page]:
-    page = browser.new_page()
+def page_with(chromium: Browser, script: str) -> Iterator[Page]:
+    page = chromium.new_page()
     page.add_script_tag(content=script)
     yield page
     page.close()
@@ -377,9 +377,9 @@ BROKEN = [
 @at_the_first_moment
 @pytest.mark.parametrize(("rule", "broken"), BROKEN)
 def test_a_rule_that_is_broken_shows(
-    browser: Browser, directory: Directory, rule: str, broken: str
+    chromium: Browser, directory: Directory, rule: str, broken: str
 ) -> None:
     script = SEARCH_JS.read_text()
     assert script.count(rule) == 1
-    with page_with(browser, script.replace(rule, broken)) as page:
+    with page_with(chromium, script.replace(rule, broken)) as page:
         assert answers(page, directory, directory.questions) != directory.answers

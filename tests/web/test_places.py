@@ -236,13 +236,13 @@ FOUND_JS = """(text) => {
 
 
 def on_phone(
-    browser: Browser,
+    chromium: Browser,
     script: str,
     havens: list[Json],
     typed: list[str],
     postcodes: Mapping[str, Point] | None = None,
 ) -> list[Json]:
-    page = browser.new_page()
+    page = chromium.new_page()
     page.add_script_tag(content=script)
     known = json.loads(Postcodes(postcodes, {}).document) if postcodes else None
     found: list[Json] = json.loads(page.evaluate(FOUND_JS, json.dumps([havens, typed, known])))
@@ -258,7 +258,7 @@ def in_service(
     return [{"places": [p._asdict() for p in f.places], "guessed": f.guessed} for f in found]
 
 
-def test_the_phone_finds_what_the_service_does(browser: Browser) -> None:
+def test_the_phone_finds_what_the_service_does(chromium: Browser) -> None:
     random = Random(8)
     # As phones get them, in one file: no name of one script may be taken by another.
     script = (JS / "search.js").read_text() + PLACES_JS.read_text()
@@ -268,7 +268,7 @@ def test_the_phone_finds_what_the_service_does(browser: Browser) -> None:
         typed += [some_text(random, havens) for _ in range(800)]
         expected = in_service(havens, typed)
         for text, told, found in zip(
-            typed, on_phone(browser, script, havens, typed), expected, strict=True
+            typed, on_phone(chromium, script, havens, typed), expected, strict=True
         ):
             assert told == found, text
         # Each kind of answer must have been there often enough for this to prove anything.
@@ -276,7 +276,7 @@ def test_the_phone_finds_what_the_service_does(browser: Browser) -> None:
         assert min(kinds[1, False], kinds[2, False], kinds[1, True], kinds[0, False]) > 15, kinds
 
 
-def test_the_phone_knows_the_postcodes_that_the_service_does(browser: Browser) -> None:
+def test_the_phone_knows_the_postcodes_that_the_service_does(chromium: Browser) -> None:
     random = Random(9)
     script = (JS / "search.js").read_text() + PLACES_JS.read_text()
     letters = "ABDEFGHJLN"
@@ -290,7 +290,7 @@ def test_the_phone_knows_the_postcodes_that_the_service_does(browser: Browser) -
     typed = [typed for typed, *_ in KNOWING] + [typed for typed, *_ in CASES]
     typed += [*random.sample(sorted(postcodes), 50), "EC1", "EC2A", "ec3 1aa"]
     expected = in_service(HAVENS, typed, postcodes)
-    assert on_phone(browser, script, HAVENS, typed, postcodes) == expected
+    assert on_phone(chromium, script, HAVENS, typed, postcodes) == expected
 
 
 @pytest.mark.parametrize(
@@ -302,9 +302,9 @@ def test_the_phone_knows_the_postcodes_that_the_service_does(browser: Browser) -
         ("outward === widerDistrict(district)", "false"),
     ],
 )
-def test_a_rule_that_is_broken_shows(browser: Browser, rule: str, broken: str) -> None:
+def test_a_rule_that_is_broken_shows(chromium: Browser, rule: str, broken: str) -> None:
     script = PLACES_JS.read_text()
     assert script.count(rule) == 1
     typed = [typed for typed, *_ in CASES] + ["st ash ec4", "ldl st"]
-    told = on_phone(browser, script.replace(rule, broken), HAVENS, typed)
+    told = on_phone(chromium, script.replace(rule, broken), HAVENS, typed)
     assert told != in_service(HAVENS, typed)

@@ -43,8 +43,8 @@ NAMES = ("Bow Lane", "Cheapside", "Rue {metres} $& {street}")
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    with page_with(browser, STEPS_JS.read_text()) as page:
+def page(chromium: Browser) -> Iterator[Page]:
+    with page_with(chromium, STEPS_JS.read_text()) as page:
         yield page
 
 
@@ -127,11 +127,13 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("rule", "broken"), BROKEN)
-def test_a_rule_of_the_steps_that_is_broken_shows(browser: Browser, rule: str, broken: str) -> None:
+def test_a_rule_of_the_steps_that_is_broken_shows(
+    chromium: Browser, rule: str, broken: str
+) -> None:
     table, words = cases(), phrases(LANGUAGES["en"])
     script = STEPS_JS.read_text()
     assert script.count(rule) == 1
-    with page_with(browser, script.replace(rule, broken)) as page:
+    with page_with(chromium, script.replace(rule, broken)) as page:
         told = on(page, TOLD_JS, table, [words])
     assert [[[*each[:5], each[6][0]] for each in way] for way in told] != [
         [[*step[:5], in_words(step, words)] for step in steps(*case)] for case in table

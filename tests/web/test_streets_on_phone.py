@@ -102,18 +102,18 @@ def named(town: Town) -> Town:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(chromium: Browser) -> Iterator[Page]:
     """An empty page with the search and the streets in it."""
-    with phone_with(browser) as page:
+    with phone_with(chromium) as page:
         yield page
 
 
-def phone_with(browser: Browser, rule: str = "", broken: str = "") -> Any:
+def phone_with(chromium: Browser, rule: str = "", broken: str = "") -> Any:
     """The same, maybe with one of its rules broken."""
     scripts = [SEARCH_JS.read_text(), STREETS_JS.read_text(), BYTES_JS]
     if rule:
         assert [script.count(rule) for script in scripts].count(1) == 1
-    return page_with(browser, "\n".join(script.replace(rule, broken) for script in scripts))
+    return page_with(chromium, "\n".join(script.replace(rule, broken) for script in scripts))
 
 
 def on(page: Page, function: str, file: bytes, *arguments: Any) -> Any:
@@ -310,11 +310,11 @@ BROKEN = [
 
 @pytest.mark.parametrize(("rule", "broken"), BROKEN)
 def test_a_rule_of_the_streets_that_is_broken_shows(
-    browser: Browser, in_town: City, rule: str, broken: str
+    chromium: Browser, in_town: City, rule: str, broken: str
 ) -> None:
     questions = in_town.asked(400, *CORNERS)
     expected = [in_town.answer(question) for question in questions]
-    with phone_with(browser, rule, broken) as page:
+    with phone_with(chromium, rule, broken) as page:
         told = on(page, ANSWERS_JS, in_town.file, in_town.document, questions, PARTS, SEEN)
     assert told != expected
 

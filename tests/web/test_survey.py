@@ -132,8 +132,10 @@ def test_it_is_asked_in_each_language(anybody: httpx.Client, engine: Engine, pat
     assert [one[2] for one in counts(engine)] == [len(LANGUAGES)]
 
 
-def test_axe_finds_nothing_in_any_state(browser: Browser, anybody: httpx.Client, path: str) -> None:
-    with phone(browser) as held:
+def test_axe_finds_nothing_in_any_state(
+    chromium: Browser, anybody: httpx.Client, path: str
+) -> None:
+    with phone(chromium) as held:
         for language in ("en", "ar"):
             held.page.goto(f"{anybody.base_url}/{language}{path}")
             as_everybody_sees_it(held.page, language)

@@ -51,14 +51,14 @@ def show_way(page: Page) -> None:
 
 
 def test_streets_come_after_the_answer_and_it_is_then_as_the_service_gives_it(
-    browser: Browser, city: httpx.Client
+    chromium: Browser, city: httpx.Client
 ) -> None:
-    with phone(browser, at=HERE, now=FRIDAY_NIGHT) as held:
+    with phone(chromium, at=HERE, now=FRIDAY_NIGHT) as held:
         held.page.route("**/v1/streets*", lambda _: None)  # they never come
         found(held, city)
         expect(walking(held.page)).to_have_text(ESTIMATE)
         expect(held.page.locator(".sh-way b").first).to_have_text("3 min")
-    with phone(browser, at=HERE, now=FRIDAY_NIGHT) as held:
+    with phone(chromium, at=HERE, now=FRIDAY_NIGHT) as held:
         found(held, city)
         expect(walking(held.page)).to_have_text(OVER)
         asked = [request.removeprefix(str(city.base_url)) for request in held.requests]
@@ -75,9 +75,9 @@ def test_streets_come_after_the_answer_and_it_is_then_as_the_service_gives_it(
 
 
 def test_whoever_saves_data_gets_them_by_asking_for_the_way(
-    browser: Browser, city: httpx.Client
+    chromium: Browser, city: httpx.Client
 ) -> None:
-    with phone(browser, at=HERE, now=FRIDAY_NIGHT) as held:
+    with phone(chromium, at=HERE, now=FRIDAY_NIGHT) as held:
         held.context.add_init_script(SAVES_DATA)
         found(held, city)
         held.page.get_by_role("button", name="Toilet").click()
@@ -88,8 +88,8 @@ def test_whoever_saves_data_gets_them_by_asking_for_the_way(
         expect(walking(held.page)).to_have_text(OVER)
 
 
-def test_the_way_is_drawn_and_told_by_keyboard_alone(browser: Browser, city: httpx.Client) -> None:
-    with phone(browser, at=HERE, now=FRIDAY_NIGHT) as held:
+def test_the_way_is_drawn_and_told_by_keyboard_alone(chromium: Browser, city: httpx.Client) -> None:
+    with phone(chromium, at=HERE, now=FRIDAY_NIGHT) as held:
         page = held.page
         found(held, city)
         expect(walking(page)).to_have_text(OVER)
@@ -119,10 +119,10 @@ def test_the_way_is_drawn_and_told_by_keyboard_alone(browser: Browser, city: htt
 
 @pytest.mark.parametrize("code", ["es", "ar"])
 def test_the_way_fits_in_other_languages_and_is_never_mirrored(
-    browser: Browser, city: httpx.Client, code: str
+    chromium: Browser, city: httpx.Client, code: str
 ) -> None:
     size = {"width": 320, "height": 640}
-    with phone(browser, at=HERE, now=FRIDAY_NIGHT, viewport=size, color_scheme="dark") as held:
+    with phone(chromium, at=HERE, now=FRIDAY_NIGHT, viewport=size, color_scheme="dark") as held:
         page = held.page
         found(held, city, f"/{code}")
         show_way(page)
@@ -137,8 +137,8 @@ def test_the_way_fits_in_other_languages_and_is_never_mirrored(
         assert you["x"] < door["x"]
 
 
-def test_without_a_connection_the_way_is_there_too(browser: Browser, city: httpx.Client) -> None:
-    with phone(browser, at=HERE, now=FRIDAY_NIGHT) as held:
+def test_without_a_connection_the_way_is_there_too(chromium: Browser, city: httpx.Client) -> None:
+    with phone(chromium, at=HERE, now=FRIDAY_NIGHT) as held:
         page = held.page
         begin(held, city)
         kept(page)
@@ -153,9 +153,9 @@ def test_without_a_connection_the_way_is_there_too(browser: Browser, city: httpx
         expect(page.locator("#list-age")).to_contain_text("No connection")
 
 
-def test_who_is_on_no_street_is_told_so(browser: Browser, city: httpx.Client) -> None:
+def test_who_is_on_no_street_is_told_so(chromium: Browser, city: httpx.Client) -> None:
     lat, lon = place(-600, 300)
-    with phone(browser, at=Point(lat, lon), now=FRIDAY_NIGHT) as held:
+    with phone(chromium, at=Point(lat, lon), now=FRIDAY_NIGHT) as held:
         begin(held, city)
         press(held.page)
         expect(walking(held.page)).to_have_text(ESTIMATE)
@@ -165,9 +165,9 @@ def test_who_is_on_no_street_is_told_so(browser: Browser, city: httpx.Client) ->
 
 
 def test_streets_that_do_not_come_are_said_to_be_missing_and_asked_for_again(
-    browser: Browser, city: httpx.Client
+    chromium: Browser, city: httpx.Client
 ) -> None:
-    with phone(browser, at=HERE, now=FRIDAY_NIGHT) as held:
+    with phone(chromium, at=HERE, now=FRIDAY_NIGHT) as held:
         page = held.page
         page.route("**/v1/streets*", lambda route: route.fulfill(status=503))
         found(held, city)
@@ -180,9 +180,9 @@ def test_streets_that_do_not_come_are_said_to_be_missing_and_asked_for_again(
 
 
 def test_newer_streets_take_the_place_of_those_that_were_kept(
-    browser: Browser, city: httpx.Client, folder: Path
+    chromium: Browser, city: httpx.Client, folder: Path
 ) -> None:
-    with phone(browser, at=HERE, now=FRIDAY_NIGHT) as held:
+    with phone(chromium, at=HERE, now=FRIDAY_NIGHT) as held:
         page = held.page
         found(held, city)
         expect(walking(page)).to_have_text(OVER)
@@ -195,8 +195,8 @@ def test_newer_streets_take_the_place_of_those_that_were_kept(
         assert sum("/v1/streets" in one for one in page.evaluate(KEPT_STREETS)) == 1
 
 
-def test_the_next_version_keeps_what_this_one_kept(browser: Browser, city: httpx.Client) -> None:
-    with phone(browser, at=HERE, now=FRIDAY_NIGHT) as held:
+def test_the_next_version_keeps_what_this_one_kept(chromium: Browser, city: httpx.Client) -> None:
+    with phone(chromium, at=HERE, now=FRIDAY_NIGHT) as held:
         page = held.page
         page.goto(f"{city.base_url}/privacy")
         page.evaluate(

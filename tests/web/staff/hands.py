@@ -149,10 +149,10 @@ SEATS = {
 
 
 @contextmanager
-def at_work(browser: Chromium, app: FastAPI, seat: Seat, role: Role, back: str) -> Iterator[Hand]:
+def at_work(chromium: Chromium, app: FastAPI, seat: Seat, role: Role, back: str) -> Iterator[Hand]:
     """Somebody with a role who has signed in, in front of a page."""
     engine: Engine = app.state.journal.engine
-    with serving(app) as client, screen(browser, seat.width) as page:
+    with serving(app) as client, screen(chromium, seat.width) as page:
         hand = arrived(page, engine, client, role, back, seat.hand)
         yield hand
         hand.press(page.get_by_role("button", name="Sign out"))
@@ -160,10 +160,10 @@ def at_work(browser: Chromium, app: FastAPI, seat: Seat, role: Role, back: str) 
 
 
 @contextmanager
-def screen(browser: Chromium, width: int, **options: Any) -> Iterator[Page]:
+def screen(chromium: Chromium, width: int, **options: Any) -> Iterator[Page]:
     """A page of so many pixels in width, whose browser stands at the bank."""
     view = {"width": width, "height": 780}
-    with phone(browser, viewport=view, at=BANK, accept_downloads=True, **options) as held:
+    with phone(chromium, viewport=view, at=BANK, accept_downloads=True, **options) as held:
         yield held.page
 
 

@@ -35,9 +35,9 @@ def sign_in(page: Page, staff: Staff, name: str, back: str) -> None:
 
 
 def test_a_visit_is_logged_on_a_phone(
-    browser: Chromium, staff: Staff, officer: str, venue: Venue
+    chromium: Chromium, staff: Staff, officer: str, venue: Venue
 ) -> None:
-    with phone(browser, java_script_enabled=False) as held:
+    with phone(chromium, java_script_enabled=False) as held:
         page = held.page
         sign_in(page, staff, officer, "/console")
         page.get_by_label("Find a venue").fill("lamp & l")
@@ -62,10 +62,10 @@ def test_a_visit_is_logged_on_a_phone(
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
 def test_axe_finds_nothing(
-    browser: Chromium, staff: Staff, officer: str, venue: Venue, width: int, scheme: str
+    chromium: Chromium, staff: Staff, officer: str, venue: Venue, width: int, scheme: str
 ) -> None:
     here = f"/console/venues/{venue.id}"
-    with phone(browser, viewport={"width": width, "height": 780}, color_scheme=scheme) as held:
+    with phone(chromium, viewport={"width": width, "height": 780}, color_scheme=scheme) as held:
         page = held.page
         sign_in(page, staff, officer, "/console")
         paths = ["/console", "/console/venues", here, f"{here}/edit"]

@@ -66,10 +66,10 @@ def pages(desk: Desk) -> list[str]:
 
 
 @contextmanager
-def shown(browser: Chromium, desk: Desk, **options: Any) -> Iterator[Page]:
+def shown(chromium: Chromium, desk: Desk, **options: Any) -> Iterator[Page]:
     """A browser in which the first of the desk has signed in."""
     base = str(desk.api.base_url)
-    with phone(browser, **options) as held:
+    with phone(chromium, **options) as held:
         cookies = desk.first.client.cookies.jar
         held.context.add_cookies(
             [{"name": one.name, "value": one.value or "", "url": base} for one in cookies]
@@ -93,10 +93,10 @@ def looked_at(page: Page) -> str:
     return ""
 
 
-def all_looked_at(browser: Chromium, desk: Desk, addresses: Sequence[str], **options: Any) -> None:
+def all_looked_at(chromium: Chromium, desk: Desk, addresses: Sequence[str], **options: Any) -> None:
     """Some pages of a desk, each told with how long it takes to be shown and looked at."""
     wrong = []
-    with shown(browser, desk, **options) as page:
+    with shown(chromium, desk, **options) as page:
         for address in addresses:
             began = time.monotonic()
             page.goto(f"{str(desk.api.base_url).rstrip('/')}{address}")
@@ -113,19 +113,19 @@ on_both = pytest.mark.parametrize(
 
 @on_both
 def test_with_something_of_every_kind(
-    browser: Chromium, tmp_path: Path, sqlite_template: Path, size: ViewportSize, scheme: str
+    chromium: Chromium, tmp_path: Path, sqlite_template: Path, size: ViewportSize, scheme: str
 ) -> None:
     with desk_of(tmp_path, sqlite_template) as desk:
         found = pages(desk)
         assert len(found) > 100
-        all_looked_at(browser, desk, found, viewport=size, color_scheme=scheme)
+        all_looked_at(chromium, desk, found, viewport=size, color_scheme=scheme)
 
 
-def test_with_nothing(browser: Chromium, tmp_path: Path, sqlite_template: Path) -> None:
+def test_with_nothing(chromium: Chromium, tmp_path: Path, sqlite_template: Path) -> None:
     with desk_of(tmp_path, sqlite_template, empty=True) as desk:
         found = pages(desk)
         assert len(found) > 60
-        all_looked_at(browser, desk, found, viewport=PHONE)
+        all_looked_at(chromium, desk, found, viewport=PHONE)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, list
 @on_both
 @pytest.mark.parametrize("part", range(PARTS))
 def test_with_10_000_venues(
-    browser: Chromium,
+    chromium: Chromium,
     crowd: tuple[Desk, list[str]],
     part: int,
     size: ViewportSize,
@@ -146,15 +146,15 @@ def test_with_10_000_venues(
 ) -> None:
     desk, found = crowd
     assert len(found) > 100
-    all_looked_at(browser, desk, found[part::PARTS], viewport=size, color_scheme=scheme)
+    all_looked_at(chromium, desk, found[part::PARTS], viewport=size, color_scheme=scheme)
 
 
-def test_with_mistakes(browser: Chromium, tmp_path: Path, sqlite_template: Path) -> None:
+def test_with_mistakes(chromium: Chromium, tmp_path: Path, sqlite_template: Path) -> None:
     wrong = []
     refused = 0
     with (
         desk_of(tmp_path, sqlite_template) as desk,
-        shown(browser, desk, viewport=PHONE, color_scheme="dark") as page,
+        shown(chromium, desk, viewport=PHONE, color_scheme="dark") as page,
     ):
         for _, where, form in desk.forms():
             page.goto(f"{str(desk.api.base_url).rstrip('/')}{where}")

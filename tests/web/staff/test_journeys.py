@@ -37,13 +37,13 @@ def app(database_url: str, tmp_path: Path) -> FastAPI:
 
 
 @pytest.mark.parametrize("seat", SEATS)
-def test_an_officer_s_day(browser: Chromium, app: FastAPI, seat: str) -> None:
+def test_an_officer_s_day(chromium: Chromium, app: FastAPI, seat: str) -> None:
     engine = app.state.journal.engine
     venue = make_venue(
         engine, name=NAME, status=VenueStatus.PROSPECT, safe_haven_from=None, hours=None,
         address="1 Ladder Yard", licensed=True,
     )  # fmt: skip
-    with at_work(browser, app, SEATS[seat], Role.OFFICER, "/console") as hand:
+    with at_work(chromium, app, SEATS[seat], Role.OFFICER, "/console") as hand:
         page = hand.page
         hand.is_well()
         hand.counted()
@@ -120,11 +120,11 @@ def test_an_officer_s_day(browser: Chromium, app: FastAPI, seat: str) -> None:
         hand.is_well()
 
 
-def test_training_at_three_venues(browser: Chromium, app: FastAPI) -> None:
+def test_training_at_three_venues(chromium: Chromium, app: FastAPI) -> None:
     names = ("The Blue Door", "The Heron", "The Lamp")
     for name in names:
         make_venue(app.state.journal.engine, name=name)
-    with at_work(browser, app, SEATS["phone"], Role.OFFICER, "/console") as hand:
+    with at_work(chromium, app, SEATS["phone"], Role.OFFICER, "/console") as hand:
         hand.counted()
         hand.link("Training", hand.page.locator(".sh-log"))
         hand.press(hand.page.get_by_label("Ask for Angela", exact=True))
@@ -159,9 +159,9 @@ def found_by_the_public(hand: Hand, *, is_there: bool) -> None:
 
 
 @pytest.mark.parametrize("seat", ["phone", "desk"])
-def test_the_licensing_team_s_quarter(browser: Chromium, app: FastAPI, seat: str) -> None:
+def test_the_licensing_team_s_quarter(chromium: Chromium, app: FastAPI, seat: str) -> None:
     venue = a_year_s_work(app.state.journal.engine)
-    with at_work(browser, app, SEATS[seat], Role.LICENSING, "/audit") as hand:
+    with at_work(chromium, app, SEATS[seat], Role.LICENSING, "/audit") as hand:
         page = hand.page
         with client_of(hand.base, signed_in(app, *Role)) as desk:
             hand.ask("2025-03-31")

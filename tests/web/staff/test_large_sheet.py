@@ -50,7 +50,7 @@ def sheet(rows: list[dict[str, str]]) -> bytes:
 
 
 @pytest.mark.journey
-def test_a_large_sheet(browser: Chromium, database_url: str, tmp_path: Path) -> None:
+def test_a_large_sheet(chromium: Chromium, database_url: str, tmp_path: Path) -> None:
     rows = [row(number) for number in range(ROWS)]
     columns = list(WRONG)
     bad = {at: columns[at // EVERY % len(columns)] for at in range(7, ROWS, EVERY)}
@@ -61,7 +61,7 @@ def test_a_large_sheet(browser: Chromium, database_url: str, tmp_path: Path) -> 
 
     folder = tmp_path / "data"
     folder.mkdir()
-    with connected(database_url) as engine, screen(browser, 360) as page:
+    with connected(database_url) as engine, screen(chromium, 360) as page:
         with running(folder, database_url) as service, service.client() as client:
             hand = arrived(page, engine, client, Role.OFFICER, "/console/bulk/venues/staged")
             chosen(hand, "The file", sheet(spoilt))

@@ -52,11 +52,11 @@ def looked_at(page: Page) -> None:
     assert fits(page), page.url
 
 
-def test_an_administrator_on_a_phone(browser: Chromium, strict: Staff) -> None:
+def test_an_administrator_on_a_phone(chromium: Chromium, strict: Staff) -> None:
     name = person(strict, Role.ADMINISTRATOR)
     ahead = 0.0
     strict.app.state.tokens._clock = lambda: time.time() + ahead
-    with phone(browser, color_scheme="dark", java_script_enabled=False) as held:
+    with phone(chromium, color_scheme="dark", java_script_enabled=False) as held:
         page = held.page
         page.goto(f"{strict.client.base_url}/console/accounts")
         give_password(page, name)
@@ -98,9 +98,9 @@ def test_an_administrator_on_a_phone(browser: Chromium, strict: Staff) -> None:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
-def test_axe_finds_nothing(browser: Chromium, strict: Staff, width: int, scheme: str) -> None:
+def test_axe_finds_nothing(chromium: Chromium, strict: Staff, width: int, scheme: str) -> None:
     name = person(strict, Role.ADMINISTRATOR)
-    with phone(browser, viewport={"width": width, "height": 780}, color_scheme=scheme) as held:
+    with phone(chromium, viewport={"width": width, "height": 780}, color_scheme=scheme) as held:
         page = held.page
         page.goto(f"{strict.client.base_url}/account/second-factor")
         give_password(page, name)
