@@ -78,6 +78,9 @@ class Desk:
 @contextmanager
 def desk_of(folder: Path, sqlite_template: Path, *, empty: bool = False) -> Iterator[Desk]:
     """A desk; if it is `empty`, with nothing in the register."""
+    # Pages tell where its files are, and a path has no place to break a line at.
+    folder /= "a_folder_with_a_long_name_" * 3
+    folder.mkdir()
     url = f"sqlite:///{shutil.copyfile(sqlite_template, folder / 'havens.sqlite')}"
     with ExitStack() as stack:
         apps = [make_app(url, folder) for _ in range(2)]
