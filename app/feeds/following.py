@@ -64,6 +64,9 @@ class Following(Shortcut):
     def _is_answered(self) -> bool:
         return self._follower is None and super()._is_answered
 
+    def _is_free(self) -> bool:
+        return self._follower is None and super()._is_free()
+
     def _is_ordinary(self) -> bool:
         return super()._is_ordinary() or (
             _WORDS.fullmatch(self.url) is not None
