@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_type_hints
@@ -123,14 +124,22 @@ def _compiled(function: _Function, **options: Any) -> _Function:
         return numba.njit(**options)(function)  # type: ignore[no-any-return]
 
 
+@cache
+def _stamp() -> tuple[float, int]:
+    """Of this file, by which what was compiled by another one is told."""
+    status = Path(__file__).stat()
+    return status.st_mtime, status.st_size
+
+
 def _kept(function: _Function, **options: Any) -> _Function:
     dispatcher = numba.njit(cache=True, **options)(function)
     cache: Any = dispatcher._cache  # noqa: SLF001  there is no other way in
     save = cache.save_overload
-    # Whatever it calls of other files becomes part of it, and so must make it anew.
+    # Whatever it calls of other files becomes part of it, and how it is compiled is said in this
+    # one: a change of either must make it anew.
     called = (getattr(value, "made_of", ()) for value in function.__globals__.values())
     own = cache._cache_file._source_stamp  # noqa: SLF001
-    dispatcher.made_of = frozenset({own}).union(*called)
+    dispatcher.made_of = frozenset({own, _stamp()}).union(*called)
     cache._cache_file._source_stamp = dispatcher.made_of  # noqa: SLF001
 
     def save_where_there_is_room(*compiled: Any) -> None:
