@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_type_hints
@@ -96,7 +97,16 @@ def compiled(function: _Function) -> _Function:
 
 
 def compiled_part(function: _Function) -> _Function:
-    """The same for what only compiled functions call: without a way in, it takes half as long."""
+    """The same for what only compiled functions call, and which makes no arrays.
+
+    Without a way in, it takes half as long to compile; and it does not count, over and over, that
+    it holds the arrays it is given, since whoever calls it does.
+    """
+    return _compiled(function, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def compiled_maker(function: _Function) -> _Function:
+    """The same for what makes arrays."""
     return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
@@ -114,14 +124,22 @@ def _compiled(function: _Function, **options: Any) -> _Function:
         return numba.njit(**options)(function)  # type: ignore[no-any-return]
 
 
+@cache
+def _stamp() -> tuple[float, int]:
+    """Of this file, by which what was compiled by another one is told."""
+    status = Path(__file__).stat()
+    return status.st_mtime, status.st_size
+
+
 def _kept(function: _Function, **options: Any) -> _Function:
     dispatcher = numba.njit(cache=True, **options)(function)
     cache: Any = dispatcher._cache  # noqa: SLF001  there is no other way in
     save = cache.save_overload
-    # Whatever it calls of other files becomes part of it, and so must make it anew.
+    # Whatever it calls of other files becomes part of it, and how it is compiled is said in this
+    # one: a change of either must make it anew.
     called = (getattr(value, "made_of", ()) for value in function.__globals__.values())
     own = cache._cache_file._source_stamp  # noqa: SLF001
-    dispatcher.made_of = frozenset({own}).union(*called)
+    dispatcher.made_of = frozenset({own, _stamp()}).union(*called)
     cache._cache_file._source_stamp = dispatcher.made_of  # noqa: SLF001
 
     def save_where_there_is_room(*compiled: Any) -> None:

@@ -8,7 +8,7 @@ from app.core.places import Point
 from app.directory import render
 from app.directory.beyond import Doors, doors, of_neighbours
 from app.directory.engine.search import Answer, Question, Search
-from app.directory.nearest_question import NearestQuestion
+from app.directory.nearest_question import NearestQuestion, read_plain
 from app.directory.read_side import NotReady, ReadSide
 from app.directory.snapshot import LOOKS_AHEAD, PROVIDES, STEP_FREE
 
@@ -32,6 +32,16 @@ class Found(NamedTuple):
         return render.nearest(snapshot, self.question, self.ours, age_seconds, contacts, seen)
 
 
+def answer_query(query: bytes, directory: ReadSide, contacts: bytes) -> bytes:
+    """The answer in JSON to a question as an address has it. Raises `Invalid` and `NotReady`."""
+    if plain := read_plain(query):
+        lat, lon, limit = plain
+        found = _found(Question(Point(lat, lon), int(directory.clock()), limit), directory)
+    else:
+        found = find(NearestQuestion.from_query(query), directory)
+    return found.rendered(directory.age_seconds, contacts)
+
+
 def answer(question: NearestQuestion, directory: ReadSide, contacts: bytes) -> bytes:
     """The answer in JSON. Raises `Invalid` and `NotReady`."""
     return find(question, directory).rendered(directory.age_seconds, contacts)
@@ -53,9 +63,12 @@ def find(question: NearestQuestion, directory: ReadSide) -> Found:
         needs=needs,
         max_distance_m=question.max_distance_m or math.inf,
     )
+    return _found(of_search, directory)
+
+
+def _found(question: Question, directory: ReadSide) -> Found:
     search = directory.search
-    if not search.snapshot.covers(of_search.at):
+    if not search.snapshot.covers(question.at):
         raise NotReady
-    ours, sides = search.answer(of_search), directory.sides
-    all_of_them = doors(of_search, search, ours, sides) if sides else None
-    return Found(search, of_search, ours, all_of_them)
+    ours, sides = search.answer(question), directory.sides
+    return Found(search, question, ours, doors(question, search, ours, sides) if sides else None)

@@ -21,7 +21,7 @@ from app.directory import examples, render
 from app.directory.contacts import Contacts, HelpJson
 from app.directory.engine.search import Search
 from app.directory.live import Directory
-from app.directory.nearest import NEAREST, NO_STORE, answer
+from app.directory.nearest import NEAREST, NO_STORE, answer, answer_query
 from app.directory.nearest_question import Asked, NearestQuestion
 from app.directory.read_side import NotReady
 from app.directory.schemas import (
@@ -124,8 +124,8 @@ async def nearest_havens(request: Request, directory: Live, contacts: Help) -> R
     Never an empty answer: it always says whom to call, and what opens next where little is open.
     Where you ask from is not stored or logged; `POST` keeps it out of addresses as well.
     """
-    question = NearestQuestion.from_query(request.scope["query_string"])
-    return _json(answer(question, directory, contacts.body), contacts.headers)
+    answered = answer_query(request.scope["query_string"], directory, contacts.body)
+    return _json(answered, contacts.headers)
 
 
 @router.post(

@@ -9,13 +9,14 @@ long way: whatever the framework would refuse, or do in its own way, is left to 
 """
 
 import logging
+import re
 from functools import cache
 from time import perf_counter
 from typing import ClassVar
 
 from app.core.errors import DomainError
 from app.core.metrics import measure
-from app.directory.nearest import NEAREST, NO_STORE, answer
+from app.directory.nearest import NEAREST, NO_STORE, answer, answer_query
 from app.directory.nearest_question import NearestQuestion
 from app.http.connections import Guarded
 from app.http.middleware import BODY_LIMIT, CORS_HEADERS
@@ -23,6 +24,8 @@ from app.http.middleware import BODY_LIMIT, CORS_HEADERS
 log = logging.getLogger(__name__)
 
 _PATH = NEAREST.encode()
+_LINE = re.compile(rb"GET (%b\?[\w.,:=&%%+-]*) HTTP/1\.1\r\n" % re.escape(_PATH))
+"""The first line of a question, if nothing about it is unusual."""
 
 
 def lines_of(headers: dict[str, str]) -> bytes:
@@ -59,6 +62,36 @@ class Shortcut(Guarded):
     _always_says: ClassVar[tuple[object, bytes]] = (None, b"")
     """The server's headers for every answer, as it last had them, and as lines."""
 
+    _is_answered_here = False
+    """Whether the last request was."""
+
+    _same_head = b""
+    """What came after its first line, if it was and came alone: with the next question a client
+    sends the same."""
+
+    def data_received(self, data: bytes) -> None:
+        if self._same_head and data.endswith(self._same_head) and self._answered_again(data):
+            return
+        self._is_answered_here, self._same_head = False, b""
+        is_at_start, before = self._is_between and not self._loose, self._requests
+        super().data_received(data)
+        is_whole = is_at_start and self._is_between and self._requests == before + 1
+        if is_whole and self._is_answered_here and (line := _LINE.match(data)):
+            self._same_head = data[line.end() :]
+
+    def _answered_again(self, data: bytes) -> bool:
+        """Answer what differs from the last request in its address at most, if it may be answered.
+
+        The parser would tell nothing new of it, and take a third of the time of an answer.
+        """
+        line = _LINE.fullmatch(data, 0, len(data) - len(self._same_head))
+        if line is None or len(data) > self.limits.line or not self._is_free():
+            return False
+        self.url = line[1]
+        is_answered = self._answered(b"")
+        self._requests += is_answered
+        return is_answered
+
     def on_head(self) -> None:
         if self._is_ordinary():
             self._held = b""
@@ -74,7 +107,7 @@ class Shortcut(Guarded):
     def on_end(self) -> None:
         if self._held is not None:
             if self._answered(self._held):
-                self._held = None
+                self._held, self._is_answered_here = None, True
                 return
             self._go_the_long_way()
         super().on_end()
@@ -107,13 +140,19 @@ class Shortcut(Guarded):
     def _may_be_answered(self) -> bool:
         """Whether nothing but what is asked, and how, can be against answering it now."""
         return (
-            not self.is_leaving
             # Which of two headers counts is the framework's to know.
-            and len(self.by_name) == len(self.headers)
+            len(self.by_name) == len(self.headers)
             and not self.expect_100_continue
             and not self.parser.should_upgrade()
             and (self._stays() or self.answers_last)
-            # What was asked before on this connection is answered before.
+            and self._is_free()
+        )
+
+    def _is_free(self) -> bool:
+        """Whether the connection is, whatever is asked on it."""
+        return (
+            not self.is_leaving
+            # What was asked before is answered before.
             and getattr(self.cycle, "response_complete", True)
             and not self.flow.write_paused
             and not self.transport.is_closing()
@@ -125,15 +164,15 @@ class Shortcut(Guarded):
 
     def _answered(self, body: bytes) -> bool:
         began = perf_counter()
-        method = self.parser.get_method()
+        directory, method = self.app_state["directory"], self.parser.get_method()
         try:
+            wish = self.by_name.get(b"accept-language", b"").decode("latin-1")
+            contacts = self.app_state["contacts"].wanted(wish)
             if method == b"GET":
-                question = NearestQuestion.from_query(self.url.partition(b"?")[2])
+                query = self.url.partition(b"?")[2]
+                content = answer_query(query, directory, contacts.body)
             else:
-                question = NearestQuestion.from_json(body)
-            wishes = (value for name, value in self.headers if name == b"accept-language")
-            contacts = self.app_state["contacts"].wanted(next(wishes, b"").decode("latin-1"))
-            content = answer(question, self.app_state["directory"], contacts.body)
+                content = answer(NearestQuestion.from_json(body), directory, contacts.body)
         except DomainError:
             return False  # the framework meets it again, and makes a problem of it
         except Exception:

@@ -43,11 +43,11 @@ class Following(Shortcut):
     _follower: Follower | None = None
     _began = 0.0
 
-    def data_received(self, data: bytes) -> None:
+    def on_message_begin(self) -> None:
         # Who sends more does not want to wait for longer, and is answered in turn.
         if self._follower:
             self.app_state["followers"].let_go(self._follower)
-        super().data_received(data)
+        super().on_message_begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._follower:
@@ -63,6 +63,9 @@ class Following(Shortcut):
     @property
     def _is_answered(self) -> bool:
         return self._follower is None and super()._is_answered
+
+    def _is_free(self) -> bool:
+        return self._follower is None and super()._is_free()
 
     def _is_ordinary(self) -> bool:
         return super()._is_ordinary() or (

@@ -180,9 +180,10 @@ class Guarded(HttpToolsProtocol):
         self.headers = []
         self.is_leaving = False
         self._last_one: RequestResponseCycle | None = None
-        # What has come so far: whole requests, of the next one its head and so much body, and
-        # bytes that are not yet part of anything whole.
+        # What has come so far: whole requests, whether nothing of the next one, of that its head
+        # and so much body, and bytes that are not yet part of anything whole.
         self._requests = 0
+        self._is_between = True
         self._has_head = False
         self._body = 0
         self._loose = 0
@@ -225,6 +226,10 @@ class Guarded(HttpToolsProtocol):
         if len(self.pipeline) > self.limits.pipelined:
             raise Refused(Refusal.PIPELINED)
 
+    def on_message_begin(self) -> None:
+        self._is_between = False
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         self.version = self.parser.get_http_version()
         self.by_name = dict(self.headers)
@@ -254,6 +259,7 @@ class Guarded(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._requests += 1
+        self._is_between = True
         self._has_head = False
         self._loose = 0
         self.on_end()

@@ -75,8 +75,8 @@ def _line(folder: Path, size: int) -> tuple[str, ...]:
         # A service just started still imports what it builds directories with.
         until_shown(server, folder)
         change = until_shown(server, folder)
-        drive(server.url, 1)
-        run = middle([drive(server.url, SECONDS) for _ in range(ROUNDS)])
+        drive(server, 1)
+        run = middle([drive(server, SECONDS) for _ in range(ROUNDS)])
         weight = pss_mb(server.processes)
     return (
         f"{size:,}",
@@ -130,8 +130,8 @@ def _hard_cases(server: Server, size: int) -> None:
     }
     rows = []
     for name, ask in cases.items():
-        drive(server.url, 1, ask, connections=1)
-        run = drive(server.url, SECONDS, ask, connections=1)
+        drive(server, 1, ask, connections=1)
+        run = drive(server, SECONDS, ask, connections=1)
         rows.append((name, f"{run.p50_ms:.2f}", f"{run.p99_ms:.2f}"))
     title = f"Hard questions, {size:,} venues, one connection, the way there and back included"
     table(title, ("", "p50 ms", "p99 ms"), rows)
@@ -141,13 +141,13 @@ def _while_building(server: Server, folder: Path, size: int, build_seconds: floa
     """Answers at rest and while a change makes the directory be built anew."""
     seconds = max(2, int(build_seconds * 0.8))
     until_shown(server, folder)
-    most = drive(server.url, SECONDS)
+    most = drive(server, SECONDS)
     rate = most.per_second / 4
     at_rest = np.percentile(open_loop.measure(server.port, rate, seconds), (50, 99))
     weights: list[float] = []
     with _watched(server, weights):
         _edit(folder)
-        busy = drive(server.url, seconds)
+        busy = drive(server, seconds)
         until_shown(server, folder)
         _edit(folder)
         building = np.percentile(open_loop.measure(server.port, rate, seconds), (50, 99))

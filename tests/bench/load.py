@@ -6,17 +6,22 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from itertools import count
 from statistics import median
 from typing import NamedTuple
 
+from tests.bench.servers import Server
 from tests.bench.venues import LAT, LON
 
 CONNECTIONS = 32
 ASK = "/v1/havens/nearest?lat={lat}&lon={lon}&limit=5"
 """The path of a question; wrk fills in a place in the City each time."""
 
+_SEEDS = count(1)
+"""Another one for each round, so that no place is asked about twice."""
+
 _SCRIPT = """
-math.randomseed(1)
+math.randomseed({seed})
 request = function()
   local lat = {south} + math.random() * {height}
   local lon = {west} + math.random() * {width}
@@ -31,6 +36,13 @@ class Run(NamedTuple):
     per_second: float
     p50_ms: float
     p99_ms: float
+    user_us: float
+    system_us: float
+    """Of the processor's time, for each answer: in all processes of the server together."""
+
+    @property
+    def processor_us(self) -> float:
+        return self.user_us + self.system_us
 
 
 def need_wrk() -> None:
@@ -39,9 +51,10 @@ def need_wrk() -> None:
         sys.exit("wrk is needed: on Debian and Ubuntu, apt-get install wrk")
 
 
-def drive(url: str, seconds: float, ask: str = ASK, connections: int = CONNECTIONS) -> Run:
+def drive(server: Server, seconds: float, ask: str = ASK, connections: int = CONNECTIONS) -> Run:
     """Ask a server as fast as it answers, from so many connections."""
     script = _SCRIPT.format(
+        seed=next(_SEEDS),
         south=LAT[0],
         height=LAT[1] - LAT[0],
         west=LON[0],
@@ -52,16 +65,20 @@ def drive(url: str, seconds: float, ask: str = ASK, connections: int = CONNECTIO
         file.write(script)
         file.flush()
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}", "--latency"]
+        before = server.processor_seconds()
         ran = subprocess.run(
-            [*command, "-s", file.name, url], capture_output=True, text=True, check=True
+            [*command, "-s", file.name, server.url], capture_output=True, text=True, check=True
         )
+        spent = server.processor_seconds()
     if "Non-2xx" in ran.stdout or "Socket errors" in ran.stdout:
-        sys.exit(f"not every answer of {url}{ask} was good:\n{ran.stdout}")
+        sys.exit(f"not every answer of {server.url}{ask} was good:\n{ran.stdout}")
+    answers = re.search(r"([0-9]+) requests in ", ran.stdout)
     rate = re.search(r"Requests/sec: +([0-9.]+)", ran.stdout)
     p50, p99 = (re.search(rf"{share}% +([0-9.]+)(us|ms|s)", ran.stdout) for share in (50, 99))
-    if not (rate and p50 and p99):
+    if not (answers and rate and p50 and p99):
         sys.exit(f"wrk said something else:\n{ran.stdout}")
-    return Run(float(rate[1]), _ms(p50), _ms(p99))
+    user, system = (1e6 * (b - a) / int(answers[1]) for a, b in zip(before, spent, strict=True))
+    return Run(float(rate[1]), _ms(p50), _ms(p99), user, system)
 
 
 def middle(runs: Sequence[Run]) -> Run:
@@ -72,6 +89,12 @@ def middle(runs: Sequence[Run]) -> Run:
 def ratio(ours: Sequence[Run], theirs: Sequence[Run]) -> float:
     """The median of the ratios of rounds that were driven one after the other."""
     return median(a.per_second / b.per_second for a, b in zip(ours, theirs, strict=True))
+
+
+def processor_ratio(ours: Sequence[Run], theirs: Sequence[Run]) -> float:
+    """The same of the processor's time for an answer, of which the load of a machine changes
+    little."""
+    return median(a.processor_us / b.processor_us for a, b in zip(ours, theirs, strict=True))
 
 
 def _ms(found: re.Match[str]) -> float:

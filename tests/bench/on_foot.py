@@ -92,10 +92,10 @@ def _served(folder: Path, made: Streets) -> None:
     with ExitStack() as stack:
         servers = [stack.enter_context(ours(each)) for each in (with_streets, without)]
         for server in servers:
-            drive(server.url, 1)
+            drive(server, 1)
         for _ in range(ROUNDS):
             for several, server in zip(runs.values(), servers, strict=True):
-                several.append(drive(server.url, SECONDS))
+                several.append(drive(server, SECONDS))
     rows = []
     for name, several in runs.items():
         run = middle(several)

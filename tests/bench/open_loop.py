@@ -35,7 +35,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="havens-bench-") as folder:
         fill(f"sqlite:///{folder}/havens.sqlite", SIZE)
         with ours(Path(folder)) as server:
-            most = max(drive(server.url, 3).per_second for _ in range(2))
+            most = max(drive(server, 3).per_second for _ in range(2))
             times = measure(server.port, most / 2, SECONDS)
     figures = np.percentile(times, SHARES)
     table(

@@ -42,6 +42,17 @@ class Server:
     def processes(self) -> list[psutil.Process]:
         return [self.process, *self.process.children(recursive=True)]
 
+    def processor_seconds(self) -> tuple[float, float]:
+        """What its processes have spent so far, in user and in system time, with those that have
+        ended."""
+        user = system = 0.0
+        for process in self.processes:
+            with suppress(psutil.NoSuchProcess):
+                spent = process.cpu_times()
+                user += spent.user + spent.children_user
+                system += spent.system + spent.children_system
+        return user, system
+
     def connections(self, workers: int) -> list[HTTPConnection]:
         """One connection to each process that answers, of which there must be so many."""
         for _ in range(300):

@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,7 +12,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 import uvicorn
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 from starlette.types import Receive, Scope, Send
@@ -27,7 +29,7 @@ from app.directory import shortcut
 from app.directory.contacts import Contacts
 from app.directory.live import Directory
 from app.directory.nearest import NEAREST
-from app.directory.nearest_question import NearestQuestion
+from app.directory.nearest_question import PLAIN, NearestQuestion, read_plain
 from app.directory.shortcut import Shortcut
 from app.feeds.changes import Changes
 from app.feeds.followers import Followers
@@ -65,7 +67,7 @@ INSIDE: list[tuple[Callable[..., Any], set[str]]] = [
 
 OVERRIDDEN = (
     *("connection_made", "data_received", "on_headers_complete", "on_body", "on_message_complete"),
-    *("on_response_complete", "shutdown"),
+    *("on_message_begin", "on_response_complete", "shutdown"),
 )
 CALLED = ("timeout_keep_alive_handler",)
 
@@ -166,8 +168,9 @@ def test_both_ways_answer_alike(service: httpx.Client, asked: str, more: dict[st
         content = re.sub(rb'"request_id":"[0-9a-f]{32}"', b"", response.content)
         return response.status_code, told, content
 
-    # With a header that is given twice, the framework answers.
-    assert heard() == heard(("X-Twice", "1"), ("X-Twice", "2"))
+    # With a header that is given twice, the framework answers; and who asks again on the same
+    # connection is answered without the parser.
+    assert heard() == heard() == heard(("X-Twice", "1"), ("X-Twice", "2"))
 
 
 def test_both_ways_are_counted_alike(service: httpx.Client) -> None:
@@ -201,6 +204,12 @@ class Wire(asyncio.Transport):
 
     def close(self) -> None:
         self.closed = True
+
+    def abort(self) -> None:
+        self.closed = True
+
+    def get_write_buffer_size(self) -> int:
+        return 0
 
     def pause_reading(self) -> None:
         pass
@@ -259,6 +268,8 @@ def talk(sqlite: Engine, tmp_path: Path) -> Talk:
         wire = Wire()
         line.connection_made(wire)
         for packet in packets:
+            if wire.closed:
+                break
             if isinstance(packet, bytes):
                 line.data_received(packet)
             else:
@@ -400,10 +411,140 @@ def test_a_server_that_ends_says_so_in_the_last_answer_of_each_connection(talk: 
 def test_a_fault_of_the_short_way_is_logged_and_the_framework_answers(
     talk: Talk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(shortcut, "answer", lambda *_: 1 // 0)
+    monkeypatch.setattr(shortcut, "answer_query", lambda *_: 1 // 0)
     assert talk(request(ASK))[0] == [f"{ASK} "]
     assert "ZeroDivisionError" in caplog.text
     assert "51.5134" not in caplog.text
+
+
+# --- whoever asks again ----------------------------------------------------------------------
+
+
+@contextmanager
+def parsed() -> Iterator[list[Guarded]]:
+    """The connections of the requests that the parser got, while this goes on."""
+    found: list[Guarded] = []
+    begin = Guarded.on_message_begin
+
+    def on_message_begin(line: Guarded) -> None:
+        found.append(line)
+        begin(line)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Guarded, "on_message_begin", on_message_begin)
+        yield found
+
+
+def talk_by_parser(talk: Talk, *packets: bytes) -> Wire:
+    """What is heard when all of it is parsed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Shortcut, "_answered_again", lambda *_: False)
+        return talk(*packets)[1]
+
+
+def test_who_asks_again_with_the_same_head_is_answered_without_the_parser(talk: Talk) -> None:
+    for headers in ({}, {"origin": "https://elsewhere.test", "accept_language": "pl"}):
+        asked = [
+            request(ask, b"", **headers)
+            for ask in (ASK, f"{ASK}&limit=1", f"{ASK}&facilities=seat")
+        ]
+        apart = b"".join(talk(one)[1].written for one in asked)
+        with parsed() as several:
+            heard, wire = talk(*asked)
+        assert heard == ["shortcut"] * 3
+        assert len(several) == 1
+        assert wire.written == apart
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        request(ASK, x="1"),
+        request(ASK)[:-2] + b"X: 1\r\n\r\n",
+        request(f"{ASK}#here"),
+        request(f"{ASK}& "),
+        request(f"GET {NEAREST}"),
+        request(f"GET /v1/havens?{HERE}"),
+        request(f"HEAD {NEAREST}?{HERE}"),
+        request(ASK).replace(b"1.1", b"1.0"),
+        request(f"{ASK}&limit=0"),
+        request(f"{ASK}&facilities={'seat,' * 2000}"),
+        request(ASK) * 2,
+        request(ASK) + b"GET",
+        b"\r\n" + request(ASK),
+    ],
+    ids=range(13),
+)
+def test_whatever_else_comes_then_is_parsed(talk: Talk, other: bytes) -> None:
+    with parsed() as several:
+        talk(request(ASK), other)
+    assert len(several) > 1
+
+
+def test_what_is_under_way_is_parsed_to_its_end(talk: Talk) -> None:
+    one, other = request(ASK), request(f"{ASK}&limit=1")
+    written = talk(one, other, one)[1].written
+    for cut in range(len(other)):
+        for packets in (
+            (one, other[:cut], other[cut:] + one),
+            (one + other[:cut], other[cut:], one),
+        ):
+            assert talk(*packets)[1].written == written
+
+
+def test_who_is_answered_again_has_moved_on(talk: Talk) -> None:
+    began, kept = time.monotonic(), []
+
+    def look_after(seconds: float) -> Callable[[Shortcut], None]:
+        def look(line: Shortcut) -> None:
+            assert line.overdue(began + seconds) is None
+            kept.append(not line.transport.is_closing())
+
+        return look
+
+    talk(request(ASK), look_after(1), look_after(7))
+    talk(request(ASK), look_after(1), request(ASK), look_after(7), look_after(13))
+    assert kept == [True, False, True, True, False]
+
+
+OTHERS = [
+    *(request(f"{ASK}{more}") for more in ("", "&limit=2", "&limit=0", "&facilities=seat", "#a")),
+    *(request(ASK, b"", **{name: "a"}) for name in ("origin", "accept_language", "x", "Host")),
+    request(ASK, connection="close"),
+    request(ASK).replace(b"1.1", b"1.0"),
+    request(ASK, upgrade="h2c", connection="upgrade"),
+    request(f"POST {NEAREST}", IN_JSON.encode(), **POSTED),
+    request(f"GET /v1/havens?{HERE}"),
+    b"\r\n",
+    b"GET",
+    b"no request\r\n\r\n",
+]
+PACKETS = st.lists(
+    st.tuples(st.one_of(st.just(OTHERS[0]), st.sampled_from(OTHERS)), st.integers(-60, 120)),
+    min_size=2,
+    max_size=8,
+)
+
+
+@pytest.mark.parametrize("more", [request(ASK), b"GET", request(ASK)[:-2], b"\r\n"], ids=range(4))
+def test_what_came_with_more_is_parsed_again(talk: Talk, more: bytes) -> None:
+    packet = request(ASK) + more
+    assert talk(packet, packet)[1].written == talk_by_parser(talk, packet, packet).written
+
+
+@given(PACKETS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_however_it_comes_the_answers_are_those_of_the_parser(
+    talk: Talk, several: list[tuple[bytes, int]]
+) -> None:
+    packets = [b""]
+    for asked, cut in several:
+        # Whole, or with so much of it in the packet before.
+        packets[-1] += asked[: max(cut, 0)]
+        packets.append(asked[max(cut, 0) :])
+    packets = [packet for packet in packets if packet]
+    expected, (_, wire) = talk_by_parser(talk, *packets), talk(*packets)
+    assert (wire.written, wire.closed) == (expected.written, expected.closed)
 
 
 # --- one contract ----------------------------------------------------------------------------
@@ -446,3 +587,17 @@ def test_a_query_means_the_same_however_it_is_escaped(pairs: list[tuple[str, str
         for pair in pairs
     )
     assert read(plain) == read(escaped) == read(quote(plain, safe="&=,"))
+
+
+@given(st.from_regex(PLAIN, fullmatch=True))
+def test_what_is_read_in_one_go_means_the_same(query: bytes) -> None:
+    plain = read_plain(query)
+    assert plain
+    lat, lon, limit = plain
+    assert read(query.decode()) == NearestQuestion(lat=lat, lon=lon, limit=limit)
+
+
+def test_what_nearly_everybody_asks_is_read_in_one_go() -> None:
+    assert read_plain(b"lat=51.513412&lon=-0.089&limit=3") == (51.513412, -0.089, 3)
+    assert read_plain(b"lat=51.513412&lon=-0.089") == (51.513412, -0.089, 5)
+    assert read_plain(b"lat=91&lon=0") is None

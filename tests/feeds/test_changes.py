@@ -400,6 +400,18 @@ def test_who_asks_for_more_meanwhile_is_answered_in_turn(world: World) -> None:
     assert "havens_followers 0.0" in metrics(world)
 
 
+@pytest.mark.parametrize("more", ["/health/live", "/v1/havens/nearest?lat=51.5&lon=-0.1&limit=5"])
+def test_what_comes_with_the_question_is_answered_after_it(world: World, more: str) -> None:
+    cursor = world.mirror.follow().cursor
+    url = world.client.base_url
+    paths = f"/v1/changes?since={cursor}&wait=30", more
+    with socket.create_connection((url.host, url.port), PATIENCE_SECONDS) as wire:
+        wire.sendall(b"".join(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode() for path in paths))
+        file = wire.makefile("rb")
+        answers = [read_answer(file), read_answer(file)]
+    assert ["cursor" in json.loads(answer) for answer in answers] == [True, False]
+
+
 def read_answer(file: IO[bytes]) -> bytes:
     """The body of the next answer of a connection."""
     head = b"".join(iter(file.readline, b"\r\n")).lower()

@@ -24,6 +24,7 @@ from app.core.compiled import (
     Shorts,
     address_of,
     compiled,
+    compiled_maker,
     compiled_part,
 )
 from app.core.places import EARTH_RADIUS_M
@@ -163,7 +164,7 @@ def answer(
     return havens, closing, matches[:total]
 
 
-@compiled_part
+@compiled_maker
 def _best(
     packed: Any,
     wanted: Wanted,
@@ -180,34 +181,57 @@ def _best(
     their own bounds, and when one is the first its way is measured. The search ends when none that
     waits could be better than the worst of the rows it has; of equal rank, it may.
     """
+    instants, surely = np.empty(wanted.limit, dtype=np.int64), np.full(wanted.limit, math.inf)
+    found = instants, surely, matches, lengths
+    heap_at, heap_m, heap_item = heap
+    heap_at[0], heap_m[0], heap_item[0] = 0, 0.0, len(columns_of(packed).children) - 1
+    count, waiting = _go_on(packed, wanted, on_foot, reached, heap, found, 0, 1)
+    while waiting:
+        heap_at = np.concatenate((heap_at, np.empty_like(heap_at)))
+        heap_m = np.concatenate((heap_m, np.empty_like(heap_m)))
+        heap_item = np.concatenate((heap_item, np.empty_like(heap_item)))
+        heap = heap_at, heap_m, heap_item
+        count, waiting = _go_on(packed, wanted, on_foot, reached, heap, found, count, waiting)
+    return count
+
+
+@compiled_part
+def _go_on(
+    packed: Any,
+    wanted: Wanted,
+    on_foot: Feet,
+    reached: Shorts,
+    heap: Heap,
+    found: tuple[Ints, Floats, IntLines, FloatLines],
+    count: int,
+    waiting: int,
+) -> tuple[int, int]:
+    """Search to the end, or until the heap has no room for what is to wait; how many rows there
+    are, and how many still wait."""
     columns = columns_of(packed)
     limit, blocks = wanted.limit, len(columns.children)
-    instants, surely = np.empty(limit, dtype=np.int64), np.full(limit, math.inf)
+    instants, surely, matches, lengths = found
     heap_at, heap_m, heap_item = heap
-    heap_at[0], heap_m[0], heap_item[0] = 0, 0.0, blocks - 1
-    count, waiting = 0, 1
     while waiting:
         instant, way, item = heap_at[0], heap_m[0], heap_item[0]
         worst = (instants[limit - 1], lengths[limit - 1, WAY]) if count == limit else NONE_WORSE
         if (instant, way) > worst:
             break
+        if item < blocks:
+            held = columns.children[item, 1] - columns.children[item, 0]
+            if waiting - 1 + held > len(heap_at):
+                return count, waiting
         waiting -= 1
         sink(heap_at, heap_m, heap_item, waiting)
         if item >= blocks:
             count = _rank(
                 packed, wanted, on_foot, reached, item - blocks, instants, count, matches, lengths
             )
-            continue
-        while waiting + columns.children[item, 1] - columns.children[item, 0] > len(heap_at):
-            heap_at = np.concatenate((heap_at, np.empty_like(heap_at)))
-            heap_m = np.concatenate((heap_m, np.empty_like(heap_m)))
-            heap_item = np.concatenate((heap_item, np.empty_like(heap_item)))
-        heap = heap_at, heap_m, heap_item
-        if item < columns.leaves:
+        elif item < columns.leaves:
             waiting = _add_rows(packed, wanted, on_foot, item, way, worst, surely, heap, waiting)
         else:
             waiting = _add_blocks(packed, wanted, on_foot, item, worst, heap, waiting)
-    return count
+    return count, 0
 
 
 @compiled_part
@@ -420,7 +444,8 @@ def _rank(
     count = min(count + 1, wanted.limit)
     for i in range(count - 1, place, -1):
         instants[i] = instants[i - 1]
-        matches[i] = matches[i - 1]
+        for said in range(WAY + 1):
+            matches[i, said] = matches[i - 1, said]
     instants[place] = instant
     matches[place, ROW], matches[place, MINUTES] = row, minutes
     matches[place, OPENS_AT], matches[place, BY_STREETS] = opens_at, by_streets

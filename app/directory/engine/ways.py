@@ -7,7 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from app.core.compiled import Ints, ShortLines, Shorts, address_of, compiled, compiled_part
+from app.core.compiled import (
+    Ints,
+    ShortLines,
+    Shorts,
+    address_of,
+    compiled,
+    compiled_maker,
+    compiled_part,
+)
 from app.directory.engine.columns import (
     UNREACHED,
     columns_of,
@@ -28,7 +36,7 @@ class Tie(NamedTuple):
     off: int
 
 
-@compiled_part
+@compiled_maker
 def spread(packed: Any, tie: Tie) -> Shorts:
     """How far each hub is from a place, as far as it has a label there."""
     if tie.edge < 0:
@@ -59,7 +67,7 @@ def forget(packed: Any) -> None:
         reached_from[0] = -1
 
 
-@compiled_part
+@compiled_maker
 def _nothing_reached(packed: Any) -> Shorts:
     labels, _, _ = labels_of(packed)
     return np.full(len(labels), UNREACHED, dtype=np.int32)
