@@ -38,7 +38,7 @@ from app.core.db import none_such, seen_until
 from app.core.errors import responses, wrong
 from app.core.journal import Journal, WrongClock
 from app.directory.routes import GEOJSON, GeoJson
-from app.http.conditional import TheJournal, download, unstored
+from app.http.conditional import TheJournal, download, unstored, unstored_model
 from app.http.fields import to_json
 from app.venues.models import Venue
 
@@ -93,7 +93,7 @@ class _Reading:
         with self.journal.reports() as session:
             view = View.of(session, question, seen_until(session))
             report = make(session, view)
-        answer = _in_form(report, question, f"{name}-{view.as_at}.{question.format}")
+        answer = _in_form(self.request, report, question, f"{name}-{view.as_at}.{question.format}")
         note_read(self.journal, self.auditor.actor, name, view, revealed(report))
         return answer
 
@@ -104,13 +104,14 @@ class _Reading:
         with self.journal.reports() as session:
             view = View.of(session, question, seen_until(session))
             work_out = read(session, view)
-        return _in_form(work_out(), question, f"{name}-{view.as_at}.{question.format}")
+        file = f"{name}-{view.as_at}.{question.format}"
+        return _in_form(self.request, work_out(), question, file)
 
 
-def _in_form(report: Report, output: Output, name: str) -> Response:
+def _in_form(request: Request, report: Report, output: Output, name: str) -> Response:
     match output.format:
         case Form.JSON:
-            return unstored(to_json(report))
+            return unstored_model(request, report)
         case Form.CSV:
             return download(files.as_csv(report, output.table), "text/csv", name)
         case Form.XLSX:
@@ -322,22 +323,26 @@ officers = APIRouter(prefix="/v1/admin", tags=["audit"])
 
 
 def _for_officer(
-    journal: Journal, question: ReportQuestion, name: str, make: Callable[[Session, View], R]
+    request: Request,
+    journal: Journal,
+    question: ReportQuestion,
+    name: str,
+    make: Callable[[Session, View], R],
 ) -> Response:
     """A report for who records test results: that they read it is not journalled."""
     with journal.reports() as session:
         view = View.of(session, question, seen_until(session))
         report = make(session, view)
-    return _in_form(report, question, f"{name}-{view.as_at}.{question.format}")
+    return _in_form(request, report, question, f"{name}-{view.as_at}.{question.format}")
 
 
 @officers.get("/due", summary="What is due at venues?", response_model=Due, responses=_FORMS)
 def read_due_as_officer(
-    question: Annotated[DueQuestion, Query()], journal: TheJournal, _: Officer
+    question: Annotated[DueQuestion, Query()], journal: TheJournal, _: Officer, request: Request
 ) -> Response:
     """Accreditations, reviews, training and retests that are due or overdue, as in the audit."""
     return _for_officer(
-        journal, question, "due", lambda session, view: due(session, view, question.days)
+        request, journal, question, "due", lambda session, view: due(session, view, question.days)
     )
 
 
@@ -345,7 +350,7 @@ def read_due_as_officer(
     "/quality", summary="What is amiss in the data?", response_model=Quality, responses=_FORMS
 )
 def read_quality_as_officer(
-    question: Annotated[ReportQuestion, Query()], journal: TheJournal, _: Officer
+    question: Annotated[ReportQuestion, Query()], journal: TheJournal, _: Officer, request: Request
 ) -> Response:
     """What is missing, old or in contradiction, venue by venue, as in the audit."""
-    return _for_officer(journal, question, "quality", quality)
+    return _for_officer(request, journal, question, "quality", quality)

@@ -133,6 +133,7 @@ def make_engine(url: str) -> Engine:
     )
     event.listen(engine, "do_connect", _connect)
     event.listen(engine, "begin", _begin_postgresql)
+    event.listen(engine, "before_cursor_execute", _ask_for_bytes)
     return engine
 
 
@@ -190,6 +191,17 @@ def _begin_postgresql(connection: Connection) -> None:
     limits = "statement_timeout = '30s'", "lock_timeout = '10s'", "timezone = 'UTC'"
     script = "; ".join(f"SET LOCAL {limit}" for limit in limits)
     connection.exec_driver_sql(script, execution_options={"no_parameters": True})
+
+
+BYTES = "bytes"
+"""The execution option of a statement that finds many bytes, which would come as text otherwise."""
+
+
+def _ask_for_bytes(_: Any, cursor: Any, __: Any, ___: Any, context: Any, ____: Any) -> None:
+    if context.execution_options.get(BYTES):
+        from psycopg.pq import Format  # noqa: PLC0415  as the driver
+
+        cursor.format = Format.BINARY
 
 
 TRIED_AGAIN_SECONDS = 5

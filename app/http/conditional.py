@@ -174,6 +174,21 @@ def unstored(content: bytes, media_type: str = "application/json") -> Response:
     return Response(content, media_type=media_type, headers=NO_STORE)
 
 
+HANDED_BACK = "havens.handed_back"
+"""Where the scope of a call from a page of ours has what takes the model of an answer; no client
+can put anything there."""
+
+
+def unstored_model(request: Request, shown: BaseModel) -> Response:
+    """A model as such an answer: in JSON, but to a page of ours that takes it as it is."""
+    take: Callable[[BaseModel], None] | None = request.scope.get(HANDED_BACK)
+    if take is None:
+        return unstored(to_json(shown))
+    # To write seven megabytes and to read them again takes longer than all else about a page.
+    take(shown)
+    return unstored(b"")
+
+
 def download(content: bytes, media_type: str, name: str) -> Response:
     """A file that whoever asked can save under a name; nothing on the way keeps it."""
     headers = NO_STORE | {"Content-Disposition": f'attachment; filename="{name}"'}

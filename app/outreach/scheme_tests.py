@@ -1,16 +1,18 @@
 """What an officer records about scheme tests, and which of them ask for a retest."""
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
+import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from app.core.db import as_hex
+from app.core.columns import london_days, read_columns
 from app.core.errors import DomainError, NotFound, wrong
 from app.core.events import in_effect, known, not_in_future, record, void, within
-from app.core.london import london_day
 from app.outreach.models import Debrief, Result, SchemeTest
 from app.outreach.rules import KnownTest
 from app.outreach.schemas import DebriefIn, SchemeTestIn
@@ -141,36 +143,38 @@ def known_tests(
         # What follows a test is never before it.
         return [*within(model, first, None), col(model.effective_at) <= at, known(model, known_at)]
 
-    ids, columns = ("id", "venue_id", "retest_of_id"), ("scheme", "effective_at", "result")
-    held = (
-        sa.select(
-            *(as_hex(getattr(SchemeTest, name)).label(name) for name in ids),
-            *(getattr(SchemeTest, name) for name in columns),
-        )
-        .where(*up_to(SchemeTest))
-        .order_by(*(getattr(SchemeTest, name) for name in ("effective_at", "recorded_at", "id")))
-    )
-    talks = sa.select(as_hex(Debrief.test_id), as_hex(Debrief.id), col(Debrief.effective_at)).where(
+    names = ("effective_at", "recorded_at", "id", "venue_id", "retest_of_id", "scheme", "result")
+    held = sa.select(*(getattr(SchemeTest, name) for name in names)).where(*up_to(SchemeTest))
+    talks = sa.select(col(Debrief.test_id), col(Debrief.id), col(Debrief.effective_at)).where(
         *up_to(Debrief)
     )
     if venue_id is not None:
         held = held.where(col(SchemeTest.venue_id) == venue_id)
         talks = talks.join(SchemeTest).where(col(SchemeTest.venue_id) == venue_id)
-    tests = session.execute(held).all()
-    debriefs = {test_id: (id_, london_day(at)) for test_id, id_, at in session.execute(talks)}
-    results = {
-        test.id: (london_day(test.effective_at), test.result == Result.PASSED) for test in tests
-    }
-    retests = {test.retest_of_id: (test.id, *results[test.id]) for test in tests}
+    tested_at, recorded_at, *columns = read_columns(session, held)
+    in_turn = np.lexsort((np.array(columns[0]), recorded_at, tested_at)).tolist()
+    ids, venues, repeated, of, results = ([column[row] for row in in_turn] for column in columns)
+    days = _days(tested_at[in_turn])
+    passed = [result == Result.PASSED for result in results]
+    test_ids, debrief_ids, debriefed_at = read_columns(session, talks)
+    debriefs = dict(zip(test_ids, zip(debrief_ids, _days(debriefed_at), strict=True), strict=True))
+    retests = dict(zip(repeated, zip(ids, days, passed, strict=True), strict=True))
     return [
         KnownTest(
-            test.id,
-            test.venue_id,
-            test.scheme,
-            *results[test.id],
-            test.retest_of_id,
-            *debriefs.get(test.id, (None, None)),
-            *retests.get(test.id, (None, None, None)),
+            id_,
+            venue,
+            scheme,
+            on,
+            is_passed,
+            retest_of or None,
+            *debriefs.get(id_, (None, None)),
+            *retests.get(id_, (None, None, None)),
         )
-        for test in tests
+        for id_, venue, scheme, on, is_passed, retest_of in zip(
+            ids, venues, of, days, passed, repeated, strict=True
+        )
     ]
+
+
+def _days(instants: NDArray[Any]) -> list[date]:
+    return [*map(date.fromordinal, london_days(instants).tolist())]

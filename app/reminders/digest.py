@@ -11,7 +11,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from app.accounts.guards import Officer
 from app.accounts.models import Account, Role
-from app.audit.frame.question import Question, View, counted_venues
+from app.audit.frame.question import Question, View
 from app.audit.reports.due import DueKind, work_list
 from app.core.errors import responses
 from app.core.journal import erase
@@ -118,7 +118,7 @@ def text(session: Session, at: datetime, ours: Settings) -> str:
 def _counts(session: Session, at: datetime) -> Iterator[tuple[str, int]]:
     view = View.of(session, Question(), at)
     today, soon = view.as_at, view.as_at + timedelta(days=SOON_DAYS)
-    items = work_list(session, view, counted_venues(session, view), SOON_DAYS)
+    items = work_list(session, view, SOON_DAYS)
     for kind, what in ((DueKind.ACCREDITATION, "awards"), (DueKind.TRAINING, "venues' courses")):
         days = [item.on for item in items if item.kind is kind and item.on and item.on >= today]
         yield f"{what} that end within {SOON_DAYS} days", len(days)

@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.audit.frame.question import Question, View, counted_venues
+from app.audit.frame.question import Question, View
 from app.audit.reports.due import DueItem, DueKind, work_list
 from app.core.journal import now
 from app.core.london import london_day
@@ -44,7 +44,7 @@ def due(session: Session, at: datetime, days: int) -> tuple[list[Addressed], int
     view = View.of(session, Question(), at)
     items = [
         item
-        for item in work_list(session, view, counted_venues(session, view), days)
+        for item in work_list(session, view, days)
         if item.kind in ENDS and item.on and item.on >= view.as_at
     ]
     told, lately = _told(session, at)

@@ -133,13 +133,14 @@ def timelines(
     *,
     schemes: Collection[SchemeKey] | None = None,
     venues: Collection[UUID] | None = None,
+    states_only: bool = False,
 ) -> Timelines:
     """The timeline of each venue in each scheme, or in those asked for, as known at an instant.
 
-    None is now.
+    None is now. With `states_only` no standing has a grade or a certificate.
     """
     columns = ("venue_id", "scheme", "kind", "effective_at", "recorded_at", "until")
-    texts = ("grade", "certificate")
+    texts = () if states_only else ("grade", "certificate")
     statement = sa.select(*(col(getattr(Decision, name)) for name in (*columns, *texts))).where(
         known(Decision, known_at)
     )
@@ -147,32 +148,31 @@ def timelines(
         statement = statement.where(col(Decision.scheme).in_(schemes))
     if venues is not None and len(venues) <= _FEW:
         statement = statement.where(col(Decision.venue_id).in_(venues))
-    venue, scheme, kind, effective_at, recorded_at, until, grade, certificate = read_columns(
-        session, statement
-    )
+    venue, scheme, kind, effective_at, recorded_at, until, *said = read_columns(session, statement)
+    grades, certificates = said or ([], [])
     each = sorted({*venue} if venues is None else {*venue} & {id_.hex for id_ in venues})
     place, rank = places(venue, each), places(kind, Kind)
     history = place * len(_SCHEMES) + places(scheme, SchemeKey)
     # As `in_order` has them, of all at once.
     rows = np.lexsort((rank, recorded_at, effective_at, history))
     rows = rows[place[rows] >= 0]
-    last_days = {day: date.fromisoformat(day) if day else None for day in {*until}}
-    ends = {
-        day: _microseconds(end_of(last)) if last else FOR_EVER for day, last in last_days.items()
-    }
+    days = [*{*until}]
+    last_days = [date.fromisoformat(day) if day else None for day in days]
+    ends = [_microseconds(end_of(last)) if last else FOR_EVER for last in last_days]
     histories, number = np.unique(history[rows], return_inverse=True)
-    until_ends = np.array([ends[day] for day in until], np.int64)
+    until_ends = np.array(ends, np.int64)[places(until, days)]
     at = effective_at.astype(np.int64)
     spans = spans_of(Decisions(number, rank[rows], at[rows], until_ends[rows]))
+    awarded_by = np.full_like(rows, NOTHING) if states_only else rows
     return Timelines(
         venues=[each[place] for place in (histories // len(_SCHEMES)).tolist()],
         schemes=histories % len(_SCHEMES),
         # What is no award has the row -1: the last one's.
-        spans=spans._replace(award=np.append(rows, NOTHING)[spans.award]),
+        spans=spans._replace(award=np.append(awarded_by, NOTHING)[spans.award]),
         first=np.searchsorted(spans.history, np.arange(len(histories) + 1)),
-        last_days={ends[day]: last for day, last in last_days.items()} | {FOR_EVER: None},
-        grades=[*grade, ""],
-        certificates=[*certificate, ""],
+        last_days=dict(zip(ends, last_days, strict=True)) | {FOR_EVER: None},
+        grades=[*grades, ""],
+        certificates=[*certificates, ""],
     )
 
 

@@ -17,18 +17,27 @@ class CourseKey(StrEnum):
 
 @dataclass(frozen=True)
 class Course:
-    """What staff are trained in; it holds for `validity_months` where a venue has no other term."""
+    """What staff are trained in; it holds for `validity_months` where a venue has no other term.
+
+    `initials` are what people say for a name that is too long for a heading.
+    """
 
     key: CourseKey
     name: str
     validity_months: int = 12
+    initials: str = ""
+
+    @property
+    def short_name(self) -> str:
+        """What people call it."""
+        return self.initials or self.name
 
 
 COURSES: Mapping[str, Course] = MappingProxyType(
     {
         course.key: course
         for course in (
-            Course(CourseKey.WAVE, "Welfare And Vulnerability Engagement (WAVE)"),
+            Course(CourseKey.WAVE, "Welfare And Vulnerability Engagement (WAVE)", initials="WAVE"),
             Course(CourseKey.ASK_FOR_ANGELA, "Ask for Angela"),
             Course(CourseKey.BYSTANDER, "Bystander"),
             Course(CourseKey.MAKESAFE, "MakeSafe"),

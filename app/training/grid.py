@@ -15,8 +15,7 @@ from app.core.settings import settings
 from app.training.columns import Attendances, Headcounts, Standings, standings
 from app.training.courses import COURSES
 from app.training.models import Attendance, Headcount, TrainingSession
-from app.venues.facts import FactsOn, facts_on
-from app.venues.models import Venue
+from app.venues.facts import FactsOn, KnownFacts, all_facts, facts_of
 
 _FEW = 2_000
 """Up to so many venues, to ask for each is quicker than to read what is known of all."""
@@ -54,34 +53,36 @@ def training_grid(
     courses: Collection[str] = COURSES,
     due_days: int | None = None,
     happened_by: date | None = None,
+    facts: KnownFacts | None = None,
 ) -> Grid:
     """What the training of every venue in every course, or of those asked for, comes to on some
     London days.
 
-    Five queries, however many venues and days there are. What had been recorded by `known_at`
-    counts, and not been voided by then; None is now. Whatever its status, a venue is in it. Days
-    and venues come in order; `due_days` are those of the settings, unless others are given.
-    With `happened_by` what happened after that day is left out.
+    Five queries at most, however many venues and days there are. What had been recorded by
+    `known_at` counts, and not been voided by then; None is now. Whatever its status, a venue is in
+    it. Days and venues come in order; `due_days` are those of the settings, unless others are
+    given. With `happened_by` what happened after that day is left out. `facts` are those of every
+    venue, once read.
     """
     in_order = sorted(set(days))
-    if venues is None:
-        (ids,) = read_columns(session, sa.select(col(Venue.id)))
-    else:
-        ids = {venue_id.hex for venue_id in venues}
-    ids = sorted(ids)
-    every = venues is None or len(ids) > _FEW
+    every = venues is None or len(venues) > _FEW
+    if venues is not None:
+        ids = sorted({venue_id.hex for venue_id in venues})
+        facts = facts_of(session, ids, known_at, every=every)
+    elif facts is None:
+        facts = all_facts(session, known_at)
+    ids, facts_on = facts.venues, facts.on(in_order)
     last = happened_by or in_order[-1]
-    facts = facts_on(session, ids, in_order, known_at, every=every)
     attendances = _attendances(session, ids, courses, last, known_at, every=every)
     found = standings(
         [COURSES[course] for course in courses],
         attendances,
         _headcounts(session, ids, last, known_at, every=every),
-        facts.refresh_months,
+        facts_on.refresh_months,
         np.array([day.toordinal() for day in in_order]),
         settings().due_days if due_days is None else due_days,
     )
-    return Grid(in_order, ids, list(courses), found, facts, attendances)
+    return Grid(in_order, ids, list(courses), found, facts_on, attendances)
 
 
 def _attendances(

@@ -120,14 +120,59 @@ class FactsOn:
         ]
 
 
+@dataclass(frozen=True)
+class KnownFacts:
+    """The facts of some venues over time, as known at an instant, read in one go.
+
+    A venue is named by its id's `hex`. Each of the `columns` is of what `FactsOn` calls so, one row
+    each time that it changed, in that order; `owner` is the place in `venues`.
+    """
+
+    venues: list[str]
+    wards: list[UUID]
+    businesses: list[UUID]
+    effective_at: NDArray[Any]
+    owner: Ints
+    columns: dict[str, NDArray[Any]]
+
+    def on(self, days: Sequence[date]) -> FactsOn:
+        """On some London days in order."""
+        return self._until([*map(end_of, days)])
+
+    def at(self, instant: datetime) -> FactsOn:
+        """At an instant, which is the one day of the answer."""
+        return self._until([instant + timedelta.resolution])
+
+    def _until(self, ends: Sequence[datetime]) -> FactsOn:
+        """Just before some instants in order."""
+        until = np.array([end.replace(tzinfo=None) for end in ends], "datetime64[us]")
+        since = np.searchsorted(until, self.effective_at, side="right")
+        with_facts, first, number = np.unique(self.owner, return_index=True, return_inverse=True)
+        began = np.full(len(self.venues), len(ends))
+        began[with_facts] = since[first]
+        since = np.where(self.effective_at == self.effective_at[first][number], 0, since)
+        held = last_by_day(since, self.owner, len(ends), len(self.venues))
+        # Where no row holds, its number is -1: the last one's.
+        by_day = {
+            name: np.append(column, _ABSENT.get(name, -1))[held]
+            for name, column in self.columns.items()
+        }
+        in_force = began <= np.arange(len(ends))[:, np.newaxis]
+        return FactsOn(self.wards, self.businesses, in_force, **by_day)
+
+
+_ABSENT = {"licensed": False, "late_night": False, "refresh_months": 0}
+"""What columns say, that are no places, where there is nothing."""
+
+
 def facts_as(session: Session, at: datetime, known_at: datetime) -> dict[str, Facts]:
     """The facts in force at an instant, as known at another, by the `hex` of venues' ids."""
-    (venues,) = read_columns(session, sa.select(col(Venue.id)))
-    facts = _facts_until(session, venues, [at + timedelta.resolution], known_at, every=True)
+    known_facts = all_facts(session, known_at)
+    facts = known_facts.at(at)
     in_force = facts.in_force[0].tolist()
     return {
         venue: held
-        for venue, held, is_in_force in zip(venues, facts.on(0), in_force, strict=True)
+        for venue, held, is_in_force in zip(known_facts.venues, facts.on(0), in_force, strict=True)
         if held and is_in_force
     }
 
@@ -140,23 +185,27 @@ def facts_on(
     *,
     every: bool = False,
 ) -> FactsOn:
-    """The facts of some venues on some days in order, as known at an instant; None is now.
-
-    A venue is named by its id's `hex`. One query, which with `every` reads the facts of all venues:
-    quicker where most are asked for.
-    """
-    return _facts_until(session, venues, [*map(end_of, days)], known_at, every=every)
+    """The facts of some venues on some days in order, as `facts_of` reads them."""
+    return facts_of(session, venues, known_at, every=every).on(days)
 
 
-def _facts_until(
+def all_facts(session: Session, known_at: datetime | None = None) -> KnownFacts:
+    """The facts of every venue, in the order of their ids, as known at an instant; None is now."""
+    (venues,) = read_columns(session, sa.select(col(Venue.id)))
+    return facts_of(session, sorted(venues), known_at, every=True)
+
+
+def facts_of(
     session: Session,
     venues: Sequence[str],
-    ends: Sequence[datetime],
-    known_at: datetime | None,
+    known_at: datetime | None = None,
     *,
-    every: bool,
-) -> FactsOn:
-    """The same, just before some instants in order."""
+    every: bool = False,
+) -> KnownFacts:
+    """The facts of some venues, as known at an instant; None is now.
+
+    One query, which with `every` reads the facts of all venues: quicker where most are asked for.
+    """
     statement = sa.select(
         _took_effect(),
         *(getattr(VenueFacts, name) for name in ("recorded_at", "venue_id", *FACTS)),
@@ -167,33 +216,24 @@ def _facts_until(
     owner = places(owner, venues)
     rows = np.lexsort((recorded_at, effective_at))
     rows = rows[owner[rows] >= 0]
-    effective_at, owner = effective_at[rows], owner[rows]
-
-    until = np.array([end.replace(tzinfo=None) for end in ends], "datetime64[us]")
-    since = np.searchsorted(until, effective_at, side="right")
-    with_facts, first, number = np.unique(owner, return_index=True, return_inverse=True)
-    began = np.full(len(venues), len(ends))
-    began[with_facts] = since[first]
-    since = np.where(effective_at == effective_at[first][number], 0, since)
-    held = last_by_day(since, owner, len(ends), len(venues))
-
-    def by_day(column: Ints, absent: int) -> Ints:
-        # Where no row holds, its number is -1: the last one's.
-        return np.append(column[rows], absent)[held]
-
     ward, category, status, business, licensed, late_night, refresh_months = facts
     wards, businesses = (sorted({*words} - {""}) for words in (ward, business))
-    return FactsOn(
-        wards=[*map(UUID, wards)],
-        businesses=[*map(UUID, businesses)],
-        in_force=began <= np.arange(len(ends))[:, np.newaxis],
-        ward=by_day(places(ward, wards), -1),
-        category=by_day(places(category, Category), -1),
-        status=by_day(places(status, VenueStatus), -1),
-        business=by_day(places(business, businesses), -1),
-        licensed=by_day(licensed, 0) == 1,
-        late_night=by_day(late_night, 0) == 1,
-        refresh_months=by_day(refresh_months, 0),
+    columns = {
+        "ward": places(ward, wards),
+        "category": places(category, Category),
+        "status": places(status, VenueStatus),
+        "business": places(business, businesses),
+        "licensed": licensed == 1,
+        "late_night": late_night == 1,
+        "refresh_months": refresh_months,
+    }
+    return KnownFacts(
+        list(venues),
+        [*map(UUID, wards)],
+        [*map(UUID, businesses)],
+        effective_at[rows],
+        owner[rows],
+        {name: column[rows] for name, column in columns.items()},
     )
 
 

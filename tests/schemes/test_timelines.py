@@ -170,6 +170,21 @@ def test_only_those_asked_for(engine: Engine) -> None:
         assert timelines(session, FIRST - timedelta(days=1)) == {}
 
 
+def test_states_alone_have_no_grades_and_no_certificates(engine: Engine) -> None:
+    _store(engine, Random(7))
+    end = FIRST + timedelta(days=1000)
+    with read_session(engine) as session:
+        whole, states = timelines(session, end), timelines(session, end, states_only=True)
+    assert {span.standing.certificate for spans in whole.values() for span in spans} != {None}
+    assert states == {
+        key: [
+            span._replace(standing=span.standing._replace(grade=None, certificate=None))
+            for span in spans
+        ]
+        for key, spans in whole.items()
+    }
+
+
 def test_an_empty_register(engine: Engine) -> None:
     with read_session(engine) as session:
         assert timelines(session, FIRST) == {}

@@ -17,14 +17,12 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.audit.frame.question import View
-from app.core.columns import read_columns
 from app.core.db import as_hex
 from app.core.events import known, within
 from app.core.london import effective, london_day
 from app.outreach.models import Engagement, ProblemReport, ReportKind, ReportStep, Step
 from app.training.models import Attendance, TrainingSession
-from app.venues.facts import Facts, FactsOn, facts_on
-from app.venues.models import Venue
+from app.venues.facts import Facts, FactsOn, all_facts
 
 AS_A_WHOLE = "whole"
 """Where an engagement with a business belongs that was not at one of its venues."""
@@ -113,9 +111,8 @@ class Scope:
 
         Before a venue's first facts those count: history is often entered for the time before.
         """
-        (venues,) = read_columns(session, sa.select(col(Venue.id)))
-        facts = facts_on(session, venues, [view.as_at], view.known_at, every=True)
-        return cls.on(0, view, venues, facts)
+        facts = all_facts(session, view.known_at)
+        return cls.on(0, view, facts.venues, facts.on([view.as_at]))
 
     @classmethod
     def on(cls, day: int, view: View, venues: Sequence[Hex], columns: FactsOn) -> Self:

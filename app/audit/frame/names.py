@@ -1,13 +1,13 @@
 """What people call wards, venues and businesses, as they are called today."""
 
-from collections.abc import Collection, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Collection
+from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.core.db import as_hex, many_rows
+from app.core.columns import read_columns
 from app.venues.models import Business, Venue, Ward
 
 NO_WARD = "outside the wards"
@@ -41,11 +41,11 @@ def ward_names(session: Session) -> WardNames:
 
 def venue_names(session: Session, venues: Collection[UUID] | None = None) -> dict[str, VenueName]:
     """The reference and name of these venues, or of all, by the `hex` of their ids."""
-    statement = sa.select(as_hex(Venue.id), col(Venue.reference), col(Venue.name))
+    statement = sa.select(col(Venue.id), col(Venue.reference), col(Venue.name))
     if venues is not None:
         statement = statement.where(col(Venue.id).in_(venues))
-    rows: Iterable[Any] = many_rows(session, statement)
-    return {venue: VenueName(*names) for venue, *names in rows}
+    ids, *names = read_columns(session, statement)
+    return dict(zip(ids, map(VenueName, *names), strict=True))
 
 
 def business_names(session: Session) -> dict[UUID | None, str | None]:

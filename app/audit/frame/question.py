@@ -17,7 +17,7 @@ from app.core.settings import settings
 from app.core.text import Line
 from app.http.fields import Given, Maybe
 from app.training.rag import Thresholds
-from app.venues.facts import Facts, facts_as
+from app.venues.facts import Facts
 from app.venues.fields import A_BUSINESS_ID
 from app.venues.kinds import Category
 from app.venues.models import Business, VenueStatus, Ward
@@ -174,9 +174,3 @@ def instant(day: date, known_at: datetime) -> datetime:
     """The last instant of a London day, or `known_at` if that lies in it."""
     end = end_of(day) - timedelta(microseconds=1)
     return known_at if effective(day) <= known_at <= end else end
-
-
-def counted_venues(session: Session, view: View) -> dict[str, Facts]:
-    """The venues that a report is about, by their ids' `hex`, with what they are counted by."""
-    venues = facts_as(session, view.at, view.known_at)
-    return {venue: facts for venue, facts in venues.items() if view.counts(facts)}

@@ -19,7 +19,7 @@ from sqlmodel import Session, col, select
 from app.accounts.guards import AUDITORS
 from app.accounts.models import Account, CalendarAddress
 from app.accounts.tokens import Unauthorized
-from app.audit.frame.question import Question, View, counted_venues
+from app.audit.frame.question import Question, View
 from app.audit.frame.report import DEMONSTRATION
 from app.audit.reports.due import Bucket, DueItem, DueKind, work_list
 from app.core.db import find
@@ -133,7 +133,7 @@ def calendar(session: Session, secret: str, at: datetime) -> bytes:
     ):
         raise NoSuchCalendar
     today = View.of(session, Question(), at)
-    items = work_list(session, today, counted_venues(session, today), DAYS)
+    items = work_list(session, today, DAYS)
     return written(items, today.known_at)
 
 

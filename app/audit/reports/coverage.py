@@ -165,7 +165,8 @@ class Covered:
         cls, session: Session, view: View, days: Sequence[date], spans: Timelines | None = None
     ) -> "Covered":
         """All there is to know of some days in order; `spans` is how venues stand, once read."""
-        spans = timelines(session, view.known_at) if spans is None else spans
+        if spans is None:
+            spans = timelines(session, view.known_at, states_only=True)
         grid = training_grid(session, days, view.known_at, due_days=view.limits.due_days)
         place = places(spans.venues, grid.venues)
         states = np.zeros((len(grid.days), len(grid.venues), len(_SCHEMES)), np.int8)

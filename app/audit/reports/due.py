@@ -8,23 +8,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import NamedTuple, Self
+from functools import cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
 from pydantic import Field
 from sqlmodel import Session
 
-from app.audit.frame.names import (
-    VenueName,
-    WardNames,
-    business_names,
-    venue_names,
-    ward_names,
-)
-from app.audit.frame.question import ReportQuestion, View, counted_venues
+from app.audit.frame.names import business_names, venue_names, ward_names
+from app.audit.frame.question import ReportQuestion, View
 from app.audit.frame.report import Report, Row, about
 from app.audit.frame.rows import AtVenue
+from app.audit.reports.coverage import counted_on
 from app.core.london import last_day
 from app.http.fields import Absent
 from app.outreach.models import SchemeTested
@@ -37,7 +33,7 @@ from app.training.columns import NOBODY
 from app.training.courses import COURSES
 from app.training.grid import training_grid
 from app.training.rules import Status
-from app.venues.facts import Facts
+from app.venues.facts import KnownFacts, all_facts
 
 LAPSED_MONTHS = 12
 """How long what has lapsed stays on the list: after that it is a new start, not a renewal."""
@@ -140,9 +136,10 @@ class _Task(NamedTuple):
 
 def due(session: Session, view: View, days: int) -> Due:
     """The work list as at a day, of the venues that are active then."""
-    facts, names = counted_venues(session, view), _Names.of(session)
-    items = _items(view, facts, names, _tasks(session, view, days))
-    retests = _items(view, facts, names, _retests(session, view, days))
+    facts = all_facts(session, view.known_at)
+    venues = _venues(session, view, facts)
+    items = _items(view, venues, _tasks(session, view, facts, days))
+    retests = _items(view, venues, _retests(session, view, days))
     return Due(
         about=about(session, f"Due within {days} days", view, SOURCES),
         counts=list(_counts([*items, *retests])),
@@ -151,17 +148,15 @@ def due(session: Session, view: View, days: int) -> Due:
     )
 
 
-def work_list(session: Session, view: View, facts: Mapping[str, Facts], days: int) -> list[DueItem]:
-    """All there is to do at some venues but retests, so that it shows nothing of any test.
-
-    A venue is named by its id's `hex`.
-    """
-    return _items(view, facts, _Names.of(session), _tasks(session, view, days))
+def work_list(session: Session, view: View, days: int) -> list[DueItem]:
+    """The same without retests, so that it shows nothing of any test."""
+    facts = all_facts(session, view.known_at)
+    return _items(view, _venues(session, view, facts), _tasks(session, view, facts, days))
 
 
-def _tasks(session: Session, view: View, days: int) -> Iterator[_Task]:
+def _tasks(session: Session, view: View, facts: KnownFacts, days: int) -> Iterator[_Task]:
     yield from _accreditations(session, view, days)
-    yield from _training(session, view, days)
+    yield from _training(session, view, facts, days)
 
 
 _LAPSES = (State.IN_FORCE, State.SUSPENDED, State.EXPIRED)
@@ -215,24 +210,29 @@ def _is_listed(view: View, on: date, days: int) -> bool:
     return on <= view.as_at + timedelta(days=days) and view.as_at <= last_day(on, LAPSED_MONTHS)
 
 
-def _training(session: Session, view: View, days: int) -> Iterator[_Task]:
-    grid = training_grid(session, [view.as_at], view.known_at, due_days=view.limits.due_days)
+def _training(session: Session, view: View, facts: KnownFacts, days: int) -> Iterator[_Task]:
+    grid = training_grid(
+        session, [view.as_at], view.known_at, due_days=view.limits.due_days, facts=facts
+    )
     trained = grid.standings
-    status, until, months = trained.status[0], trained.until[0], trained.months[0]
-    latest = grid.last_trained()
+    until, is_lapsed = trained.until[0], trained.status[0] == list(Status).index(Status.LAPSED)
     is_due = (until != NOBODY) & (until <= view.as_at.toordinal() + days)
-    is_lapsed = status == list(Status).index(Status.LAPSED)
-    for place, number in np.argwhere(is_due | is_lapsed).tolist():
+    which = is_due | is_lapsed
+    columns = is_due, until, grid.last_trained(), trained.months[0]
+    # Many were trained on the same few days.
+    day_of, last_of = cache(date.fromordinal), cache(last_day)
+    is_listed = cache(lambda on: _is_listed(view, on, days))
+    for (place, number), lapses, last, trained_on, months in zip(
+        np.argwhere(which).tolist(), *(column[which].tolist() for column in columns), strict=True
+    ):
         venue, course = grid.venues[place], grid.courses[number]
-        if is_due[place, number]:
-            on = date.fromordinal(int(until[place, number]))
-            yield _Task(DueKind.TRAINING, course, venue, on)
+        if lapses:
+            yield _Task(DueKind.TRAINING, course, venue, day_of(last))
             continue
-        trained_on = date.fromordinal(int(latest[place, number]))
-        on = last_day(trained_on, int(months[place, number]))
+        on = last_of(day_of(trained_on), months)
         if on >= view.as_at:
             yield _Task(DueKind.TRAINING, course, venue, None, note="those trained have left")
-        elif _is_listed(view, on, days):
+        elif is_listed(on):
             yield _Task(DueKind.TRAINING, course, venue, on)
 
 
@@ -243,42 +243,52 @@ def _retests(session: Session, view: View, days: int) -> Iterator[_Task]:
             yield _Task(DueKind.RETEST, test.scheme, test.venue_id, by)
 
 
-class _Names(NamedTuple):
-    """What is shown of venues, wards and businesses, by id."""
-
-    venues: Mapping[str, VenueName]
-    wards: WardNames
-    businesses: Mapping[UUID | None, str | None]
-
-    @classmethod
-    def of(cls, session: Session) -> Self:
-        """All that there are."""
-        return cls(venue_names(session), ward_names(session), business_names(session))
+def _venues(session: Session, view: View, facts: KnownFacts) -> dict[str, dict[str, Any]]:
+    """What is shown of each venue that the report is about, by its id's `hex`."""
+    then, names = facts.at(view.at), venue_names(session)
+    ward_of, business_of = ward_names(session), business_names(session)
+    # What is in none has the place -1: the last one's.
+    wards = [ward_of[ward_id].name for ward_id in (*then.wards, None)]
+    businesses = [business_of[business_id] for business_id in (*then.businesses, None)]
+    return {
+        venue: {
+            "venue_id": UUID(venue),
+            "reference": names[venue].reference,
+            "name": names[venue].name,
+            "ward": wards[then.ward[0, place]],
+            "business": businesses[then.business[0, place]],
+        }
+        for place in np.flatnonzero(counted_on(view, then)[0]).tolist()
+        for venue in (facts.venues[place],)
+    }
 
 
 def _items(
-    view: View, facts: Mapping[str, Facts], names: _Names, tasks: Iterable[_Task]
+    view: View, venues: Mapping[str, dict[str, Any]], tasks: Iterable[_Task]
 ) -> list[DueItem]:
-    items = []
-    for task in tasks:
-        if task.venue_id not in facts:
-            continue
-        left = (task.on - view.as_at).days if task.on else None
-        items.append(
-            DueItem(
-                **task._asdict(),
-                **names.venues[task.venue_id]._asdict(),
-                title=_title(task.kind, task.of),
-                bucket=Bucket.OVERDUE if left is None else bucket(left),
-                days=left,
-                ward=names.wards[facts[task.venue_id].ward_id].name,
-                business=names.businesses[facts[task.venue_id].business_id],
-            )
+    """The tasks at some venues as they are shown, the most urgent first."""
+
+    @cache
+    def when(on: date | None) -> dict[str, Any]:
+        left = (on - view.as_at).days if on else None
+        return {"on": on, "days": left, "bucket": Bucket.OVERDUE if left is None else bucket(left)}
+
+    title, kinds = cache(_title), {kind: place for place, kind in enumerate(DueKind)}
+    items = [
+        DueItem(
+            kind=task.kind,
+            of=task.of,
+            title=title(task.kind, task.of),
+            certificate=task.certificate,
+            note=task.note,
+            **when(task.on),
+            **venues[task.venue_id],
         )
-    kinds = list(DueKind)
+        for task in tasks
+        if task.venue_id in venues
+    ]
     return sorted(
-        items,
-        key=lambda item: (item.on or view.as_at, kinds.index(item.kind), item.of, item.reference),
+        items, key=lambda item: (item.on or view.as_at, kinds[item.kind], item.of, item.reference)
     )
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from pydantic import Field
 from sqlmodel import Session, col
 
-from app.audit.frame.names import VenueName, venue_names, words
+from app.audit.frame.names import VenueName, venue_names
 from app.audit.frame.question import ReportQuestion, View
 from app.audit.frame.report import Report, Row, about
 from app.audit.frame.rows import change
@@ -23,7 +23,7 @@ from app.core.london import last_day, london_day
 from app.http.fields import Absent, Maybe
 from app.schemes.registry import SchemeKey
 from app.training.columns import UNKNOWN
-from app.training.courses import CourseKey
+from app.training.courses import COURSES, CourseKey
 from app.training.grid import Grid, training_grid
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.venues.fields import A_VENUE_ID
@@ -185,7 +185,7 @@ def turn(session: Session, view: View, month: str, course: CourseKey) -> Turn:
     venues = list(_moved(covered, untouched, course, by_venue, names))
     moved = {row.venue_id for row in venues}
     return Turn(
-        about=about(session, f"{words(course)} in {month}", view, SOURCES),
+        about=about(session, f"{COURSES[course].short_name} in {month}", view, SOURCES),
         totals=[row for row in _course_months(covered) if row.course == course],
         venues=sorted(venues, key=attrgetter("reference")),
         events=[event for event in events if event.venue_id in moved],

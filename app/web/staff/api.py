@@ -4,18 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from fastapi import Request
-from starlette.types import Receive, Scope, Send
+from pydantic import BaseModel
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.accounts.guards import HANDED_OVER, Visit
 from app.core.errors import DomainError, FieldError
+from app.http.conditional import HANDED_BACK
 from app.http.headers import client_address
 from app.http.middleware import COUNTED
 
 Asked = Mapping[str, Any]
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,17 @@ class Told:
     status: int
     content: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    handed_back: BaseModel | None = None
+
+    def model(self, kind: type[_Model]) -> _Model:
+        """What it said, as the model of it: the very one, where that was handed back."""
+        if isinstance(self.handed_back, kind):
+            return self.handed_back
+        return kind.model_validate_json(self.content)
 
     @cached_property
     def body(self) -> dict[str, Any]:
-        """Its JSON; empty without any. Of a report, which may be large, nobody may want it."""
+        """Its JSON; empty without any, or where its model was handed back."""
         is_json = "json" in self.headers.get("content-type", "")
         body: dict[str, Any] = orjson.loads(self.content) if is_json and self.content else {}
         return body
@@ -68,14 +78,9 @@ class Api:
     """
 
     def __init__(self, request: Request, visit: Visit | None = None) -> None:
-        async def called(scope: Scope, receive: Receive, send: Send) -> None:
-            await request.app({**scope, HANDED_OVER: visit, COUNTED: True}, receive, send)
-
-        # Brings a command line and its colours, which nobody who asks for a haven needs.
-        import httpx  # noqa: PLC0415
-
-        address = client_address(request, request.app.state.trusted_proxies)
-        self._transport = httpx.ASGITransport(called, client=(address, 0))
+        self._app: ASGIApp = request.app
+        self._handed_over = {HANDED_OVER: visit, COUNTED: True}
+        self._client = (client_address(request, request.app.state.trusted_proxies), 0)
         self._read: dict[str, Told] = {}
 
     async def get(self, path: str, **asked: Any) -> Told:
@@ -100,8 +105,10 @@ class Api:
         key: str = "",
         seen: str = "",
         headers: Mapping[str, str] | None = None,
+        as_model: bool = False,
     ) -> Told:
-        """Ask the API for anything, and take whatever it answers."""
+        """Ask the API for anything, and take whatever it answers; with `as_model`, as the model
+        that it would write as JSON, where it has one to hand back."""
         if method != "GET":
             self._read.clear()
         extra = {"Idempotency-Key": key} if key else {}
@@ -109,10 +116,18 @@ class Api:
         given = {
             name: value for name, value in (asked or {}).items() if value not in (None, "", [])
         }
-        import httpx  # noqa: PLC0415  as above
+        models: list[BaseModel] = []
+        handed = self._handed_over | ({HANDED_BACK: models.append} if as_model else {})
 
+        async def called(scope: Scope, receive: Receive, send: Send) -> None:
+            await self._app({**scope, **handed}, receive, send)
+
+        # Brings a command line and its colours, which nobody who asks for a haven needs.
+        import httpx  # noqa: PLC0415
+
+        transport = httpx.ASGITransport(called, client=self._client)
         # A client of its own for each call costs little, and holds nothing.
-        async with httpx.AsyncClient(transport=self._transport, base_url="http://pages") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://pages") as client:
             answer = await client.request(
                 method,
                 path,
@@ -122,4 +137,4 @@ class Api:
                 content=content,
                 headers=extra | dict(headers or {}),
             )
-        return Told(answer.status_code, answer.content, answer.headers)
+        return Told(answer.status_code, answer.content, answer.headers, *models)

@@ -1,7 +1,7 @@
 """What every page for those who sign in has: who is here, where they may go, and what was done."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from fastapi import Request, Response
 
@@ -15,40 +15,58 @@ from app.web.staff.visits import Visitor
 
 ENGLISH = LANGUAGES[SOURCE]
 
-OFFICERS = (
-    ("Today", "/console"),
-    ("Venues", "/console/venues"),
-    ("Businesses", "/console/businesses"),
-    ("Visits", "/console/engagements"),
-    ("Training", "/console/training/sessions"),
-    ("Tests", "/console/scheme-tests"),
-    ("Reports", "/console/problem-reports"),
-    ("Spreadsheets", "/console/bulk"),
-)
-AUDITORS = (
-    ("Coverage", "/audit"),
-    ("Trend", "/audit/trend"),
-    ("Due", "/audit/due"),
-    ("Levy", "/audit/levy"),
-    ("Scheme tests", "/audit/scheme-tests"),
-    ("Data quality", "/audit/quality"),
-    ("By night", "/audit/night"),
-    ("Next havens", "/audit/plan"),
-    ("Packs", "/audit/packs"),
-)
-ADMINISTRATORS = (
-    ("Accounts", "/console/accounts"),
-    ("Signed in", "/console/sign-ins"),
-    ("Failed sign-ins", "/console/failed-sign-ins"),
-    ("Journal", "/console/journal"),
-    ("Health", "/console/installation"),
-)
-HOMES = {
-    Role.OFFICER: "/console",
-    Role.LICENSING: "/audit",
-    Role.ADMINISTRATOR: "/console/accounts",
+
+class Area(NamedTuple):
+    """What one role has to do with: its name, and its pages by theirs, the first one its home."""
+
+    name: str
+    pages: Sequence[tuple[str, str]]
+
+    @property
+    def home(self) -> str:
+        return self.pages[0][1]
+
+
+AREAS = {
+    Role.OFFICER: Area(
+        "Console",
+        (
+            ("Today", "/console"),
+            ("Venues", "/console/venues"),
+            ("Businesses", "/console/businesses"),
+            ("Visits", "/console/engagements"),
+            ("Training", "/console/training/sessions"),
+            ("Tests", "/console/scheme-tests"),
+            ("Reports", "/console/problem-reports"),
+            ("Spreadsheets", "/console/bulk"),
+        ),
+    ),
+    Role.LICENSING: Area(
+        "Dashboard",
+        (
+            ("Coverage", "/audit"),
+            ("Trend", "/audit/trend"),
+            ("Due", "/audit/due"),
+            ("Levy", "/audit/levy"),
+            ("Tests", "/audit/scheme-tests"),
+            ("Quality", "/audit/quality"),
+            ("By night", "/audit/night"),
+            ("Next havens", "/audit/plan"),
+            ("Packs", "/audit/packs"),
+        ),
+    ),
+    Role.ADMINISTRATOR: Area(
+        "Administration",
+        (
+            ("Accounts", "/console/accounts"),
+            ("Signed in", "/console/sign-ins"),
+            ("Failed sign-ins", "/console/failed-sign-ins"),
+            ("Journal", "/console/journal"),
+            ("Health", "/console/installation"),
+        ),
+    ),
 }
-"""Where somebody begins, by the first of their roles."""
+"""By role, in the order in which somebody with several begins."""
 
 
 def staff_page(
@@ -60,7 +78,7 @@ def staff_page(
     **values: Any,
 ) -> Response:
     """A template as a page in English, kept nowhere."""
-    roles = set(visitor.account.roles) if visitor else set()
+    areas = _areas(visitor) if visitor else []
     done = request.query_params.get("done", "")
     operations = Operations.of(request.app)
     response = page(
@@ -71,7 +89,8 @@ def staff_page(
         csp=NOTHING_ELSE,
         title=title,
         visitor=visitor,
-        navigation=_navigation(roles),
+        areas=areas,
+        area=_area_at(areas, request.url.path),
         here=request.url.path,
         done=said_done(operations[done]) if done in operations else "",
         **values,
@@ -91,16 +110,25 @@ def file_of(told: Told) -> Response:
 
 def home(visitor: Visitor) -> str:
     """Where somebody begins."""
-    return next((at for role, at in HOMES.items() if role in visitor.account.roles), "/account/me")
+    return next((area.home for area in _areas(visitor)), "/account/me")
 
 
-def _navigation(roles: set[Role]) -> list[tuple[str, str]]:
-    parts: Mapping[Role, tuple[tuple[str, str], ...]] = {
-        Role.OFFICER: OFFICERS,
-        Role.LICENSING: AUDITORS,
-        Role.ADMINISTRATOR: ADMINISTRATORS,
-    }
-    found = [one for role, some in parts.items() if role in roles for one in some]
+def _areas(visitor: Visitor) -> list[Area]:
+    """Where somebody may go; administrators audit, too, but begin with what only they do."""
+    roles = set(visitor.account.roles)
+    found = [area for role, area in AREAS.items() if role in roles]
     if Role.ADMINISTRATOR in roles and Role.LICENSING not in roles:
-        found += AUDITORS
+        found.append(AREAS[Role.LICENSING])
     return found
+
+
+def _area_at(areas: Sequence[Area], here: str) -> Area | None:
+    """The area that an address is in, by the page that it goes on from; else the first."""
+    from_here = [
+        (len(address), area)
+        for area in areas
+        for _, address in area.pages
+        if here == address or here.startswith(f"{address}/")
+    ]
+    first = areas[0] if areas else None
+    return max(from_here, default=(0, first))[1]

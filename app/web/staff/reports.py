@@ -65,13 +65,11 @@ async def show(request: Request, visitor: Visitor, found: Found) -> Response:
             always=operation.name not in SELDOM_JOURNALLED,
         )
     asked = _asked(request, operation)
-    told = await visitor.api.send("GET", found.path, asked=asked)
+    told = await visitor.api.send("GET", found.path, asked=asked, as_model=True)
     if told.is_done and asked.get("format") in FILES:
         return file_of(told)
     fields = await filters(request, visitor, operation)
-    report: Report | None = None
-    if told.is_done:
-        report = operation.answer.model_validate_json(told.content)
+    report: Report | None = told.model(operation.answer) if told.is_done else None
     drawn = await board(request, visitor, report) if report else Board()
     # Where nothing was asked yet, that something is missing is no mistake.
     is_wrong = not told.is_done and (bool(request.query_params) or told.status >= 500)

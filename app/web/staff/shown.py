@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from app.core.london import LONDON, instant
+from app.training.courses import COURSES
 
 Schema = Mapping[str, Any]
 
@@ -52,18 +53,12 @@ NAMES = {
 }
 """What fields are called on a page, where their own name would not do."""
 
-WORDS = {
-    "ask_for_angela": "Ask for Angela",
-    "wave": "WAVE",
-    "makesafe": "MakeSafe",
+WORDS = {key: course.short_name for key, course in COURSES.items()} | {
     "safe_haven": "Safe Haven",
     "safety_thirst": "Safety Thirst",
-    "safe_haven_briefing": "Safe Haven briefing",
     "womens_night_safety_charter": "Women’s Night Safety Charter",
     "true": "Yes",
     "false": "No",
-    "bystander": "Bystander",
-    "spiking_awareness": "Spiking awareness",
     "commended": "Commended",
     "highly_commended": "Highly commended",
     "cctv": "CCTV",
@@ -313,7 +308,16 @@ def _record(value: Mapping[str, Any], schema: Schema, root: Schema) -> Part:
 
 def in_full(value: Mapping[str, Any], schema: Schema, root: Schema) -> Part:
     """A record with a line for each of its fields, where on other pages its name is enough."""
-    properties = resolved(schema, root).get("properties", {})
+    schema = resolved(schema, root)
+    if schema.get("additionalProperties") == {"type": "string"}:
+        rows = [[Part(_called(key, text))] for key, text in value.items()]
+        return Part(columns=["Name"], rows=rows)
+    properties = schema.get("properties", {})
     keys = sorted((key for key in value if _is_said(key, value[key])), key=_rank)
     parts = [(name(key), _field(key, value[key], properties.get(key, {}), root)) for key in keys]
     return Part(lines=[(label, part) for label, part in parts if part.text != NOTHING])
+
+
+def _called(key: str, text: str) -> str:
+    """What somebody has called something, with its short name where that is another one."""
+    return text if text == wording(key) else f"{text} ({wording(key)})"

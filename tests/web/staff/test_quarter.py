@@ -1,6 +1,7 @@
 """A quarter of the licensing team by following links, without script."""
 
 import re
+from datetime import UTC, datetime
 from html import unescape
 
 import httpx
@@ -10,6 +11,8 @@ from app.accounts.models import Role
 from app.sheets.files import SheetName, template
 from tests.web.staff.conftest import Browser, Staff, text
 from tests.web.staff.test_sheets import confirmed, looked_at, sent
+
+NAMED = [("wave", "WAVE"), ("ask_for_angela", "Ask for Angela"), ("makesafe", "MakeSafe")]
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +84,43 @@ def test_a_month_s_turn_is_explained_venue_by_venue(browser: Browser) -> None:
     assert turn.status_code == 200
     assert "As at the end of" in text(turn)
     assert "The Lantern" in text(turn)
+
+
+@pytest.mark.parametrize(("course", "said"), NAMED)
+def test_a_heading_says_a_course_s_name_as_people_write_it(
+    browser: Browser, course: str, said: str
+) -> None:
+    turn = browser.get(f"/audit/trend/turn?month=2025-03&course={course}")
+    assert re.search(rf"<h1[^>]*>{said} in Mar 2025</h1>", turn.text)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        "/audit",
+        "/audit/trend",
+        "/audit/trend/turn?month=2025-03&course=wave",
+        "/audit/quality",
+        "/audit/levy",
+        "/audit/due?read=yes",
+        "/audit/scheme-tests?read=yes",
+        "/audit/scheme-tests/venues?read=yes",
+        "/audit/night",
+        "/audit/venues/{venue_id}?read=yes",
+    ],
+)
+def test_a_page_says_what_programs_are_told(
+    staff: Staff, browser: Browser, monkeypatch: pytest.MonkeyPatch, report: str
+) -> None:
+    # A page takes the report as it is, and programs its JSON.
+    listed = staff.browser(Role.OFFICER).get("/console/venues?text=Lantern").text
+    [venue_id] = {*re.findall(r"/console/venues/([0-9a-f-]{36})", listed)}
+    now = {"known_at": datetime.now(UTC).isoformat()}
+    address = httpx.URL(report.format(venue_id=venue_id)).copy_merge_params(now)
+    as_it_is = browser.client.get(address)
+    assert as_it_is.status_code == 200
+    monkeypatch.setattr("app.web.staff.api.HANDED_BACK", "havens.taken_by_nobody")
+    assert browser.client.get(address).text == as_it_is.text
 
 
 def test_what_is_journalled_is_said_first(staff: Staff, browser: Browser) -> None:

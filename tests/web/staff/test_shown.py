@@ -43,6 +43,16 @@ def test_what_is_no_count_is_not_written_as_one() -> None:
     assert [one.text for _, one in part.lines] == ["2026", "83\N{NO-BREAK SPACE}%", "Venue facts"]
 
 
+def test_what_somebody_called_something_is_said_once() -> None:
+    called = {"drink_spiking": "Drink spiking", "children": "Protection of children from harm"}
+    words = {"type": "object", "additionalProperties": {"type": "string"}}
+    rows = shown(called, words, {}).rows
+    assert [cell.text for row in rows for cell in row] == [
+        "Drink spiking",
+        "Protection of children from harm (Children)",
+    ]
+
+
 def test_a_table_begins_with_what_each_row_is_about() -> None:
     row = {"sessions": 14, "recorded_by": "jo", "course": "wave"}
     items = {"type": "object", "properties": {key: {} for key in row}}
