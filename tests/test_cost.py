@@ -27,6 +27,7 @@ FOR_SOME = {
     "icalendar",  # a calendar that is followed
     "jose",  # those who have signed in
     "lark",  # hours that are written
+    "numba.np.linalg",  # loops that are not compiled yet
     "osmium",  # an import of streets
     "psycopg",  # PostgreSQL
     "pyproj",  # an import of postcodes
