@@ -33,7 +33,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from app.core.text import marked
 
 # What reads and writes a model is made when it is first used: nobody needs all of them, and
-# together they take half a second and 7 MB.
+# together they take 7 MB.
 BaseModel.model_config["defer_build"] = True
 # The framework knows of it, and ignores it for as long as it makes parameters: no longer then.
 warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
