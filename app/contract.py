@@ -104,6 +104,7 @@ def contract(app: FastAPI, tags: dict[str, str]) -> dict[str, Any]:
     for route in routes:
         for method in (route.methods or ()) if route.include_in_schema else ():
             operation = document["paths"][route.path][method.lower()]
+            operation["operationId"] = route.name
             _complete(operation, method, route.dependant)
             if "requestBody" in operation:
                 _also(operation, TooLarge(body_limit(str(route.path))), Compressed())

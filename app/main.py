@@ -145,7 +145,6 @@ def create_app(
         version=contract.VERSION,
         description=contract.DESCRIPTION,
         lifespan=follow_the_database,
-        generate_unique_id_function=lambda route: route.name,
         # A redirect would repeat what was sent, in its Location.
         redirect_slashes=False,
         docs_url=None,
@@ -178,47 +177,49 @@ def create_app(
     app.state.paper = Desk(settings)
     app.state.assets = assets()
 
-    app.include_router(havens)  # public
-    app.include_router(on_foot)  # public
-    app.include_router(changes)  # public
-    app.include_router(reports)  # public
-    app.include_router(health)  # public
-    app.include_router(published)  # public
-    app.include_router(paper)  # public
-    app.include_router(sign_in)
-    app.include_router(accounts)
-    app.include_router(signed_in)
-    app.include_router(failed_sign_ins)
-    app.include_router(search)
-    app.include_router(venues)
-    app.include_router(addresses)
-    app.include_router(schemes)
-    app.include_router(seasons)
-    app.include_router(certificates)
-    app.include_router(training)
-    app.include_router(figures)  # before the test whose id would be "figures"
-    app.include_router(outreach)
-    app.include_router(scheme_tests)
-    app.include_router(need)
-    app.include_router(report_queue)
-    app.include_router(statements)
-    app.include_router(digest)
-    app.include_router(bulk)
-    app.include_router(journal)
-    app.include_router(journal_check)
-    app.include_router(installation)
-    app.include_router(audit)
-    app.include_router(officers_reports)
-    app.include_router(calendar)
-    app.include_router(calendars)  # public, by a secret address
-    app.include_router(packs)
-    app.include_router(oruk)  # public
-    app.include_router(ogc)  # public
-    app.include_router(ogc_licensing)
-    app.include_router(docs)  # public
-    app.include_router(static)  # public
-    app.include_router(offline)  # public
-    app.include_router(finder)  # public
+    # Included, each would be made a second time, by whichever process is first asked.
+    routes = app.router.routes
+    routes += havens.routes  # public
+    routes += on_foot.routes  # public
+    routes += changes.routes  # public
+    routes += reports.routes  # public
+    routes += health.routes  # public
+    routes += published.routes  # public
+    routes += paper.routes  # public
+    routes += sign_in.routes
+    routes += accounts.routes
+    routes += signed_in.routes
+    routes += failed_sign_ins.routes
+    routes += search.routes
+    routes += venues.routes
+    routes += addresses.routes
+    routes += schemes.routes
+    routes += seasons.routes
+    routes += certificates.routes
+    routes += training.routes
+    routes += figures.routes  # before the test whose id would be "figures"
+    routes += outreach.routes
+    routes += scheme_tests.routes
+    routes += need.routes
+    routes += report_queue.routes
+    routes += statements.routes
+    routes += digest.routes
+    routes += bulk.routes
+    routes += journal.routes
+    routes += journal_check.routes
+    routes += installation.routes
+    routes += audit.routes
+    routes += officers_reports.routes
+    routes += calendar.routes
+    routes += calendars.routes  # public, by a secret address
+    routes += packs.routes
+    routes += oruk.routes  # public
+    routes += ogc.routes  # public
+    routes += ogc_licensing.routes
+    routes += docs.routes  # public
+    routes += static.routes  # public
+    routes += offline.routes  # public
+    routes += finder.routes  # public
     for prefix in PREFIXES:
         app.include_router(haven_pages, prefix=prefix)  # public
         app.include_router(report_pages, prefix=prefix)  # public
@@ -227,10 +228,10 @@ def create_app(
         app.include_router(map_page, prefix=prefix)  # public
         app.include_router(about, prefix=prefix)  # public
         app.include_router(verification, prefix=prefix)  # public
-    app.include_router(robots)  # public
-    app.include_router(staff_sign_in)  # public
-    app.include_router(provider_sign_in)  # public
-    app.include_router(staff_pages)
+    routes += robots.routes  # public
+    routes += staff_sign_in.routes  # public
+    routes += provider_sign_in.routes  # public
+    routes += staff_pages.routes
     app.add_api_route("/metrics", prometheus, include_in_schema=False)  # public, by a token
 
     errors.install(app, page_errors.answer)

@@ -27,6 +27,7 @@ FOR_SOME = {
     "icalendar",  # a calendar that is followed
     "jose",  # those who have signed in
     "lark",  # hours that are written
+    "numba.np.linalg",  # loops that are not compiled yet
     "osmium",  # an import of streets
     "psycopg",  # PostgreSQL
     "pyproj",  # an import of postcodes
@@ -51,6 +52,18 @@ from app.start import prepare, started_app
 shared = prepare(settings())
 started_app()
 print(json.dumps(sorted(sys.modules)))
+"""
+
+_MODELS = """
+import json
+import app.main
+from pydantic import BaseModel
+
+def models(kind):
+    return [kind, *(model for each in kind.__subclasses__() for model in models(each))]
+
+ours = [model for model in models(BaseModel) if model.__module__.startswith("app.")]
+print(json.dumps([len(ours), sum(model.__pydantic_complete__ for model in ours)]))
 """
 
 _FIRST = """
@@ -139,6 +152,12 @@ def test_a_process_that_serves_has_loaded_nothing_that_only_some_need(
     )
     assert {"numba", "fastapi"} <= found
     assert not FOR_SOME & found
+
+
+def test_what_reads_and_writes_a_model_is_made_when_it_is_first_used(tmp_path: Path) -> None:
+    number, made = said_by(_MODELS, HAVENS_DATA_DIR=str(tmp_path))
+    assert number > 200
+    assert made < number / 5
 
 
 def test_who_asks_which_commands_there_are_waits_for_none_of_them() -> None:

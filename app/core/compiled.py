@@ -42,6 +42,9 @@ def hidden(*modules: str) -> Iterator[None]:
             del sys.modules[name]
 
 
+_UNUSED = "scipy", "cffi"
+"""What the compiler brings wherever it is, with all that goes with it; no loop uses it."""
+
 numba: Any
 array_at: Any = None
 """In compiled functions, the array of a shape and kind at an address; None without a compiler."""
@@ -56,15 +59,12 @@ def address_of(table: Any) -> Any:
 
 
 try:
-    with hidden("scipy", "cffi"):
-        # It brings what goes with these wherever they are, and the loops use none of it.
+    with hidden(*_UNUSED):
         import numba
         from numba.core import cgutils, types
         from numba.core.registry import cpu_target
+        from numba.core.runtime.nrt import rtsys
         from numba.extending import intrinsic
-
-        cpu_target.typing_context.refresh()
-        cpu_target.target_context.refresh()
 except ImportError:
     # A Python that is newer than the compiler: the same loops run as they are, only slower.
     numba = None
@@ -121,6 +121,7 @@ def _compiled(function: _Function, **options: Any) -> _Function:
     try:
         return _kept(function, **options)
     except RuntimeError:
+        _make_compiler_ready()
         return numba.njit(**options)(function)  # type: ignore[no-any-return]
 
 
@@ -133,22 +134,39 @@ def _stamp() -> tuple[float, int]:
 
 def _kept(function: _Function, **options: Any) -> _Function:
     dispatcher = numba.njit(cache=True, **options)(function)
-    cache: Any = dispatcher._cache  # noqa: SLF001  there is no other way in
-    save = cache.save_overload
+    kept: Any = dispatcher._cache  # noqa: SLF001  there is no other way in
+    load, save = kept._load_overload, kept.save_overload  # noqa: SLF001
     # Whatever it calls of other files becomes part of it, and how it is compiled is said in this
     # one: a change of either must make it anew.
     called = (getattr(value, "made_of", ()) for value in function.__globals__.values())
-    own = cache._cache_file._source_stamp  # noqa: SLF001
+    own = kept._cache_file._source_stamp  # noqa: SLF001
     dispatcher.made_of = frozenset({own, _stamp()}).union(*called)
-    cache._cache_file._source_stamp = dispatcher.made_of  # noqa: SLF001
+    kept._cache_file._source_stamp = dispatcher.made_of  # noqa: SLF001
 
     def save_where_there_is_room(*compiled: Any) -> None:
         # A full disk would otherwise end whoever is the first to need the function.
         with suppress(OSError):
             save(*compiled)
 
-    cache.save_overload = save_where_there_is_room
+    def load_by_itself(signature: Any, target: Any) -> Any:
+        # The compiler would be made ready first, of which what is compiled needs this alone.
+        rtsys.initialize(target)
+        with kept._guard_against_spurious_io_errors():  # noqa: SLF001
+            if loaded := load(signature, target):
+                return loaded
+        _make_compiler_ready()
+        return None
+
+    kept.load_overload = load_by_itself
+    kept.save_overload = save_where_there_is_room
     return dispatcher  # type: ignore[no-any-return]
+
+
+@cache
+def _make_compiler_ready() -> None:
+    """Load all that it takes to compile, which is 20 MB."""
+    with hidden(*_UNUSED):
+        cpu_target.target_context.refresh()
 
 
 _KINDS: dict[Any, str] = {Ints: "int64", Shorts: "int32", Floats: "float64", Bits: "uint32"}

@@ -3,6 +3,7 @@
 import hmac
 import re
 import secrets
+import warnings
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Sequence
@@ -26,9 +27,16 @@ from pydantic import (
     model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from app.core.text import marked
+
+# What reads and writes a model is made when it is first used: nobody needs all of them, and
+# together they take 7 MB.
+BaseModel.model_config["defer_build"] = True
+# The framework knows of it, and ignores it for as long as it makes parameters: no longer then.
+warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
 
 SECRET_BYTES = 32
 TOKEN_LENGTH = 16

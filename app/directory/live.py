@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -23,7 +24,7 @@ from app.directory.continuity import Behind, WentBack, continued
 from app.directory.outcome import Outcome
 from app.directory.read_side import DEGRADED_AFTER_SECONDS, Clock, ReadSide
 from app.directory.sealed import stamp_of
-from app.directory.snapshot import HOUR, LOOKS_AHEAD, MixedData, refuse_mixed
+from app.directory.snapshot import HOUR, LOCK, LOOKS_AHEAD, MixedData, refuse_mixed
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +175,20 @@ class Directory(ReadSide):
         """An entry that the journal must have, as it is known outside of the database."""
         return self._journal.known() if self._journal else None
 
+    def _is_being_built(self) -> bool:
+        """Whether another process of this host is at it, which who gives the order would be told;
+        but each order makes a copy of a process, at the expense of those who answer."""
+        try:
+            with FileLock(self._folder / LOCK, timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:
+            return False  # what is wrong, the builder says
+
     def _build(self) -> None:
+        if self._is_being_built():
+            return
         now, url = self.clock(), self._built_from.url.render_as_string(hide_password=False)
         answer = builder().build(
             url,

@@ -9,7 +9,6 @@ It is a copy of a process that serves or, in place of one that is gone, started 
 import json
 import logging
 import os
-import signal
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from filelock import FileLock, Timeout
 from app.core import files, logs
 from app.core.db import make_engine, read_session
 from app.core.journal_head import Newest
+from app.core.process import lets_others_go_first
 from app.core.settings import settings
 from app.directory.build import build, warm_up
 from app.directory.continuity import Behind, WentBack, continued
@@ -26,6 +26,7 @@ from app.directory.outcome import Answer, Outcome
 from app.directory.snapshot import (
     ACCEPTED,
     CURRENT,
+    LOCK,
     MixedData,
     Origin,
     Unusable,
@@ -40,8 +41,6 @@ from app.walking.file import STREETS, UnusableStreets
 from app.walking.streets import Streets
 
 log = logging.getLogger(__name__)
-
-GIVES_WAY_AFTER_SECONDS = 0.5
 
 
 def publish(
@@ -63,7 +62,7 @@ def publish(
     engine = make_engine(url)
     try:
         with (
-            FileLock(folder / "snapshot.lock", timeout=0),
+            FileLock(folder / LOCK, timeout=0),
             read_session(engine) as session,
         ):
             last = origin(folder)
@@ -141,9 +140,8 @@ def _answer(answer: Answer) -> None:
 
 
 def _carry_out(order: dict[str, Any]) -> Answer:
-    # What takes long gives way to whoever waits for an answer; a small directory is done by then.
-    signal.signal(signal.SIGALRM, lambda *_: os.nice(10))
-    signal.setitimer(signal.ITIMER_REAL, GIVES_WAY_AFTER_SECONDS)
+    # Nicer, it would come to no end while whoever answers has no time to spare.
+    lets_others_go_first()
     known = order["known"] and Newest(*order["known"])
     try:
         return publish(**order | {"folder": Path(order["folder"]), "known": known})

@@ -171,6 +171,9 @@ CURRENT = "directory.snapshot"
 KEPT = (CURRENT, *(f"directory.previous{number}.snapshot" for number in ("", ".2", ".3")))
 """The newest and those before it: a disk that spoils one may have spoilt the next one, too."""
 
+LOCK = "snapshot.lock"
+"""The file that is locked by the one process that builds."""
+
 ACCEPTED = "directory.accepted"
 """The file that says when somebody took the database for right, whatever was known of it."""
 

@@ -22,6 +22,9 @@ QUESTION = "/v1/havens/nearest?lat=51.5155&lon=-0.0922&limit=5"
 APPLICATION = "/v1/help"
 """What nobody answers before the application does."""
 
+KEEPS_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
+"""For starts as they are where that is not forbidden: else each compiles all of our code."""
+
 START_SECONDS = 600
 """A first start at a million venues builds their directory."""
 
@@ -131,7 +134,12 @@ def beginning(folder: Path, workers: int = 1, **settings: str) -> AbstractContex
     havens = str(Path(sys.executable).with_name("havens"))
     return started(
         [havens, "serve", "--port", "{port}", "--workers", str(workers)],
-        {"HAVENS_DATA_DIR": str(folder), "HAVENS_ENVIRONMENT": "demo", **settings},
+        {
+            "HAVENS_DATA_DIR": str(folder),
+            "HAVENS_ENVIRONMENT": "demo",
+            **KEEPS_BYTECODE,
+            **settings,
+        },
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import psutil
 import pytest
@@ -16,13 +17,13 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from app.core.db import connected, write_session
-from app.directory.builder import builder
+from app.directory.builder import Builder, builder
 from app.directory.continuity import WentBack
 from app.directory.engine.search import Question
 from app.directory.live import Directory, NotBuilt
 from app.directory.read_side import NotReady
 from app.directory.render import instant
-from app.directory.snapshot import HORIZON, HOUR, LOOKS_AHEAD, MixedData, load
+from app.directory.snapshot import HORIZON, HOUR, LOCK, LOOKS_AHEAD, MixedData, load
 from app.schemes.models import Decision
 from app.venues.models import Venue, VenueStatus
 from tests.databases import Postgres
@@ -336,7 +337,7 @@ def test_while_another_process_builds_one_goes_on(
     ours = directory(sqlite, tmp_path, clock)
     ours.refresh()
     clock.now += HOUR
-    with FileLock(tmp_path / "snapshot.lock"):
+    with FileLock(tmp_path / LOCK), patch.object(Builder, "build", side_effect=AssertionError):
         ours.refresh()
     assert generated_at(ours) == NOW
     assert ours.age_seconds == 0, "it says what the database says"
