@@ -17,6 +17,7 @@ from sqlalchemy.sql.base import Executable
 from sqlmodel import Session, SQLModel
 
 from app.core.errors import DomainError
+from app.core.inserts import insert_rows
 from app.core.journal import Journal, actor, append, has_changed, newest_before, now
 from app.core.journal_changes import Change, Columns, columns_of, edit_of, secrets_of
 from app.core.london import london_day
@@ -116,10 +117,10 @@ class Batch:
             ]
             connection = session.connection()
             for statement, rows in _statements(changes):
-                connection.execute(statement, rows)
+                _run(connection, statement, rows)
             for statement, rows in self._statements:
                 if rows:
-                    connection.execute(statement, [self._dated(row, later) for row in rows])
+                    _run(connection, statement, [self._dated(row, later) for row in rows])
             append(session, changes)
 
     def _dated(self, columns: Any, later: timedelta) -> Any:
@@ -157,6 +158,13 @@ def _statements(changes: Sequence[Change]) -> Iterable[tuple[Executable, list[Co
         yield _of_key(table, table.update()), rows
     for table in sorted(deleted, key=order.__getitem__, reverse=True):
         yield _of_key(table, table.delete()), deleted[table]
+
+
+def _run(connection: sa.Connection, statement: Executable, rows: Sequence[Columns]) -> None:
+    if isinstance(statement, sa.Insert):
+        insert_rows(connection, cast("sa.Table", statement.table), rows)
+    else:
+        connection.execute(statement, rows)
 
 
 def _of_key(table: sa.Table, statement: Any) -> Any:

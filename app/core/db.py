@@ -43,6 +43,7 @@ from sqlmodel import Session, SQLModel
 from app.core.database_errors import DATABASE_ERRORS
 from app.core.errors import NotFound
 from app.core.geo import sqlite_functions
+from app.core.inserts import copy_many
 from app.core.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def make_engine(url: str) -> Engine:
     )
     event.listen(engine, "do_connect", _connect)
     event.listen(engine, "begin", _begin_postgresql)
+    copy_many(engine)
     return engine
 
 

@@ -33,6 +33,7 @@ from sqlmodel import Session, SQLModel, col, select
 from app.core.database_errors import DATABASE_ERRORS, trouble
 from app.core.db import database_clock, make_engine, read_session, write_session
 from app.core.errors import DomainError
+from app.core.inserts import insert_rows
 from app.core.journal_chain import (
     Break,
     Chain,
@@ -474,8 +475,8 @@ def _write(session: Session, changes: Iterable[tuple[datetime, Content]]) -> Non
     writing: _Writing = session.info[_Writing]
     entries, personal = writing.entries(newest_entry(session), changes)
     for model, rows in ((Entry, entries), (Personal, personal)):
-        if rows:
-            session.execute(sa.insert(model), rows)
+        table: Any = sa.inspect(model).local_table
+        insert_rows(session.connection(), table, rows)
 
 
 @event.listens_for(Session, "do_orm_execute")
