@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache, partial
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.sql.base import Executable
@@ -39,27 +39,42 @@ def made(model: type[_Record], **values: Any) -> _Record:
     For what is made by the thousand: calling the model tells SQLAlchemy of each value, which takes
     ten times as long. Raises TypeError for a value that is missing, or of no column.
     """
-    required, defaults = _fields(model)
-    if not required <= values.keys() <= model.model_fields.keys():
+    required, known, shared, factories = _fields(model)
+    if not required <= values.keys() <= known:
         raise TypeError(f"{model.__name__} is not made of {', '.join(values)}")
     record: _Record = sa.inspect(model).class_manager.new_instance()
-    record.__dict__.update(
-        {name: default() for name, default in defaults.items() if name not in values}, **values
-    )
+    own = {name: make() for name, make in factories if name not in values}
+    record.__dict__.update(shared, **own, **values)
     return record
 
 
+class _Fields(NamedTuple):
+    """Which values a model needs, which it knows, and those that it has by default: one for all
+    records, or made for each."""
+
+    required: frozenset[str]
+    known: frozenset[str]
+    shared: dict[str, Any]
+    factories: Sequence[tuple[str, Callable[[], Any]]]
+
+
 @cache
-def _fields(model: type[SQLModel]) -> tuple[frozenset[str], dict[str, Callable[[], Any]]]:
-    """Which values a model needs, and what makes those that it does not."""
-    fields = model.model_fields.items()
-    defaults = {
-        name: cast("Callable[[], Any] | None", field.default_factory)
-        or partial(field.get_default, call_default_factory=True)
-        for name, field in fields
-        if not field.is_required()
-    }
-    return frozenset(name for name, field in fields if field.is_required()), defaults
+def _fields(model: type[SQLModel]) -> _Fields:
+    fields = model.model_fields
+    required = {name for name, field in fields.items() if field.is_required()}
+    shared, factories = {}, []
+    for name in fields.keys() - required:
+        make = cast(
+            "Callable[[], Any]",
+            fields[name].default_factory
+            or partial(fields[name].get_default, call_default_factory=True),
+        )
+        # Pydantic copies what could be changed.
+        if (default := make()) is make():
+            shared[name] = default
+        else:
+            factories.append((name, make))
+    return _Fields(frozenset(required), frozenset(fields), shared, factories)
 
 
 class Batch:
@@ -111,27 +126,28 @@ class Batch:
             if london_day(now(session)) != london_day(self.began):
                 raise Outdated
             later = now(session) - self.began
-            changes = [
-                change._replace(at=change.at + later, after=self._dated(change.after, later))
-                for change in self._changes
-            ]
             connection = session.connection()
-            for statement, rows in _statements(changes):
-                _run(connection, statement, rows)
-            for statement, rows in self._statements:
-                if rows:
-                    _run(connection, statement, [self._dated(row, later) for row in rows])
-            append(session, changes)
+            for statement, rows in (*_statements(self._changes), *self._statements):
+                _run(connection, statement, (self._dated(row, later) for row in rows))
+            append(
+                session,
+                (
+                    change._replace(at=change.at + later, after=self._dated(change.after, later))
+                    for change in self._changes
+                ),
+            )
 
     def _dated(self, columns: Any, later: timedelta) -> Any:
         """Columns with the instants of the plan moved to those of its writing."""
         if columns is None or not later:
             return columns
         first, last = self.began, now(self.session)
-        return {
-            name: value + later if isinstance(value, datetime) and first <= value <= last else value
+        moved = {
+            name: value + later
             for name, value in columns.items()
+            if isinstance(value, datetime) and first <= value <= last
         }
+        return columns | moved if moved else columns
 
 
 def _statements(changes: Sequence[Change]) -> Iterable[tuple[Executable, list[Columns]]]:
@@ -144,11 +160,12 @@ def _statements(changes: Sequence[Change]) -> Iterable[tuple[Executable, list[Co
             # The journal's columns don't say what these are.
             raise RuntimeError(f"{record.__tablename__} has secret columns: write it by itself")
         table: Any = sa.inspect(type(record)).local_table
+        if before is None:
+            made[table].append(after or {})
+            continue
         key = {f"_{column.key}": getattr(record, column.key) for column in table.primary_key}
         if after is None:
             deleted[table].append(key)
-        elif before is None:
-            made[table].append(after)
         else:
             edited[table, tuple(after)].append(after | key)
     order = {table: place for place, table in enumerate(SQLModel.metadata.sorted_tables)}
@@ -160,11 +177,11 @@ def _statements(changes: Sequence[Change]) -> Iterable[tuple[Executable, list[Co
         yield _of_key(table, table.delete()), deleted[table]
 
 
-def _run(connection: sa.Connection, statement: Executable, rows: Sequence[Columns]) -> None:
+def _run(connection: sa.Connection, statement: Executable, rows: Iterable[Columns]) -> None:
     if isinstance(statement, sa.Insert):
         insert_rows(connection, cast("sa.Table", statement.table), rows)
-    else:
-        connection.execute(statement, rows)
+    elif several := list(rows):
+        connection.execute(statement, several)
 
 
 def _of_key(table: sa.Table, statement: Any) -> Any:

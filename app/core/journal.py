@@ -17,17 +17,19 @@ import getpass
 import logging
 import os
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
 import sqlalchemy as sa
 from sqlalchemy import Engine, event
-from sqlalchemy.orm import InstanceState, ORMExecuteState, UOWTransaction
+from sqlalchemy.orm import ORMExecuteState, UOWTransaction
+from sqlalchemy.orm.attributes import instance_state
 from sqlmodel import Session, SQLModel, col, select
 
 from app.core.database_errors import DATABASE_ERRORS, trouble
@@ -45,7 +47,7 @@ from app.core.journal_chain import (
     hash_of,
     id_of,
 )
-from app.core.journal_changes import Change, Content, changes_of, to_text
+from app.core.journal_changes import Change, Content, changes_of, personal_of, to_text
 from app.core.journal_head import MISSING, Head, Newest
 from app.core.settings import Settings
 from app.core.writes import Writes
@@ -55,6 +57,8 @@ log = logging.getLogger(__name__)
 HEAD_FILE = "journal.head"
 CLOCKS_AGREE = timedelta(minutes=2)
 """Clocks that differ by no more than this count as the same."""
+_AT_ONCE = 5_000
+"""So many entries are held before they are written."""
 # As tables: a report has these in most of its statements, several times, and made of the model's
 # attributes they take three times as long to put together.
 _ENTRIES = sa.inspect(Entry).local_table
@@ -351,7 +355,7 @@ def note(session: Session, changes: Iterable[Content]) -> None:
     """Write entries of changes that no flush tells of."""
     session.flush()
     writing: _Writing = session.info[_Writing]
-    _write(session, [(writing.now, change) for change in changes])
+    _write(session, ((writing.now, change) for change in changes))
 
 
 def personal_in(session: Session, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
@@ -384,14 +388,12 @@ def has_changed(session: Session, subjects: Collection[str], since: int) -> bool
     return session.exec(later.limit(1)).first() is not None
 
 
-def append(session: Session, changes: Sequence[Change]) -> None:
+def append(session: Session, changes: Iterable[Change]) -> None:
     """Write an entry of each change that is made in this session's transaction, in this order."""
-    if not changes:
-        return
     writing: _Writing | None = session.info.get(_Writing)
     if writing is None:
         raise RuntimeError("the register is changed with `Journal.writing` only")
-    _write(session, [(change.at, writing.content(change)) for change in changes])
+    _write(session, ((change.at, writing.content(change)) for change in changes))
 
 
 def newest_entry(session: Session) -> Newest | None:
@@ -437,8 +439,8 @@ class _Writing:
                 "key_id": key_id,
                 "commitment": commitment,
             }
-            hash_ = hash_of(self.key, hash_, entry)
-            entries.append(entry | {"hash": hash_})
+            entry["hash"] = hash_ = hash_of(self.key, hash_, entry)
+            entries.append(entry)
         return entries, beside
 
     def content(self, change: Change) -> Content:
@@ -447,12 +449,12 @@ class _Writing:
         subject, subject_id = name = _name_of(record)
         if after is None and name in self.erased:
             before = {}
-        return Content(subject, subject_id, before, after, getattr(record, "__personal__", ()))
+        return Content(subject, subject_id, before, after, personal_of(type(record)))
 
 
 def _name_of(record: SQLModel) -> tuple[str, str]:
     """How entries name a record: its table, and its key."""
-    state: InstanceState[Any] = sa.inspect(record)
+    state = instance_state(record)
     identity = state.identity or state.mapper.primary_key_from_instance(record)
     return str(record.__tablename__), ":".join(map(str, identity))
 
@@ -461,22 +463,23 @@ def _name_of(record: SQLModel) -> tuple[str, str]:
 def _write_entries(session: Session, _: UOWTransaction) -> None:
     writing: _Writing | None = session.info.get(_Writing)
     at = writing.now if writing else datetime.now(UTC)
-    append(
-        session,
-        [
-            change
-            for change in changes_of(session, at)
-            if not getattr(type(change.record), "__unjournalled__", False)
-        ],
-    )
+    changes = [
+        change
+        for change in changes_of(session, at)
+        if not getattr(type(change.record), "__unjournalled__", False)
+    ]
+    if changes:
+        append(session, changes)
 
 
 def _write(session: Session, changes: Iterable[tuple[datetime, Content]]) -> None:
     writing: _Writing = session.info[_Writing]
-    entries, personal = writing.entries(newest_entry(session), changes)
-    for model, rows in ((Entry, entries), (Personal, personal)):
-        table: Any = sa.inspect(model).local_table
-        insert_rows(session.connection(), table, rows)
+    changes = iter(changes)
+    while some := list(islice(changes, _AT_ONCE)):
+        entries, personal = writing.entries(newest_entry(session), some)
+        for model, rows in ((Entry, entries), (Personal, personal)):
+            table: Any = sa.inspect(model).local_table
+            insert_rows(session.connection(), table, rows)
 
 
 @event.listens_for(Session, "do_orm_execute")
