@@ -8,14 +8,15 @@ written by itself.
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar, cast
 
 import sqlalchemy as sa
-from sqlalchemy.sql.base import Executable
+from sqlalchemy.orm.attributes import instance_state
 from sqlmodel import Session, SQLModel
 
+from app.core.db import Instant
 from app.core.errors import DomainError
 from app.core.inserts import insert_rows
 from app.core.journal import Journal, actor, append, has_changed, newest_before, now
@@ -86,7 +87,7 @@ class Batch:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._changes: list[Change] = []
-        self._statements: list[tuple[Executable, list[Columns]]] = []
+        self._statements: list[tuple[sa.UpdateBase, list[Columns]]] = []
         self.began = now(session)
         """When it was worked out; what is dated by this is dated by the writing in the end."""
 
@@ -103,7 +104,7 @@ class Batch:
         """Have a record deleted."""
         self._changes.append(Change(now(self.session), record, columns_of(record), None))
 
-    def run(self, statement: Executable, rows: Iterable[Columns]) -> None:
+    def run(self, statement: sa.UpdateBase, rows: Iterable[Columns]) -> None:
         """Have a statement run afterwards, for tables that are not journalled."""
         self._statements.append((statement, list(rows)))
 
@@ -128,29 +129,37 @@ class Batch:
             later = now(session) - self.began
             connection = session.connection()
             for statement, rows in (*_statements(self._changes), *self._statements):
-                _run(connection, statement, (self._dated(row, later) for row in rows))
-            append(
-                session,
-                (
-                    change._replace(at=change.at + later, after=self._dated(change.after, later))
-                    for change in self._changes
-                ),
-            )
+                table: Any = statement.table
+                _run(connection, statement, (self._dated(table, row, later) for row in rows))
+            append(session, (self._dated_change(change, later) for change in self._changes))
 
-    def _dated(self, columns: Any, later: timedelta) -> Any:
+    def _dated_change(self, change: Change, later: timedelta) -> Change:
+        at, record, before, after = change
+        if after is not None:
+            after = self._dated(_table_of(record), after, later)
+        return Change(at + later, record, before, after)
+
+    def _dated(self, table: sa.Table, columns: Columns, later: timedelta) -> Columns:
         """Columns with the instants of the plan moved to those of its writing."""
-        if columns is None or not later:
-            return columns
-        first, last = self.began, now(self.session)
         moved = {
-            name: value + later
-            for name, value in columns.items()
-            if isinstance(value, datetime) and first <= value <= last
+            name: columns[name] + later
+            for name in _instants(table)
+            if columns.get(name) and self.began <= columns[name] <= now(self.session)
         }
         return columns | moved if moved else columns
 
 
-def _statements(changes: Sequence[Change]) -> Iterable[tuple[Executable, list[Columns]]]:
+def _table_of(record: SQLModel) -> Any:
+    return instance_state(record).mapper.local_table
+
+
+@cache
+def _instants(table: sa.Table) -> Sequence[str]:
+    """The columns of a table that hold instants."""
+    return [column.key for column in table.columns if isinstance(column.type, Instant)]
+
+
+def _statements(changes: Sequence[Change]) -> Iterable[tuple[sa.UpdateBase, list[Columns]]]:
     """What makes changes of many records, in an order in which each finds what it refers to."""
     made: dict[sa.Table, list[Columns]] = defaultdict(list)
     edited: dict[tuple[sa.Table, tuple[str, ...]], list[Columns]] = defaultdict(list)
@@ -159,7 +168,7 @@ def _statements(changes: Sequence[Change]) -> Iterable[tuple[Executable, list[Co
         if secrets_of(type(record)):
             # The journal's columns don't say what these are.
             raise RuntimeError(f"{record.__tablename__} has secret columns: write it by itself")
-        table: Any = sa.inspect(type(record)).local_table
+        table = _table_of(record)
         if before is None:
             made[table].append(after or {})
             continue
@@ -177,7 +186,7 @@ def _statements(changes: Sequence[Change]) -> Iterable[tuple[Executable, list[Co
         yield _of_key(table, table.delete()), deleted[table]
 
 
-def _run(connection: sa.Connection, statement: Executable, rows: Iterable[Columns]) -> None:
+def _run(connection: sa.Connection, statement: sa.UpdateBase, rows: Iterable[Columns]) -> None:
     if isinstance(statement, sa.Insert):
         insert_rows(connection, cast("sa.Table", statement.table), rows)
     elif several := list(rows):
