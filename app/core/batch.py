@@ -121,6 +121,7 @@ class Batch:
         if not self._changes and not self._statements:
             return
         subjects = [str(model.__tablename__) for model in rests_on]
+        statements = (*_statements(self._changes), *self._statements)
         with journal.writing(actor(self.session)) as session:
             if has_changed(session, subjects, newest_before(self.session)):
                 raise Outdated
@@ -128,7 +129,7 @@ class Batch:
                 raise Outdated
             later = now(session) - self.began
             connection = session.connection()
-            for statement, rows in (*_statements(self._changes), *self._statements):
+            for statement, rows in statements:
                 table: Any = statement.table
                 _run(connection, statement, (self._dated(table, row, later) for row in rows))
             append(session, (self._dated_change(change, later) for change in self._changes))
