@@ -18,7 +18,7 @@ from sqlmodel import Session, SQLModel
 
 from app.core.db import Instant
 from app.core.errors import DomainError
-from app.core.inserts import insert_rows
+from app.core.inserts import in_parts, insert_rows
 from app.core.journal import Journal, actor, append, has_changed, newest_before, now
 from app.core.journal_changes import Change, Columns, columns_of, edit_of, secrets_of
 from app.core.london import london_day
@@ -190,8 +190,9 @@ def _statements(changes: Sequence[Change]) -> Iterable[tuple[sa.UpdateBase, list
 def _run(connection: sa.Connection, statement: sa.UpdateBase, rows: Iterable[Columns]) -> None:
     if isinstance(statement, sa.Insert):
         insert_rows(connection, cast("sa.Table", statement.table), rows)
-    elif several := list(rows):
-        connection.execute(statement, several)
+        return
+    for some in in_parts(rows):
+        connection.execute(statement, some)
 
 
 def _of_key(table: sa.Table, statement: Any) -> Any:

@@ -3,14 +3,23 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection, Dialect, Engine, Table, event
+
+_Item = TypeVar("_Item")
 
 _FEW = 10
 """So many rows are not worth the turns to and fro that COPY takes."""
 _AT_ONCE = 5_000
-"""So many are held in the form that the driver takes; a statement's time is limited too."""
+
+
+def in_parts(items: Iterable[_Item]) -> Iterator[list[_Item]]:
+    """All items, no more of them at a time than are held in the form that a driver takes, and sent
+    before a connection's patience ends."""
+    items = iter(items)
+    while some := list(islice(items, _AT_ONCE)):
+        yield some
 
 
 def insert_rows(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -18,8 +27,7 @@ def insert_rows(connection: Connection, table: Table, rows: Iterable[Mapping[str
 
     PostgreSQL gets them by COPY, which reads no statement for each row.
     """
-    rows = iter(rows)
-    while some := list(islice(rows, _AT_ONCE)):
+    for some in in_parts(rows):
         if len(some) < _FEW:
             connection.execute(table.insert(), some)
         else:

@@ -21,7 +21,6 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,7 +34,7 @@ from sqlmodel import Session, SQLModel, col, select
 from app.core.database_errors import DATABASE_ERRORS, trouble
 from app.core.db import database_clock, make_engine, read_session, write_session
 from app.core.errors import DomainError
-from app.core.inserts import insert_rows
+from app.core.inserts import in_parts, insert_rows
 from app.core.journal_chain import (
     Break,
     Chain,
@@ -57,8 +56,6 @@ log = logging.getLogger(__name__)
 HEAD_FILE = "journal.head"
 CLOCKS_AGREE = timedelta(minutes=2)
 """Clocks that differ by no more than this count as the same."""
-_AT_ONCE = 5_000
-"""So many entries are held before they are written."""
 # As tables: a report has these in most of its statements, several times, and made of the model's
 # attributes they take three times as long to put together.
 _ENTRIES = sa.inspect(Entry).local_table
@@ -474,8 +471,7 @@ def _write_entries(session: Session, _: UOWTransaction) -> None:
 
 def _write(session: Session, changes: Iterable[tuple[datetime, Content]]) -> None:
     writing: _Writing = session.info[_Writing]
-    changes = iter(changes)
-    while some := list(islice(changes, _AT_ONCE)):
+    for some in in_parts(changes):
         entries, personal = writing.entries(newest_entry(session), some)
         for model, rows in ((Entry, entries), (Personal, personal)):
             table: Any = sa.inspect(model).local_table

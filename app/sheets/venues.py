@@ -222,9 +222,11 @@ def _compare(row: Row, stored: Values, *, is_decided: bool) -> None:
             row.refuse("opening_hours", "has too many exceptions, with those already stored")
     if not row.is_bad_in(*_AWARD):
         _complete_award(row, stored)
-    row.changes = {
-        name: value for name, value in row.values.items() if not stored or stored[name] != value
-    }
+    row.changes = (
+        {name: value for name, value in row.values.items() if stored[name] != value}
+        if stored
+        else row.values
+    )
     for name in _AWARD:
         if is_decided and name in row.changes:
             row.refuse(name, "is not what was decided: record a decision instead")

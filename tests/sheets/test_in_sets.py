@@ -131,7 +131,6 @@ def test_the_same_is_written_as_row_by_row(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     # A set is written in parts, each as it would be if it were a large one.
-    monkeypatch.setattr(journal_module, "_AT_ONCE", at_once)
     monkeypatch.setattr(inserts, "_AT_ONCE", at_once)
     monkeypatch.setattr(inserts, "_FEW", 2)
     assert told(journal) == json.loads(RECORDED.read_bytes())
