@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -72,15 +72,19 @@ class Instant(TypeDecorator[datetime]):
     def bind_processor(self, dialect: Dialect) -> Any:
         if dialect.name == "postgresql":
             return None
-        return lambda at: (
-            at and at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-        )
+        return _sqlite_text
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         if dialect.name == "postgresql":
             # Its connections speak UTC, and the driver does.
             return None
         return lambda text: text and datetime.fromisoformat(f"{text}+00:00")
+
+
+# Most that an import writes are the same few.
+@lru_cache(maxsize=1_000)
+def _sqlite_text(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") if at else None
 
 
 AT_ONCE = 16
