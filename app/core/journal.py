@@ -17,7 +17,7 @@ import getpass
 import logging
 import os
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,12 +27,14 @@ from typing import Any, Self
 import orjson
 import sqlalchemy as sa
 from sqlalchemy import Engine, event
-from sqlalchemy.orm import InstanceState, ORMExecuteState, UOWTransaction
+from sqlalchemy.orm import ORMExecuteState, UOWTransaction
+from sqlalchemy.orm.attributes import instance_state
 from sqlmodel import Session, SQLModel, col, select
 
 from app.core.database_errors import DATABASE_ERRORS, trouble
 from app.core.db import database_clock, make_engine, read_session, write_session
 from app.core.errors import DomainError
+from app.core.inserts import in_parts, insert_rows
 from app.core.journal_chain import (
     Break,
     Chain,
@@ -44,7 +46,7 @@ from app.core.journal_chain import (
     hash_of,
     id_of,
 )
-from app.core.journal_changes import Change, Content, changes_of, to_text
+from app.core.journal_changes import Change, Content, changes_of, personal_of, to_text
 from app.core.journal_head import MISSING, Head, Newest
 from app.core.settings import Settings
 from app.core.writes import Writes
@@ -350,7 +352,7 @@ def note(session: Session, changes: Iterable[Content]) -> None:
     """Write entries of changes that no flush tells of."""
     session.flush()
     writing: _Writing = session.info[_Writing]
-    _write(session, [(writing.now, change) for change in changes])
+    _write(session, ((writing.now, change) for change in changes))
 
 
 def personal_in(session: Session, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
@@ -383,14 +385,12 @@ def has_changed(session: Session, subjects: Collection[str], since: int) -> bool
     return session.exec(later.limit(1)).first() is not None
 
 
-def append(session: Session, changes: Sequence[Change]) -> None:
+def append(session: Session, changes: Iterable[Change]) -> None:
     """Write an entry of each change that is made in this session's transaction, in this order."""
-    if not changes:
-        return
     writing: _Writing | None = session.info.get(_Writing)
     if writing is None:
         raise RuntimeError("the register is changed with `Journal.writing` only")
-    _write(session, [(change.at, writing.content(change)) for change in changes])
+    _write(session, ((change.at, writing.content(change)) for change in changes))
 
 
 def newest_entry(session: Session) -> Newest | None:
@@ -436,8 +436,8 @@ class _Writing:
                 "key_id": key_id,
                 "commitment": commitment,
             }
-            hash_ = hash_of(self.key, hash_, entry)
-            entries.append(entry | {"hash": hash_})
+            entry["hash"] = hash_ = hash_of(self.key, hash_, entry)
+            entries.append(entry)
         return entries, beside
 
     def content(self, change: Change) -> Content:
@@ -446,12 +446,12 @@ class _Writing:
         subject, subject_id = name = _name_of(record)
         if after is None and name in self.erased:
             before = {}
-        return Content(subject, subject_id, before, after, getattr(record, "__personal__", ()))
+        return Content(subject, subject_id, before, after, personal_of(type(record)))
 
 
 def _name_of(record: SQLModel) -> tuple[str, str]:
     """How entries name a record: its table, and its key."""
-    state: InstanceState[Any] = sa.inspect(record)
+    state = instance_state(record)
     identity = state.identity or state.mapper.primary_key_from_instance(record)
     return str(record.__tablename__), ":".join(map(str, identity))
 
@@ -460,22 +460,22 @@ def _name_of(record: SQLModel) -> tuple[str, str]:
 def _write_entries(session: Session, _: UOWTransaction) -> None:
     writing: _Writing | None = session.info.get(_Writing)
     at = writing.now if writing else datetime.now(UTC)
-    append(
-        session,
-        [
-            change
-            for change in changes_of(session, at)
-            if not getattr(type(change.record), "__unjournalled__", False)
-        ],
-    )
+    changes = [
+        change
+        for change in changes_of(session, at)
+        if not getattr(type(change.record), "__unjournalled__", False)
+    ]
+    if changes:
+        append(session, changes)
 
 
 def _write(session: Session, changes: Iterable[tuple[datetime, Content]]) -> None:
     writing: _Writing = session.info[_Writing]
-    entries, personal = writing.entries(newest_entry(session), changes)
-    for model, rows in ((Entry, entries), (Personal, personal)):
-        if rows:
-            session.execute(sa.insert(model), rows)
+    for some in in_parts(changes):
+        entries, personal = writing.entries(newest_entry(session), some)
+        for model, rows in ((Entry, entries), (Personal, personal)):
+            table: Any = sa.inspect(model).local_table
+            insert_rows(session.connection(), table, rows)
 
 
 @event.listens_for(Session, "do_orm_execute")

@@ -69,11 +69,15 @@ def prose(text: str) -> str:
 
 def key(text: str) -> str:
     """The text as one line in which what looks the same is the same: plain hyphens and digits."""
-    plain = _DASHES.sub("-", unicodedata.normalize("NFKC", text))
-    return line(re.sub(f"[{_UNSEEN}]", "", plain))
+    if not text.isascii():
+        plain = _DASHES.sub("-", unicodedata.normalize("NFKC", text))
+        text = re.sub(f"[{_UNSEEN}]", "", plain)
+    return line(text)
 
 
 def _readable(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
     for pattern, reason in _REFUSED:
         if pattern.search(text):
             raise ValueError(reason)
@@ -103,6 +107,9 @@ def folded(text: str) -> str:
     An apostrophe joins, `&` reads as "and", every other mark parts: `O'Neill's Café-Bar` is
     `oneills cafe bar`.
     """
-    text = unicodedata.normalize("NFKD", re.sub("['\u2018\u2019`]", "", text.replace("&", " and ")))
+    text = re.sub("['\u2018\u2019`]", "", text.replace("&", " and "))
+    if text.isascii():
+        return re.sub("[^0-9a-z]+", " ", text.lower()).strip()
+    text = unicodedata.normalize("NFKD", text)
     kept = (c if c.isalnum() else " " for c in text if not unicodedata.combining(c))
     return " ".join("".join(kept).casefold().split())

@@ -29,17 +29,12 @@ _REFORMATTED = (
 )
 # What `é`, `ŵ`, `£` and a dash become where a file in UTF-8 is opened as one in Windows-1252.
 _GARBLED = "(?s:.*(?:[ÃÄÅ][\xa0-\xbf€ƒ†‡\u02c6‰Š\u2039ŒŽ•\u02dc™š\u203aœžŸ]|Â[\xa0-\xbf]|â€))"
-_REFUSED = [
-    (re.compile(_SPREADSHEET_ERROR), "is an error of the spreadsheet: enter what should be there"),
-    (
-        re.compile(_REFORMATTED),
-        "is what a spreadsheet makes of another text: enter that, in a column formatted as text",
-    ),
-    (
-        re.compile(_GARBLED),
-        "has letters that were garbled on the way: open the file that it came from as UTF-8",
-    ),
-]
+_REFUSED = re.compile(f"({_SPREADSHEET_ERROR})|({_REFORMATTED})|({_GARBLED})")
+_REASONS = (
+    "is an error of the spreadsheet: enter what should be there",
+    "is what a spreadsheet makes of another text: enter that, in a column formatted as text",
+    "has letters that were garbled on the way: open the file that it came from as UTF-8",
+)
 
 # The letters that dates, times and numbers can have: `Sept 11`, `10:30 PM`, `1 E5`, `01T10`.
 _DATE_WORD = (
@@ -67,11 +62,11 @@ _SHIELDED = re.compile(f"'++{_TAKEN_FOR_ANOTHER}")
 
 def cell_text(cell: str, *, is_text: bool = True) -> str:
     """What is meant by a cell. Raises ValueError for a text that a spreadsheet has changed."""
-    if _SHIELDED.match(cell):
+    if cell.startswith("'") and _SHIELDED.match(cell):
         return shown(cell[1:])
-    for pattern, reason in _REFUSED if is_text else ():
-        if pattern.match(cell.strip()):
-            raise ValueError(f"{reason}; or put an apostrophe before it, if it is meant so")
+    if is_text and (refused := _REFUSED.match(cell.strip())):
+        reason = _REASONS[(refused.lastindex or 1) - 1]
+        raise ValueError(f"{reason}; or put an apostrophe before it, if it is meant so")
     return shown(cell)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ValidationError
-from sqlalchemy.orm import defer
+from sqlalchemy.orm import load_only
 from sqlmodel import Session, SQLModel, col
 
 from app.core.batch import Batch
@@ -20,6 +20,8 @@ from app.sheets.import_report import ImportReport, Track
 from app.sheets.lookup import Lookup
 from app.sheets.rows import Column, Row, Sheet, Values
 from app.venues.models import Venue
+
+_OF_VENUES: Any = (Venue.reference, Venue.status, Venue.business_id)
 
 
 def of_model(model: type[BaseModel], values: Values) -> dict[str, Any]:
@@ -66,7 +68,7 @@ class EventSheet(Sheet):
 
     def stored(self, session: Session) -> Iterable[Values]:
         """The rows of what was not voided, oldest first."""
-        lookup = Lookup(session, defer(Venue.hours))  # type: ignore[arg-type]
+        lookup = Lookup(session, load_only(*_OF_VENUES, raiseload=True))
         return (self._values(lookup, event) for event in self._events(session))
 
     def _events(
@@ -91,8 +93,9 @@ class EventSheet(Sheet):
     ) -> None:
         """Record what rows say and the register does not know yet."""
         references = {row.values.get("venue", "") for row in rows}
-        unread = defer(Venue.hours)  # type: ignore[arg-type]
-        lookup = Lookup(batch.session, unread, references=references)
+        # What the modules' own rules need of venues, of which there are many.
+        read = load_only(*_OF_VENUES, raiseload=True)
+        lookup = Lookup(batch.session, read, references=references)
         good = sorted((row for row in rows if not row.bad), key=lambda row: self.order(row.values))
         self._find(lookup, good)
         good = [row for row in good if not row.bad]

@@ -14,6 +14,7 @@ from sqlmodel import Session, SQLModel, col, select
 from app.core.db import many_rows
 from app.core.errors import wrong
 from app.core.events import in_effect
+from app.core.places import Point
 from app.outreach.engagements import NewestEngagements
 from app.outreach.models import StepDone
 from app.schemes.actions import Certificates
@@ -41,6 +42,8 @@ class Lookup:
         """In which scheme something is decided about which venue, and when it was last."""
         self.made: list[str] = []
         """What rows brought into the register beside themselves."""
+        self.ward_at: dict[Point, UUID | None] = {}
+        """In which ward the places lie that rows bring."""
         self.training_sessions: dict[tuple[Any, ...], TrainingSession] = {}
         """Training sessions by what a file tells them apart by."""
         self.counted: set[tuple[UUID, UUID, str]] = set()

@@ -127,13 +127,17 @@ class VenueSheet(Sheet):
         lookup = Lookup(batch.session)
         _find_venues(lookup, rows)
         names = {name.casefold(): name for name in lookup.business_ids}
+        placed: list[tuple[Row, Point]] = []
         for row in track(rows):
             # A business as the register spells it, or else as the file first does.
             if (name := row.values.get("business")) and name not in lookup.business_ids:
                 row.values["business"] = names.setdefault(name.casefold(), name)
             stored = _values(lookup, row.record) if row.record else {}
             _compare(row, stored, is_decided=row.record and row.record.id in lookup.awards)
-            _locate(lookup, row, stored, report)
+            if place := _new_place(row, stored):
+                placed.append((row, place))
+        if placed:
+            _locate(lookup, placed, report)
         if any(row.bad for row in rows):
             return
         for row in rows:
@@ -218,9 +222,11 @@ def _compare(row: Row, stored: Values, *, is_decided: bool) -> None:
             row.refuse("opening_hours", "has too many exceptions, with those already stored")
     if not row.is_bad_in(*_AWARD):
         _complete_award(row, stored)
-    row.changes = {
-        name: value for name, value in row.values.items() if not stored or stored[name] != value
-    }
+    row.changes = (
+        {name: value for name, value in row.values.items() if stored[name] != value}
+        if stored
+        else row.values
+    )
     for name in _AWARD:
         if is_decided and name in row.changes:
             row.refuse(name, "is not what was decided: record a decision instead")
@@ -241,19 +247,29 @@ def _complete_award(row: Row, stored: Values) -> None:
         row.values["safe_haven_until"] = last_day(first, months) if first else None
 
 
-def _locate(lookup: Lookup, row: Row, stored: Values, report: ImportReport) -> None:
-    """Refuse or remark on a place that is new to the public."""
-    place = {**stored, **row.values}
+def _new_place(row: Row, stored: Values) -> Point | None:
+    """Where a row puts its venue, if that is new to the public."""
     is_new = row.changes.keys() & {*_PLACE, "status"}
+    place = {**stored, **row.values}
     if not is_new or row.is_bad_in(*_PLACE) or not place.keys() >= {*_PLACE}:
-        return
-    try:
-        remark = lookup.wards.remark(Point(place["latitude"], place["longitude"]))
-    except Misplaced as error:
-        row.refuse("latitude", str(error))
-        return
-    if remark:
-        report.remark(row.values.get("reference", ""), remark)
+        return None
+    return Point(place["latitude"], place["longitude"])
+
+
+def _locate(lookup: Lookup, placed: Sequence[tuple[Row, Point]], report: ImportReport) -> None:
+    """Find the wards of new places; refuse or remark on those that lie in none."""
+    places = [place for _, place in placed]
+    lookup.ward_at = dict(zip(places, lookup.wards.wards_of(places), strict=True))
+    for row, place in placed:
+        if lookup.ward_at[place]:
+            continue
+        try:
+            remark = lookup.wards.remark(place)
+        except Misplaced as error:
+            row.refuse("latitude", str(error))
+            continue
+        if remark:
+            report.remark(row.values.get("reference", ""), remark)
 
 
 # --- writing ---------------------------------------------------------------------------------
@@ -306,7 +322,7 @@ def _columns(lookup: Lookup, venue: Venue | None, changes: Values) -> dict[str, 
     if changes.keys() & {*_PLACE}:
         lat, lon = (venue.location.lat, venue.location.lon) if venue else (0.0, 0.0)
         place = Point(changes.get("latitude", lat), changes.get("longitude", lon))
-        columns |= {"location": place, "ward_id": lookup.wards.ward_of(place)}
+        columns |= {"location": place, "ward_id": lookup.ward_at[place]}
     return columns
 
 

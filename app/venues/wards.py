@@ -39,6 +39,8 @@ class WardMap:
 
     def wards_of(self, places: Sequence[Point]) -> list[UUID | None]:
         """As `ward_of`, for many places at once."""
+        if not self:
+            return [None] * len(places)
         import shapely  # noqa: PLC0415  as above
 
         points = shapely.points([place.lon for place in places], [place.lat for place in places])

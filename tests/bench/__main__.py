@@ -44,8 +44,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="|".join((*BENCHMARKS, *NAMED)))
     parser.add_argument("--minutes", type=float, default=15, help="how long to soak")
+    parser.add_argument("--part", type=float, default=1, help="how much of each file to import")
+    parser.add_argument("--only", choices=imports.FILES, help="the one file to import")
     given = parser.parse_args()
     benchmarks = BENCHMARKS | {
+        "imports": partial(imports.main, given.part, given.only),
         "nearest": partial(compare.main, peers=[]),
         "on-foot": on_foot.main,
         "soak": partial(soak.main, given.minutes),

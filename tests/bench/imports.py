@@ -1,19 +1,23 @@
-"""Measure what imports take, and how long each keeps others from writing.
+"""Measure what imports take, how long each keeps others from writing, and how much memory.
 
-In one process, on SQLite and, where there is one, PostgreSQL.
+Each in a process of its own, on SQLite and, where there is one, PostgreSQL.
 """
 
 import json
+import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from app.core.db import make_engine, migrate
+from app.core.db import connected, migrate
 from app.core.journal import Journal
 from app.sheets.cells import write_rows
 from app.sheets.fhrs import import_fhrs
@@ -26,22 +30,54 @@ from tests.databases import each_kind
 
 ESTABLISHMENTS, VENUES, ATTENDANCES, DECISIONS, HEADCOUNTS = 1_720, 60_000, 50_000, 5_000, 9_000
 """How many rows each file has; the last is as large as one that is sent."""
+FHRS = "fhrs"
+FILES = (FHRS, SheetName.VENUES, SheetName.ATTENDANCE, SheetName.DECISIONS, SheetName.HEADCOUNTS)
+RESTS_ON: dict[str, tuple[str, ...]] = {
+    SheetName.ATTENDANCE: (SheetName.VENUES,),
+    SheetName.DECISIONS: (SheetName.VENUES, SheetName.ATTENDANCE),
+    SheetName.HEADCOUNTS: (SheetName.VENUES,),
+}
+KEY = b"a key that only benchmarks know."
 
 Rows = Iterator[dict[str, Any]]
 
 
-def main(part: float = 1.0) -> None:
-    """Print one table; `part` is how much of each file is measured."""
+class Took(NamedTuple):
+    """What an import took: seconds, seconds in which nobody else could write, and most memory."""
+
+    seconds: float
+    lock_seconds: float
+    peak_mb: float
+
+
+def main(part: float = 1.0, only: str | None = None) -> None:
+    """Print one table; `part` is how much of each file is measured, `only` the one file that is."""
+    wanted: tuple[str, ...] = (only,) if only else FILES
+    needed = {*wanted, *(before for name in wanted for before in RESTS_ON.get(name, ()))}
+    files = {name: _content(name, part) for name in FILES if name in needed}
     with tempfile.TemporaryDirectory() as folder, each_kind(folder) as urls:
         measured = {
-            name: _measured(url, Path(folder) / f"{name}.head", part) for name, url in urls.items()
+            name: _measured(url, Path(folder) / f"{name}.head", files) for name, url in urls.items()
         }
     rows = [
-        [what, *(f"{seconds:.1f}" for own in measured.values() for seconds in own[what])]
-        for what in measured["SQLite"]
+        [
+            f"{name}, {files[name][0]:,} rows",
+            *(
+                figure
+                for took in measured.values()
+                for figure in (
+                    f"{took[name].seconds:.2f}",
+                    f"{took[name].lock_seconds:.2f}",
+                    f"{took[name].peak_mb:.0f}",
+                )
+            ),
+        ]
+        for name in wanted
     ]
-    head = [f"{name}, {figure}" for name in measured for figure in ("s", "lock s")]
-    report.table("Imports: how long, and how long nobody else can write", ["file", *head], rows)
+    head = [f"{name}, {figure}" for name in measured for figure in ("s", "lock s", "MB")]
+    report.table(
+        "Imports: how long, how long nobody else can write, most memory", ["file", *head], rows
+    )
 
 
 class _Timed(Journal):
@@ -57,51 +93,75 @@ class _Timed(Journal):
         self.held += time.perf_counter() - began
 
 
-def _measured(url: str, head: Path, part: float) -> dict[str, tuple[float, float]]:
-    """Seconds in all and under the lock, by what was imported."""
+def _measured(url: str, head: Path, files: dict[str, tuple[int, bytes]]) -> dict[str, Took]:
+    """What each file took, one after the other into one register."""
     migrate(url)
-    engine = make_engine(url)
-    journal = _Timed(engine, b"a key that only benchmarks know.", head)
-    establishments, venues, attendances, decisions, headcounts = (
-        int(rows * part) for rows in (ESTABLISHMENTS, VENUES, ATTENDANCES, DECISIONS, HEADCOUNTS)
-    )
-    sheets = {
-        SheetName.VENUES: (venues, _venues(venues)),
-        SheetName.ATTENDANCE: (attendances, _attendances(attendances, venues)),
-        SheetName.DECISIONS: (decisions, _decisions(decisions, venues)),
-        SheetName.HEADCOUNTS: (headcounts, _headcounts(headcounts, venues)),
-    }
-    files: list[tuple[str, int, Callable[..., object], bytes]] = [
-        ("food hygiene register", establishments, import_fhrs, _register(establishments)),
-        *(
-            (name, count, partial(import_sheet, name), write_rows(SHEETS[name].columns, rows))
-            for name, (count, rows) in sheets.items()
-        ),
-    ]
-    measured = {}
-    for what, count, run, content in files:
-        journal.held, began = 0.0, time.perf_counter()
-        run(journal, content, actor="benchmark")
-        measured[f"{what}, {count:,} rows"] = time.perf_counter() - began, journal.held
-    if broken := journal.verify():
-        raise SystemExit(f"entry {broken.number} {broken.reason}")
-    engine.dispose()
-    return measured
-
-
-def _register(count: int) -> bytes:
-    entries = [
-        {
-            "FHRSID": number,
-            "BusinessName": f"Benchmark Kitchen {number}",
-            "BusinessType": "Restaurant/Cafe/Canteen",
-            "AddressLine1": f"{number} Hygiene Row",
-            "PostCode": "EC2V 0ZZ",
-            "geocode": {"longitude": -0.11 + number / 50_000, "latitude": 51.51},
+    # A new process for each: how much memory one ever had it can't forget.
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as processes:
+        took = {
+            name: processes.submit(_imported, url, head, name, content).result()
+            for name, (_, content) in files.items()
         }
-        for number in range(1, count + 1)
-    ]
-    return json.dumps({"establishments": entries}).encode()
+    with connected(url) as engine:
+        if broken := Journal(engine, KEY, head).verify():
+            raise SystemExit(f"entry {broken.number} {broken.reason}")
+    return took
+
+
+def _imported(url: str, head: Path, name: str, content: bytes) -> Took:
+    run: Callable[..., object] = (
+        import_fhrs if name == FHRS else partial(import_sheet, SheetName(name))
+    )
+    with connected(url) as engine:
+        journal = _Timed(engine, KEY, head)
+        began = time.perf_counter()
+        run(journal, content, actor="benchmark")
+        seconds = time.perf_counter() - began
+    # What `getrusage` tells begins with what the parent had.
+    (peak_kb,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return Took(seconds, journal.held, int(peak_kb) / 1024)
+
+
+# --- the files -------------------------------------------------------------------------------
+
+
+def _content(name: str, part: float) -> tuple[int, bytes]:
+    """How many rows a file has, and the file."""
+    venues, attendances, decisions, headcounts = (
+        int(rows * part) for rows in (VENUES, ATTENDANCES, DECISIONS, HEADCOUNTS)
+    )
+    if name == FHRS:
+        return _register(int(ESTABLISHMENTS * part))
+    rows = {
+        SheetName.VENUES: partial(_venues, venues),
+        SheetName.ATTENDANCE: partial(_attendances, attendances, venues),
+        SheetName.DECISIONS: partial(_decisions, decisions, venues),
+        SheetName.HEADCOUNTS: partial(_headcounts, headcounts, venues),
+    }[SheetName(name)]
+    made = [*rows()]
+    return len(made), write_rows(SHEETS[SheetName(name)].columns, made)
+
+
+def _register(count: int) -> tuple[int, bytes]:
+    """The real register of the City, where it is here; else one that is made up."""
+    folder = Path(os.environ.get("HAVENS_REAL_DATA", Path(__file__).parents[3] / "shared/data"))
+    file = folder / "fhrs_city_of_london_2021.json"
+    entries = (
+        json.loads(file.read_bytes())["establishments"]
+        if file.exists()
+        else [
+            {
+                "FHRSID": number,
+                "BusinessName": f"Benchmark Kitchen {number}",
+                "BusinessType": "Restaurant/Cafe/Canteen",
+                "AddressLine1": f"{number} Hygiene Row",
+                "PostCode": "EC2V 0ZZ",
+                "geocode": {"longitude": -0.11 + number / 50_000, "latitude": 51.51},
+            }
+            for number in range(1, count + 1)
+        ]
+    )[:count]
+    return len(entries), json.dumps({"establishments": entries}).encode()
 
 
 def _venues(count: int) -> Rows:

@@ -25,6 +25,7 @@ from sqlmodel import SQLModel
 
 from app.accounts.models import Account, Role
 from app.core.db import connected, migrate
+from app.core.inserts import insert_rows
 from app.core.journal_chain import Entry
 from app.core.london import effective
 from app.core.places import Point
@@ -184,10 +185,10 @@ def _store(engine: sa.Engine, records: Iterable[SQLModel]) -> None:
     records = iter(records)
     with engine.execution_options(writes=True).begin() as connection:
         while some := list(islice(records, 5_000)):
-            table = sa.inspect(type(some[0])).local_table
+            table: Any = sa.inspect(type(some[0])).local_table
             names = [column.key for column in table.columns]
             rows = [{name: getattr(record, name) for name in names} for record in some]
-            connection.execute(sa.insert(table), rows)
+            insert_rows(connection, table, rows)
 
 
 @dataclass

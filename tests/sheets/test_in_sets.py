@@ -13,6 +13,7 @@ from sqlalchemy import inspect
 from sqlmodel import col, select
 
 from app.accounts.models import Account
+from app.core import inserts
 from app.core import journal as journal_module
 from app.core.batch import Batch, Outdated
 from app.core.db import read_session
@@ -125,7 +126,13 @@ def _row(row: Accreditation) -> list[str]:
 
 
 @pytest.mark.usefixtures("_clock")
-def test_the_same_is_written_as_row_by_row(journal: Journal) -> None:
+@pytest.mark.parametrize("at_once", [5_000, 3])
+def test_the_same_is_written_as_row_by_row(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    # A set is written in parts, each as it would be if it were a large one.
+    monkeypatch.setattr(inserts, "_AT_ONCE", at_once)
+    monkeypatch.setattr(inserts, "_FEW", 2)
     assert told(journal) == json.loads(RECORDED.read_bytes())
     assert journal.verify() is None
 
