@@ -83,7 +83,7 @@ class Instant(TypeDecorator[datetime]):
 
 def _sqlite_text(at: datetime | None) -> str | None:
     # In UTC first: in London two instants of an hour that comes twice are equal.
-    return at and _text_of(at.astimezone(UTC))
+    return _text_of(at.astimezone(UTC)) if at else None
 
 
 # Most that an import writes are the same few.

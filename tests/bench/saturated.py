@@ -60,11 +60,11 @@ def _said(seconds: list[float]) -> tuple[str, str]:
 @contextmanager
 def _saturated(server: Server) -> Iterator[list[Run]]:
     """Have no processor rest; gives what the service answered meanwhile."""
-    done, runs = threading.Event(), [drive(server.url, 1, connections=CONNECTIONS)]
+    done, runs = threading.Event(), [drive(server, 1, connections=CONNECTIONS)]
 
     def ask() -> None:
         while not done.is_set():
-            runs.append(drive(server.url, 5, connections=CONNECTIONS))
+            runs.append(drive(server, 5, connections=CONNECTIONS))
 
     command = ending_with_us([sys.executable, "-c", "while True: pass"])
     loops = [subprocess.Popen(command) for _ in range(os.cpu_count() or 1)]

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from app.core.columns import last_by_day, places, read_columns
 from app.core.db import Instant, connected
+from app.core.london import LONDON
 
 KEPT = sa.Table(
     "kept",
@@ -47,6 +48,16 @@ def test_what_is_kept_is_what_is_read(session: Session) -> None:
     assert number[order].tolist() == [-7, 2**40, 0]
     assert truth[order].tolist() == [1, 0, 0]
     assert [word[row] for row in order] == ["Café, 1", "", ""]
+
+
+def test_both_instants_of_an_hour_that_comes_twice_are_kept(session: Session) -> None:
+    summer = datetime(2025, 10, 26, 1, 30, tzinfo=LONDON)
+    session.execute(sa.insert(KEPT), [{"at": summer}, {"at": summer.replace(fold=1)}])
+    (instants,) = read_columns(session, sa.select(KEPT.c.at))
+    assert sorted(map(str, instants)) == [
+        "2025-10-26T00:30:00.000000",
+        "2025-10-26T01:30:00.000000",
+    ]
 
 
 def test_one_empty_word_is_a_row_and_no_row_is_none(session: Session) -> None:
