@@ -18,7 +18,6 @@ from filelock import FileLock, Timeout
 from app.core import files, logs
 from app.core.db import make_engine, read_session
 from app.core.journal_head import Newest
-from app.core.process import lets_others_go_first
 from app.core.settings import settings
 from app.directory.build import build, warm_up
 from app.directory.continuity import Behind, WentBack, continued
@@ -140,8 +139,7 @@ def _answer(answer: Answer) -> None:
 
 
 def _carry_out(order: dict[str, Any]) -> Answer:
-    # Nicer, it would come to no end while whoever answers has no time to spare.
-    lets_others_go_first()
+    # No nicer than whoever answers: while they have no time to spare, it would come to no end.
     known = order["known"] and Newest(*order["known"])
     try:
         return publish(**order | {"folder": Path(order["folder"]), "known": known})
