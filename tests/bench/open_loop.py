@@ -6,6 +6,7 @@ from the instant at which it fell due, so that a stall counts for all that it he
 
 import gc
 import json
+import os
 import select
 import socket
 import subprocess
@@ -53,8 +54,14 @@ def main() -> None:
 
 
 def measure(port: int, rate: float, seconds: float) -> NDArray[np.float64]:
-    """Ask in a process of its own; returns what each answer took, in ms."""
+    """Ask in a process of its own; returns what each answer took, in ms.
+
+    Where that is allowed it has precedence: whoever asks elsewhere doesn't wait for a processor of
+    ours.
+    """
     command = [sys.executable, "-m", "tests.bench.open_loop", str(port), str(rate), str(seconds)]
+    if os.geteuid() == 0:
+        command = ["nice", "-n", "-20", *command]
     asked = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=10 * seconds + 60)
     return np.array(json.loads(asked.stdout))
 

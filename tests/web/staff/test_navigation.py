@@ -86,12 +86,12 @@ def test_administrators_audit_too_and_begin_with_what_only_they_do(staff: Staff)
     "here", ["/console", "/audit", "/audit/quality", "/audit/plan", "/console/accounts"]
 )
 def test_a_phone_has_all_of_it_in_three_lines_or_less(
-    browser: Chromium, staff: Staff, here: str
+    chromium: Chromium, staff: Staff, here: str
 ) -> None:
     base = str(staff.client.base_url)
     cookies = staff.browser(*Role).client.cookies.jar
     size = {"width": 360, "height": 780}
-    with phone(browser, viewport=size) as held:
+    with phone(chromium, viewport=size) as held:
         held.context.add_cookies(
             [{"name": one.name, "value": one.value or "", "url": base} for one in cookies]
         )
