@@ -36,8 +36,8 @@ import sys, time
 from pathlib import Path
 from app.directory.publish import publish
 began = time.monotonic()
-outcome = publish(sys.argv[1], Path(sys.argv[2]), time.time(), demonstration=True)
-assert outcome == 0, outcome
+answer = publish(sys.argv[1], Path(sys.argv[2]), time.time(), demonstration=True)
+assert answer.outcome == 0, answer
 print(time.monotonic() - began)
 """
 
