@@ -1,7 +1,7 @@
 """Many rows read as columns: row by row, decoding them costs more than all that is made of them."""
 
 from collections.abc import Iterable
-from datetime import UTC
+from datetime import UTC, date
 from itertools import repeat
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -108,6 +108,11 @@ def london_days(instants: NDArray[Any]) -> Ints:
     each, which = np.unique(instants, return_inverse=True)
     days = [london_day(at.replace(tzinfo=UTC)).toordinal() for at in each.tolist()]
     return np.array(days, np.int64)[which]
+
+
+def london_dates(instants: NDArray[Any]) -> list[date]:
+    """The same as dates."""
+    return [*map(date.fromordinal, london_days(instants).tolist())]
 
 
 def last_by_day(since: Ints, owner: Ints, days: int, owners: int) -> Ints:

@@ -1,16 +1,14 @@
 """What an officer records about scheme tests, and which of them ask for a retest."""
 
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from app.core.columns import london_days, read_columns
+from app.core.columns import london_dates, read_columns
 from app.core.errors import DomainError, NotFound, wrong
 from app.core.events import in_effect, known, not_in_future, record, void, within
 from app.outreach.models import Debrief, Result, SchemeTest
@@ -154,10 +152,12 @@ def known_tests(
     tested_at, recorded_at, *columns = read_columns(session, held)
     in_turn = np.lexsort((np.array(columns[0]), recorded_at, tested_at)).tolist()
     ids, venues, repeated, of, results = ([column[row] for row in in_turn] for column in columns)
-    days = _days(tested_at[in_turn])
+    days = london_dates(tested_at[in_turn])
     passed = [result == Result.PASSED for result in results]
     test_ids, debrief_ids, debriefed_at = read_columns(session, talks)
-    debriefs = dict(zip(test_ids, zip(debrief_ids, _days(debriefed_at), strict=True), strict=True))
+    debriefs = dict(
+        zip(test_ids, zip(debrief_ids, london_dates(debriefed_at), strict=True), strict=True)
+    )
     retests = dict(zip(repeated, zip(ids, days, passed, strict=True), strict=True))
     return [
         KnownTest(
@@ -174,7 +174,3 @@ def known_tests(
             ids, venues, of, days, passed, repeated, strict=True
         )
     ]
-
-
-def _days(instants: NDArray[Any]) -> list[date]:
-    return [*map(date.fromordinal, london_days(instants).tolist())]

@@ -19,7 +19,7 @@ from app.training.courses import COURSES
 from app.training.models import Attendance, Headcount, TrainingSession
 from app.training.rag import Thresholds
 from app.training.rules import Attended, CourseState, Declared, course_state
-from app.venues.facts import facts_on
+from app.venues.facts import facts_of
 from app.venues.models import VenueFacts
 
 
@@ -79,7 +79,7 @@ def evidence(
         )
         .order_by(col(Headcount.effective_at), col(Headcount.recorded_at), col(Headcount.id))
     )
-    terms = facts_on(session, [venue_id.hex], [on], known_at).refresh_months
+    terms = facts_of(session, [venue_id.hex], known_at).on([on]).refresh_months
     return Evidence(on, list(attendances), list(headcounts), int(terms[0, 0]) or None)
 
 
@@ -127,7 +127,7 @@ class TrainedInDate:
         """How many of a venue's staff are in date in a course on a London day."""
         months = None
         if venue_id in self._with_own_term:
-            terms = facts_on(self._session, [venue_id.hex], [on]).refresh_months
+            terms = facts_of(self._session, [venue_id.hex]).on([on]).refresh_months
             months = int(terms[0, 0]) or None
         attended, declared = self._attended.get(venue_id, []), self._declared.get(venue_id, [])
         thresholds = Thresholds.of(settings())

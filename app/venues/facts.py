@@ -177,18 +177,6 @@ def facts_as(session: Session, at: datetime, known_at: datetime) -> dict[str, Fa
     }
 
 
-def facts_on(
-    session: Session,
-    venues: Sequence[str],
-    days: Sequence[date],
-    known_at: datetime | None = None,
-    *,
-    every: bool = False,
-) -> FactsOn:
-    """The facts of some venues on some days in order, as `facts_of` reads them."""
-    return facts_of(session, venues, known_at, every=every).on(days)
-
-
 def all_facts(session: Session, known_at: datetime | None = None) -> KnownFacts:
     """The facts of every venue, in the order of their ids, as known at an instant; None is now."""
     (venues,) = read_columns(session, sa.select(col(Venue.id)))

@@ -39,7 +39,7 @@ from app.http.fields import Maybe
 from app.schemes.registry import SchemeKey
 from app.schemes.rules import Span, State
 from app.schemes.timelines import Award, awards, standings, timelines
-from app.venues.facts import facts_on
+from app.venues.facts import facts_of
 from app.venues.models import Venue, VenueFacts
 
 BEGINS = (10, 1)
@@ -221,7 +221,7 @@ def _paying(
     (rows,) = read_columns(session, ever)
     venues = sorted({*rows})
     days = [year.first + number * _A_DAY for number in range(year.number)]
-    facts = facts_on(session, venues, days, view.known_at, every=True)
+    facts = facts_of(session, venues, view.known_at, every=True).on(days)
     pays = counted_on(view, facts) & facts.licensed & facts.late_night
     paying = {}
     for place in np.flatnonzero(pays.any(axis=0)).tolist():

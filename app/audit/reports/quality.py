@@ -24,7 +24,7 @@ from app.audit.frame.names import WardNames, ward_names
 from app.audit.frame.question import View
 from app.audit.frame.report import Report, Row, about
 from app.audit.frame.rows import AtVenue, grouped
-from app.core.columns import london_days, read_columns
+from app.core.columns import london_dates, read_columns
 from app.core.db import as_hex, many_rows
 from app.core.events import known
 from app.core.london import last_day
@@ -120,7 +120,7 @@ class _Register:
                 known(Headcount, self.view.known_at), col(Headcount.effective_at) <= self.view.at
             ),
         )
-        days = [*map(date.fromordinal, london_days(declared_at).tolist())]
+        days = london_dates(declared_at)
         # The last one stays.
         last = {venue[row]: days[row] for row in np.argsort(declared_at).tolist()}
         return {venue: last[venue] for venue in self.active if venue in last}
